@@ -1,0 +1,34 @@
+"""One frozen, validated StudyConfig, read from YAML, with a fingerprint."""
+
+from colgan_search.config.fingerprint import differences, fingerprint
+from colgan_search.config.load import find_config, load_config, parse_config, shipped_configs, with_overrides
+from colgan_search.config.schema import (
+    DataSettings,
+    EvaluationSettings,
+    NetworkSettings,
+    RuntimeSettings,
+    SearchSettings,
+    ServiceSettings,
+    StudyConfig,
+    TrainingSettings,
+    TransferSettings,
+)
+
+__all__ = [
+    "DataSettings",
+    "EvaluationSettings",
+    "NetworkSettings",
+    "RuntimeSettings",
+    "SearchSettings",
+    "ServiceSettings",
+    "StudyConfig",
+    "TrainingSettings",
+    "TransferSettings",
+    "differences",
+    "find_config",
+    "fingerprint",
+    "load_config",
+    "parse_config",
+    "shipped_configs",
+    "with_overrides",
+]

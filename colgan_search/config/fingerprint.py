@@ -1,0 +1,47 @@
+"""What makes two studies the same: a digest of every setting that changes results."""
+
+import hashlib
+import json
+from typing import Any
+
+from colgan_search.config.schema import StudyConfig
+
+NOT_RESULTS: tuple[tuple[str, ...], ...] = (
+    ("name",),
+    ("runtime",),
+    ("service",),
+    ("data", "root"),
+    ("evaluation", "weights"),
+    ("evaluation", "batch"),
+    ("search", "trials"),
+)
+"""Settings that say where, how fast or how long, but not what: free to differ between machines."""
+
+
+def result_settings(config: StudyConfig) -> dict[str, Any]:
+    """Key path -> value of every setting that changes results."""
+    flat: dict[str, Any] = {}
+
+    def walk(data: Any, path: tuple[str, ...]) -> None:
+        if path in NOT_RESULTS:
+            return
+        if isinstance(data, dict):
+            for key in sorted(data):
+                walk(data[key], (*path, key))
+        else:
+            flat[".".join(path)] = data
+
+    walk(config.model_dump(mode="json"), ())
+    return flat
+
+
+def fingerprint(config: StudyConfig) -> str:
+    """16 hexadecimal digits that are equal exactly when all result settings are."""
+    text = json.dumps(result_settings(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def differences(ours: StudyConfig, theirs: StudyConfig) -> list[str]:
+    """One line per result setting that differs: `key: ours | theirs`."""
+    a, b = result_settings(ours), result_settings(theirs)
+    return [f"{key}: {a.get(key)!r} | {b.get(key)!r}" for key in sorted({*a, *b}) if a.get(key) != b.get(key)]

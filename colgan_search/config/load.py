@@ -1,0 +1,120 @@
+"""YAML to StudyConfig. Errors name the file, the key path, the value and what is allowed."""
+
+import json
+import re
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from colgan_search.config.schema import StudyConfig
+from colgan_search.errors import ConfigError
+
+PACKAGE = Path(__file__).resolve().parent.parent
+SHIPPED = (PACKAGE / "study_configs", PACKAGE.parent / "study_configs")
+"""Inside a wheel, and beside the package in a checkout."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 with `2e-4` read as a number, and with a key that stands twice refused."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Name -> file of every shipped study config, `paper/...` included."""
+    for folder in SHIPPED:
+        if folder.is_dir():
+            return {str(p.relative_to(folder).with_suffix("")): p for p in sorted(folder.rglob("*.yaml"))}
+    return {}
+
+
+def find_config(name_or_path: str) -> Path:
+    """The file of a shipped config's name, or the path itself. ConfigError if there is neither."""
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = shipped_configs()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    what = "is a folder" if path.is_dir() else "is neither a file nor a shipped study config"
+    raise ConfigError(f"--config {name_or_path!r} {what}; shipped are: {', '.join(shipped) or 'none'}")
+
+
+def load_config(name_or_path: str) -> StudyConfig:
+    """The validated config of a file or of a shipped config's name."""
+    path = find_config(name_or_path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        data = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
+    return parse_config(data, str(path))
+
+
+def parse_config(data: Any, source: str) -> StudyConfig:
+    """The config of plain data (from YAML or from a study). `source` is named in errors."""
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{source}: a study config is a mapping of keys such as name, k and data, not {_short(data)}")
+    try:
+        # Through JSON, so that strict types still take lists for tuples and names for gates.
+        return StudyConfig.model_validate_json(json.dumps(data))
+    except (TypeError, ValueError) as error:
+        if not isinstance(error, ValidationError):
+            raise ConfigError(f"{source}: holds a value that a config cannot: {error}") from error
+        lines = [_explain(source, problem) for problem in error.errors(include_url=False)]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def with_overrides(config: StudyConfig, source: str = "command line", **sections: Mapping[str, Any]) -> StudyConfig:
+    """The config with some fields of some sections replaced, validated again."""
+    data = config.model_dump(mode="json")
+    for section, fields in sections.items():
+        data[section] = {**data[section], **fields}
+    return parse_config(data, source)
+
+
+def _explain(source: str, problem: Mapping[str, Any]) -> str:
+    """One line: file, key path, the value, what is allowed."""
+    path = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+    if problem["type"] == "extra_forbidden":
+        return f"{source}: {path}: unknown key; known here: {', '.join(_known_keys(problem['loc'][:-1]))}"
+    if problem["type"] == "missing":
+        return f"{source}: {path}: is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if isinstance(problem["input"], Mapping):
+        return f"{source}: {path}: {message}"
+    return f"{source}: {path}: {_short(problem['input'])} is not allowed: {message}"
+
+
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at `path`."""
+    model: Any = StudyConfig
+    for part in path:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,154 @@
+"""The study config: one frozen object, every field with its unit and range, unknown keys refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from colgan_search.gates import Gate
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, strict about types, closed to unknown keys and to NaN and Inf."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class DataSettings(Section):
+    """Which real images the GANs learn from."""
+
+    name: Literal["digits", "cifar10", "imagefolder"]
+    root: str | None = Field(None, description="folder of the images; None = the default download folder")
+    size: int = Field(64, ge=4, le=1024, description="height and width in pixels after one resize")
+    channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colour; images are converted")
+    limit: int | None = Field(None, ge=2, description="use the first so many images of a fixed shuffle; None = all")
+
+    @model_validator(mode="after")
+    def _imagefolder_needs_root(self) -> "DataSettings":
+        if self.name == "imagefolder" and self.root is None:
+            raise ValueError("imagefolder needs root: the folder that holds one folder per class")
+        return self
+
+
+class NetworkSettings(Section):
+    """The base GAN that every generator and the discriminator are built from (section 4.1)."""
+
+    name: str = Field("dcgan", min_length=1, description="a module of colgan_search.gan.networks")
+    width: int = Field(64, ge=1, le=1024, description="channels of the widest-resolution hidden layer")
+    z: int = Field(100, ge=1, le=4096, description="numbers in the latent vector, each from N(0, 1)")
+    discriminator_norm: Literal["spectral", "batch"] = "spectral"
+
+
+class TransferSettings(Section):
+    """The loss of a transfer edge (equations 3 to 5)."""
+
+    kind: Literal["image", "features"] = "features"
+    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="generator layers (1 = the 4 x 4 one) whose attention maps are compared; features only"
+    )
+    alpha: float = Field(1000.0, ge=0.0, le=1e9, description="weight of every transfer loss")
+    reduction: Literal["mean", "sum"] = Field(
+        "mean", description="over a vector's elements; the batch is always averaged (our reading: mean)"
+    )
+    detach_teacher: bool = Field(True, description="no gradient into the teacher (our reading)")
+    maps: Literal["activation", "convolution"] = Field(
+        "activation", description="feature maps after the activation (our reading) or before norm and activation"
+    )
+
+    @model_validator(mode="after")
+    def _layers_fit_kind(self) -> "TransferSettings":
+        if self.kind == "features" and not self.layers:
+            raise ValueError("feature transfer needs layers, e.g. [3, 4]")
+        if self.kind == "image" and self.layers:
+            raise ValueError("image transfer takes no layers; leave them out or set kind: features")
+        if len(set(self.layers)) != len(self.layers):
+            raise ValueError("layers has a number twice")
+        return self
+
+
+class TrainingSettings(Section):
+    """One training run (section 4.1). Adam's settings are our reading: DCGAN's published ones."""
+
+    epochs: int = Field(50, ge=1, le=100_000, description="passes over the real images")
+    batch: int = Field(256, ge=2, le=65_536, description="images per batch; an incomplete last one is dropped")
+    learning_rate: float = Field(2e-4, gt=0.0, le=1.0, description="Adam, all networks")
+    betas: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], Annotated[float, Field(ge=0.0, lt=1.0)]] = (0.5, 0.999)
+    discriminator_steps: Literal["per_generator", "joint"] = Field(
+        "per_generator", description="one optimizer step per generator (our reading) or one on the sum"
+    )
+    ramp: Literal["iteration", "epoch"] = Field("iteration", description="unit in which linear gates progress (our reading)")
+
+
+class EvaluationSettings(Section):
+    """How generators are scored (section 4.2): inception score (IS) and Fréchet inception distance (FID)."""
+
+    extractor: Literal["inception", "classifier"] = "inception"
+    weights: str | None = Field(None, description="file of Inception weights; None = the cache, or its download")
+    images: int = Field(50_000, ge=2, le=10_000_000, description="generated images per generator at the end")
+    splits: int = Field(10, ge=1, le=1000, description="splits of the inception score at the end")
+    batch: int = Field(256, ge=1, le=65_536, description="images per pass through generator and extractor")
+    fid: bool = Field(True, description="compute FID against the real training images as well")
+    every_epochs: int | None = Field(
+        None, ge=1, description="score during training every so many epochs; None = only at the end"
+    )
+    interim_images: int = Field(5000, ge=2, le=10_000_000, description="images per generator during training, 1 split")
+    classifier_epochs: int = Field(20, ge=1, le=1000, description="epochs of the classifier extractor's own training")
+
+    @model_validator(mode="after")
+    def _splits_fit_images(self) -> "EvaluationSettings":
+        if self.splits > self.images:
+            raise ValueError(f"splits {self.splits} exceeds images {self.images}")
+        return self
+
+
+class SearchSettings(Section):
+    """What Optuna samples, and how many results the study has."""
+
+    gates: tuple[Gate, ...] = Field(tuple(Gate), description="the gates that an edge may carry")
+    trials: int = Field(1500, ge=1, le=10_000_000, description="total results of the study")
+    sampler: Literal["tpe", "random", "gp", "nsgaii"] = "tpe"
+    startup_trials: int = Field(10, ge=1, description="random trials before tpe and gp begin to model")
+    first: tuple[str, ...] = Field((), description="presets or graphs in text form that are tried first")
+
+    @field_validator("gates")
+    @classmethod
+    def _gates_distinct(cls, gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+        if len(gates) < 2 or len(set(gates)) != len(gates):
+            raise ValueError("gates needs at least two different gates, e.g. [through, cutoff]")
+        return tuple(gate for gate in Gate if gate in gates)
+
+
+class RuntimeSettings(Section):
+    """Where a worker computes. Not part of the fingerprint."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = a GPU if there is one")
+    threads: int = Field(1, ge=1, le=256, description="CPU threads of one worker")
+    deterministic: bool = Field(False, description="CUDA's deterministic algorithms: same bits, slower")
+    checkpoint_minutes: float = Field(10.0, gt=0.0, le=1440.0, description="between checkpoints of a training")
+
+
+class ServiceSettings(Section):
+    """Leases and faults of the search service. Not part of the fingerprint."""
+
+    lease_seconds: float = Field(90.0, ge=1.0, le=86_400.0, description="a slot is taken over after so long without renewal")
+    outage_minutes: float = Field(30.0, gt=0.0, le=10_080.0, description="how long the database may be away")
+    hang_minutes: float = Field(60.0, gt=0.0, le=10_080.0, description="a trial without any progress for so long is given back")
+    max_faults: int = Field(3, ge=1, le=100, description="faults in a row that stop a worker; workers that a graph may fault on")
+
+
+class StudyConfig(Section):
+    """Everything that a study is. `fingerprint` (see `config.fingerprint`) names what changes results."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="the study's name: letters, digits, '.', '_' and '-'; it also names a folder",
+    )
+    k: int = Field(3, ge=1, le=64, description="number of generators")
+    seed: int = Field(0, ge=0, lt=2**63, description="every other seed follows from it")
+    data: DataSettings
+    network: NetworkSettings = NetworkSettings()
+    transfer: TransferSettings
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    search: SearchSettings = SearchSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+    service: ServiceSettings = ServiceSettings()

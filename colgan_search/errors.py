@@ -1,0 +1,82 @@
+"""Every failure that colgan-search names. One class per kind of failure; its message says what, where and what is right.
+
+ColganError                     exit code 1
+├── BadInput                    exit code 2: the user can put it right; nothing was written
+│   ├── ConfigError             a study config: file, key path, value, what is allowed
+│   ├── GraphError              a graph, gate or preset
+│   ├── DataError               a data set, an image folder, an image, a weights file
+│   ├── StorageError            a storage URL, password, database
+│   ├── StudyError              a study: unknown, another config, another version, too few trials
+│   └── DeviceError             a GPU that is not there, workers that cannot be
+├── Diverged                    a GAN gave NaN or Inf: a result, not a fault
+├── Interrupted                 asked to stop: checkpointed, to be resumed
+├── LeaseLost                   another worker took the slot over: drop the work
+├── TrialFault                  a trial could not go on (memory, disk, file): its slot is given back
+├── DiskFull                    too little space: nothing was half-written
+├── CheckpointRefused           a checkpoint that is cut short, unreadable or from another run
+└── Outage                      the database stayed away for longer than the study allows
+"""
+
+
+class ColganError(Exception):
+    """The root of all failures that this package raises on purpose."""
+
+    exit_code = 1
+
+
+class BadInput(ColganError):
+    """Something the user gave is wrong, and the message says what would be right."""
+
+    exit_code = 2
+
+
+class ConfigError(BadInput):
+    """A study config is unreadable, has an unknown key, or a value of a wrong type or out of range."""
+
+
+class GraphError(BadInput):
+    """A knowledge transfer graph, a gate or a preset cannot be read, or does not fit the study."""
+
+
+class DataError(BadInput):
+    """A data set or a weights file is missing, broken or not what it should be."""
+
+
+class StorageError(BadInput):
+    """A storage URL is of an unknown kind, or the database behind it cannot be used as given."""
+
+
+class StudyError(BadInput):
+    """A study does not exist, or is not the one that the caller means."""
+
+
+class DeviceError(BadInput):
+    """A device that the study needs is not on this machine."""
+
+
+class Diverged(ColganError):
+    """Training or scoring met NaN or Inf. Scored 1.0 (the floor of the inception score), never retried."""
+
+
+class Interrupted(ColganError):
+    """The run was asked to stop; its checkpoint is on disk and it can be resumed."""
+
+
+class LeaseLost(ColganError):
+    """The slot's lease ran out and another worker took it over; this attempt must not report."""
+
+
+class TrialFault(ColganError):
+    """A trial could not go on for a reason that is not its graph's; the slot is given back."""
+
+
+class DiskFull(TrialFault):
+    """Too little free space for the next write; the files that were there are whole."""
+
+
+class CheckpointRefused(ColganError):
+    """A checkpoint is cut short, unreadable, or belongs to another run."""
+
+
+class Outage(ColganError):
+    """The database could not be reached for longer than the study's outage limit."""

@@ -1,0 +1,86 @@
+"""Atomic writes, and the one owner of names inside the work folder."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from colgan_search.errors import DiskFull
+
+FREE_SPACE_FLOOR_BYTES = 64 * 2**20
+"""No write begins with less free space than this."""
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """Names inside `root`: `studies.db`, `cache/`, `<study>/trial-00012/`, `<study>/spool/`, `<study>/logs/`."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file that is used when no storage is named."""
+        return self.root / "studies.db"
+
+    @property
+    def cache(self) -> Path:
+        """Classifier weights and reference statistics, shared by all studies of this machine."""
+        return self.root / "cache"
+
+    def study(self, study: str) -> Path:
+        """Everything of one study on this machine."""
+        return self.root / study
+
+    def run(self, study: str, trial: int) -> Path:
+        """The run folder of one trial: its checkpoints."""
+        return self.study(study) / f"trial-{trial:05d}"
+
+    def spool(self, study: str) -> Path:
+        """Results that wait for the database to accept them."""
+        return self.study(study) / "spool"
+
+    def logs(self, study: str) -> Path:
+        """One log file per worker."""
+        return self.study(study) / "logs"
+
+
+def require_space(folder: Path, needed_bytes: int = 0) -> None:
+    """DiskFull unless the file system of `folder` has `needed_bytes` beside the floor."""
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes + FREE_SPACE_FLOOR_BYTES:
+        raise DiskFull(
+            f"{folder}: {free / 2**20:.0f} MiB free, {(needed_bytes + FREE_SPACE_FLOOR_BYTES) / 2**20:.0f} MiB needed; "
+            "free some space or choose another --work-dir"
+        )
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path`, which replaces `path` whole when the block ends well.
+
+    Synced to disk before the replacement; nothing of it is left behind when the block raises.
+    DiskFull if the file system is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary.touch()
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno == 28:  # ENOSPC
+            raise DiskFull(f"{path}: no space left on the device; the file that was there before is whole") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` to `path`, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

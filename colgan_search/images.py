@@ -1,0 +1,35 @@
+"""Real images in memory, and the one conversion between stored bytes and the pixels that networks see."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """A data set, resized once: `images` uint8 [N, C, S, S] in 0..255, `labels` int64 [N], on the CPU."""
+
+    name: str
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 over shape, pixels and labels."""
+        sha = hashlib.sha256(str(tuple(self.images.shape)).encode())
+        sha.update(self.images.contiguous().numpy().data)
+        sha.update(self.labels.contiguous().numpy().data)
+        return sha.hexdigest()[:16]
+
+
+def to_pixels(images: Tensor) -> Tensor:
+    """uint8 0..255 -> float32 in [-1, 1], the range of the generators' tanh."""
+    return images.float() / 127.5 - 1.0
+
+
+def to_bytes(pixels: Tensor) -> Tensor:
+    """Float in [-1, 1] -> uint8 0..255, rounded to the nearest; the inverse of `to_pixels`."""
+    return ((pixels.float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
