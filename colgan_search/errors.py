@@ -1,4 +1,4 @@
-"""Every failure that colgan-search names. One class per kind of failure; its message says what, where and what is right.
+"""Every failure that colgan-search names, one class per kind; its message says what, where and what is right.
 
 ColganError                     exit code 1
 ├── BadInput                    exit code 2: the user can put it right; nothing was written

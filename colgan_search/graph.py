@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from colgan_search.errors import GraphError
@@ -35,13 +36,12 @@ def node_name(node: int) -> str:
     return "D" if node == DISCRIMINATOR else f"G{node}"
 
 
+@lru_cache(maxsize=16)
 def edges_of(k: int) -> tuple[Edge, ...]:
     """All k*k gated edges: for each target G1..Gk its adversarial edge, then its teachers in order."""
     if k < 1:
         raise GraphError(f"k is {k}; a graph has at least one generator")
-    return tuple(
-        Edge(source, target) for target in range(1, k + 1) for source in range(k + 1) if source != target
-    )
+    return tuple(Edge(source, target) for target in range(1, k + 1) for source in range(k + 1) if source != target)
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,8 @@ class KnowledgeTransferGraph:
     def from_edges(cls, k: int, gates: Mapping[Edge, Gate], default: Gate = Gate.CUTOFF) -> "KnowledgeTransferGraph":
         """A graph from the gates of some edges; edges that are not named carry `default`."""
         edges = edges_of(k)
-        for edge in gates:
-            if edge not in edges:
-                raise GraphError(f"edge {edge.name} is not among the {k * k} edges of k = {k}")
+        for edge in sorted(set(gates) - set(edges)):
+            raise GraphError(f"edge {edge.name} is not among the {k * k} edges of k = {k}")
         return cls(k, tuple(gates.get(edge, default) for edge in edges))
 
     def __getitem__(self, edge: Edge) -> Gate:
@@ -80,9 +79,7 @@ class KnowledgeTransferGraph:
 
     def incoming(self, target: int) -> tuple[tuple[Edge, Gate], ...]:
         """The edges into generator `target` (1..k) that are not cut off, with their gates."""
-        return tuple(
-            (edge, gate) for edge, gate in self.items() if edge.target == target and gate is not Gate.CUTOFF
-        )
+        return tuple((edge, gate) for edge, gate in self.items() if edge.target == target and gate is not Gate.CUTOFF)
 
     def relabel(self, order: Sequence[int]) -> "KnowledgeTransferGraph":
         """The same graph with generator `order[i]` (1..k) renamed to G(i+1)."""
@@ -110,12 +107,10 @@ class KnowledgeTransferGraph:
             target, equals, sources = (piece.strip() for piece in part.partition("="))
             if not equals or target != node_name(number):
                 raise GraphError(f"cannot read {part.strip()!r} in graph {text!r}: {shape}")
-            for source in filter(None, (s.strip() for s in sources.split(","))):
-                if source == "-":
-                    continue
+            for source in sources.split(",") if sources not in ("", "-") else ():
                 node, colon, gate = (piece.strip() for piece in source.partition(":"))
                 if not colon:
-                    raise GraphError(f"cannot read {source!r} in graph {text!r}: {shape}")
+                    raise GraphError(f"cannot read {source.strip()!r} in graph {text!r}: {shape}")
                 edge = _edge(node, target, len(parts))
                 if edge in gates:
                     raise GraphError(f"edge {edge.name} stands twice in graph {text!r}")
@@ -133,16 +128,16 @@ class KnowledgeTransferGraph:
             raise GraphError('a graph in JSON is {"k": 2, "edges": {"D->G1": "through", ...}}')
         if not isinstance(data["k"], int) or isinstance(data["k"], bool):
             raise GraphError(f"k is {data['k']!r} in the graph's JSON; it is a whole number of at least 1")
+        if data["k"] > len(data["edges"]):  # before k*k edges are made for a k that is a slip of the pen
+            raise GraphError(f"the graph's JSON has {len(data['edges'])} edges; k = {data['k']} has k * k")
         edges = {edge.name: edge for edge in edges_of(data["k"])}
         missing, unknown = set(edges) - set(data["edges"]), set(data["edges"]) - set(edges)
         if missing or unknown:
             raise GraphError(
                 f"the graph's JSON with k = {data['k']} lacks the edges {sorted(missing)} "
-                f"and has the unknown edges {sorted(unknown)}"
+                f"and has the unknown edges {sorted(unknown, key=str)}"
             )
-        return cls.from_edges(
-            data["k"], {edges[name]: Gate.parse(str(gate)) for name, gate in data["edges"].items()}
-        )
+        return cls.from_edges(data["k"], {edges[name]: Gate.parse(str(gate)) for name, gate in data["edges"].items()})
 
     def describe(self) -> list[str]:
         """The graph in words, one line per generator."""
@@ -150,7 +145,8 @@ class KnowledgeTransferGraph:
         lines = []
         for target in range(1, self.k + 1):
             said = [f"from {node_name(e.source)} {words[gate]} ({gate.value})" for e, gate in self.incoming(target)]
-            lines.append(f"{node_name(target)} learns " + (", ".join(said) if said else "nothing: every edge is cut off"))
+            learns = ", ".join(said) or "nothing: every edge is cut off"
+            lines.append(f"{node_name(target)} learns {learns}")
         return lines
 
 
@@ -158,7 +154,7 @@ def _edge(source: str, target: str, k: int) -> Edge:
     """The edge between two named nodes of a graph with k generators; GraphError if there is none."""
     numbers = []
     for node in (source, target):
-        match = re.fullmatch(r"D|G([1-9]\d*)", node)
+        match = re.fullmatch(r"D|G([1-9][0-9]{0,3})", node)
         if not match or (match[1] and int(match[1]) > k):
             raise GraphError(f"unknown node {node!r}; the nodes are D, " + ", ".join(f"G{i}" for i in range(1, k + 1)))
         numbers.append(int(match[1] or DISCRIMINATOR))

@@ -75,7 +75,9 @@ class TrainingSettings(Section):
     discriminator_steps: Literal["per_generator", "joint"] = Field(
         "per_generator", description="one optimizer step per generator (our reading) or one on the sum"
     )
-    ramp: Literal["iteration", "epoch"] = Field("iteration", description="unit in which linear gates progress (our reading)")
+    ramp: Literal["iteration", "epoch"] = Field(
+        "iteration", description="unit in which linear gates progress (our reading)"
+    )
 
 
 class EvaluationSettings(Section):
@@ -123,16 +125,23 @@ class RuntimeSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = a GPU if there is one")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one worker")
     deterministic: bool = Field(False, description="CUDA's deterministic algorithms: same bits, slower")
+    keep_best: int = Field(10, ge=0, le=10_000_000, description="trials whose generators stay on this machine's disk")
     checkpoint_minutes: float = Field(10.0, gt=0.0, le=1440.0, description="between checkpoints of a training")
 
 
 class ServiceSettings(Section):
     """Leases and faults of the search service. Not part of the fingerprint."""
 
-    lease_seconds: float = Field(90.0, ge=1.0, le=86_400.0, description="a slot is taken over after so long without renewal")
+    lease_seconds: float = Field(
+        90.0, ge=1.0, le=86_400.0, description="a slot is taken over after so long without renewal"
+    )
     outage_minutes: float = Field(30.0, gt=0.0, le=10_080.0, description="how long the database may be away")
-    hang_minutes: float = Field(60.0, gt=0.0, le=10_080.0, description="a trial without any progress for so long is given back")
-    max_faults: int = Field(3, ge=1, le=100, description="faults in a row that stop a worker; workers that a graph may fault on")
+    hang_minutes: float = Field(
+        60.0, gt=0.0, le=10_080.0, description="a trial without any progress for so long is given back"
+    )
+    max_faults: int = Field(
+        3, ge=1, le=100, description="faults in a row that stop a worker; workers that a graph may fault on"
+    )
 
 
 class StudyConfig(Section):

@@ -1,0 +1,1 @@
+"""Scores of generated images: extractors, inception score, FID, and the protocol that goes with them."""

@@ -1,0 +1,5 @@
+"""`python -m colgan_search` is `colgan-search`."""
+
+from colgan_search.cli import main
+
+main()

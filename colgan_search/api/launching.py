@@ -1,0 +1,78 @@
+"""`launch`: check everything, make or resume the study, start this machine's workers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from colgan_search import presets
+from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.config import StudyConfig
+from colgan_search.errors import StudyError
+from colgan_search.evaluation.scores import Evaluator
+from colgan_search.experiment import check_config
+from colgan_search.files import WorkFolder, require_space
+from colgan_search.gan.datasets import load_images
+from colgan_search.launch.local import LocalWorkers, plan_devices
+from colgan_search.search import space
+from colgan_search.search.storage import open_storage
+from colgan_search.search.study import OpenStudy, create_or_open
+
+
+@dataclass(frozen=True)
+class LaunchRequest:
+    """What a person asked for. None means the config's own, or the machine's default."""
+
+    config: StudyConfig
+    trials: int | None = None
+    study: str | None = None
+    storage: str | None = None
+    work_dir: Path = DEFAULT_WORK_DIR
+    workers: int | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A study with its budget set, and the devices that workers are to be started on."""
+
+    study: OpenStudy
+    work: WorkFolder
+    devices: list[str]
+
+    def start_workers(self) -> LocalWorkers:
+        """Starts one worker process per device."""
+        return LocalWorkers(self.study, self.work.root, self.devices)
+
+
+def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda text: None) -> Launched:
+    """Checks the request, and only then makes the study or changes its total. BadInput says what is wrong."""
+    config = request.config
+    total = config.search.trials if request.trials is None else request.trials
+    if total < 1:
+        raise StudyError(f"--trials {total} is not allowed: it is the study's total, at least 1")
+    check_config(config)
+    for text in config.search.first:
+        space.params_of(presets.resolve(text, config.k), config.search.gates)
+    devices = plan_devices(config.runtime, request.workers, request.device)
+    work = work_folder(request.work_dir)
+    storage = storage_text(request.storage, work)
+    work.root.mkdir(parents=True, exist_ok=True)
+    require_space(work.root)
+    say(f"reading the real images: {config.data.name}")
+    real = load_images(config.data)
+    if config.evaluation.extractor == "inception":
+        # A classifier is trained by the first worker, on its device; Inception's weights must be there before.
+        say("looking for Inception's weights")
+        Evaluator(config.evaluation, real, work.cache, torch.device("cpu"))
+    opened = open_storage(storage, create=True)
+    try:
+        study = create_or_open(opened, config, request.study or config.name, total)
+        # Without --trials a study that was extended keeps its total.
+        if request.trials is not None:
+            study.slots.set_total(total)
+    except BaseException:
+        opened.close()
+        raise
+    return Launched(study, work, devices)

@@ -1,0 +1,56 @@
+"""Where a command finds its database and its files."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from colgan_search import logs
+from colgan_search.errors import DataError, StudyError
+from colgan_search.files import WorkFolder
+from colgan_search.search.storage import Storage, normalise_url, open_storage
+from colgan_search.search.study import OpenStudy, open_study, study_names
+
+STORAGE_VARIABLE = "COLGAN_STORAGE"
+DEFAULT_WORK_DIR = Path("colgan_work")
+
+
+def work_folder(path: Path) -> WorkFolder:
+    """The work folder at `path`. DataError if it cannot be one; nothing is made yet."""
+    parent = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if not parent.is_dir():
+        raise DataError(f"--work-dir {path}: {parent} is a file, not a folder")
+    if not os.access(parent, os.W_OK):
+        raise DataError(f"--work-dir {path}: {parent} cannot be written to")
+    return WorkFolder(path.absolute())
+
+
+def storage_text(storage: str | None, work: WorkFolder) -> str:
+    """The storage that was named, or COLGAN_STORAGE's, or the SQLite file of the work folder. Checked as a URL."""
+    text = storage or os.environ.get(STORAGE_VARIABLE) or f"sqlite:///{work.database}"
+    url = normalise_url(text)
+    logs.hide(url.password)
+    return text
+
+
+@contextmanager
+def opened_storage(storage: str | None, work: WorkFolder, *, create: bool = False) -> Iterator[Storage]:
+    """The open database, closed at the end of the block."""
+    opened = open_storage(storage_text(storage, work), create=create)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def opened_study(storage: str | None, work: WorkFolder, name: str | None) -> Iterator[OpenStudy]:
+    """The study `name`, or the only one of the database if no name is given. StudyError otherwise."""
+    with opened_storage(storage, work) as opened:
+        if name is None:
+            names = study_names(opened)
+            if len(names) != 1:
+                known = ", ".join(names) or "none"
+                raise StudyError(f"{opened.name}: name one of its studies with --study; it holds: {known}")
+            name = names[0]
+        yield open_study(opened, name)

@@ -1,0 +1,130 @@
+"""`train`: one graph outside a search, with one or more seeds."""
+
+import json
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from colgan_search.api.places import DEFAULT_WORK_DIR, work_folder
+from colgan_search.config import StudyConfig, fingerprint
+from colgan_search.errors import BadInput
+from colgan_search.experiment import Experiment, check_config, choose_device
+from colgan_search.figures import draw_graph
+from colgan_search.files import require_space, write_text
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import Outcome, Progress, ShouldStop
+from colgan_search.seeds import derive_seed
+
+SCORES_FILE = "scores.json"
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """One graph, `seeds` trainings of it, and the folder that keeps what they leave."""
+
+    config: StudyConfig
+    graph: KnowledgeTransferGraph
+    seeds: int
+    out: Path
+    work_dir: Path = DEFAULT_WORK_DIR
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcomes, one per seed."""
+
+    graph: KnowledgeTransferGraph
+    outcomes: tuple[Outcome, ...]
+    folder: Path
+
+    @property
+    def values(self) -> list[float]:
+        """Maximum IS of every seed."""
+        return [outcome.value for outcome in self.outcomes]
+
+    def summary(self) -> dict[str, Any]:
+        """For JSON: mean and deviation over training seeds (None for one), and every outcome."""
+        return {
+            "graph": self.graph.to_text(),
+            "seeds": len(self.outcomes),
+            "max_is_mean_over_seeds": statistics.fmean(self.values),
+            "max_is_std_over_seeds": statistics.stdev(self.values) if len(self.values) > 1 else None,
+            "outcomes": [outcome.model_dump(mode="json") for outcome in self.outcomes],
+        }
+
+
+def train_graph(
+    request: TrainRequest,
+    on_progress: Callable[[int, Progress], None] = lambda seed_number, progress: None,
+    should_stop: ShouldStop = lambda: False,
+) -> Trained:
+    """Trains the graph once per seed; what is finished or begun in `out` is taken up, not done again.
+
+    Leaves `seed-N/` (generators, outcome), `scores.json` and `graph.png`. BadInput if `out` belongs to another graph
+    or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
+    """
+    if request.seeds < 1:
+        raise BadInput(f"--seeds {request.seeds} is not allowed: at least 1")
+    check_config(request.config)
+    device = choose_device(request.config.runtime, request.device)
+    torch.set_num_threads(request.config.runtime.threads)
+    work = work_folder(request.work_dir)
+    work_folder(request.out)
+    _claim_folder(request)
+    require_space(request.out)
+    experiment = Experiment(request.config, work, device, should_stop=should_stop)
+    outcomes = tuple(
+        _one_seed(request, experiment, number, lambda p, n=number: on_progress(n, p), should_stop)  # type: ignore[misc]
+        for number in range(request.seeds)
+    )
+    trained = Trained(request.graph, outcomes, request.out)
+    write_text(request.out / SCORES_FILE, json.dumps(trained.summary(), indent=1))
+    scores = outcomes[0].scores
+    draw_graph(
+        request.graph,
+        request.out / "graph.png",
+        scores=None if scores is None else [score.is_mean for score in scores.generators],
+        title=f"{request.config.name}: {request.graph.to_text()}",
+    )
+    return trained
+
+
+def _claim_folder(request: TrainRequest) -> None:
+    """Marks the folder as this graph's and config's. BadInput if it is another's."""
+    identity = {"fingerprint": fingerprint(request.config), "graph": request.graph.to_text()}
+    path = request.out / "run.json"
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found != identity:
+            raise BadInput(
+                f"--out {request.out} holds another run ({found}), this is {identity}; choose another folder"
+            )
+    elif request.out.exists() and any(request.out.iterdir()):
+        raise BadInput(f"--out {request.out} is not empty and holds no run of `train`; choose another folder")
+    else:
+        request.out.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(identity))
+
+
+def _one_seed(
+    request: TrainRequest,
+    experiment: Experiment,
+    number: int,
+    on_progress: Callable[[Progress], None],
+    should_stop: ShouldStop,
+) -> Outcome:
+    folder = request.out / f"seed-{number}"
+    path = folder / "outcome.json"
+    if path.exists():
+        return Outcome.model_validate_json(path.read_text(encoding="utf-8"))
+    seed = derive_seed(request.config.seed, "train", number)
+    outcome = experiment(request.graph, seed, folder, on_progress, should_stop)
+    write_text(path, outcome.model_dump_json(indent=1))
+    for checkpoint in folder.glob("checkpoint*.pt"):
+        checkpoint.unlink()
+    return outcome

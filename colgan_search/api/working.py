@@ -1,0 +1,64 @@
+"""`worker`: one process that works on a study until it is finished or drained."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from colgan_search import logs
+from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, work_folder
+from colgan_search.config import StudyConfig, with_overrides
+from colgan_search.errors import Interrupted
+from colgan_search.experiment import Experiment, choose_device
+from colgan_search.search.housekeeping import tidy
+from colgan_search.search.study import OpenStudy, open_study
+from colgan_search.search.worker import Worked, Worker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkRequest:
+    """What a person or `launch` asked for. `config`, if given, must be the study's own."""
+
+    study: str
+    storage: str | None = None
+    work_dir: Path = DEFAULT_WORK_DIR
+    device: str | None = None
+    config: StudyConfig | None = None
+    data_root: str | None = None
+    weights: str | None = None
+
+
+def work(request: WorkRequest, drain: threading.Event) -> Worked:
+    """Works until the study is finished or `drain` is set. See `search.worker.Worker.run` for what it raises."""
+    folder = work_folder(request.work_dir)
+    with opened_storage(request.storage, folder) as storage:
+        study = open_study(storage, request.study, request.config)
+        config = _here(study.config, request)
+        device = choose_device(config.runtime, request.device)
+        torch.set_num_threads(config.runtime.threads)
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        study = OpenStudy(storage, study.name, study.uid, config)
+        if study.slots.budget().finished:
+            log.info("study %s is done", study.name)
+            return Worked(0, finished=True)
+        try:
+            experiment = Experiment(config, folder, device, should_stop=drain.is_set)
+        except Interrupted:
+            return Worked(0, finished=False)
+        worker = Worker(study, experiment, folder, str(device), drain, on_accepted=lambda number: tidy(study, folder))
+        logs.set_worker(worker.name)
+        return worker.run()
+
+
+def _here(config: StudyConfig, request: WorkRequest) -> StudyConfig:
+    """The study's config with this machine's own paths."""
+    if request.data_root is not None:
+        config = with_overrides(config, "--data-root", data={"root": request.data_root})
+    if request.weights is not None:
+        config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
+    return config

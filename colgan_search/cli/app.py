@@ -1,0 +1,89 @@
+"""The program: its commands, and what becomes of errors (exit 0 well, 1 failed, 2 bad input)."""
+
+import sys
+import traceback
+from importlib import import_module
+
+import click
+import typer
+
+from colgan_search import __version__, logs
+from colgan_search.errors import ColganError, Interrupted
+
+COMMANDS = ("launch", "worker", "status", "best", "trials", "train", "graphs", "dashboard")
+
+app = typer.Typer(
+    name="colgan-search",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Finds the best knowledge transfer graph for collaborative GANs.",
+    epilog="Example: colgan-search launch --config digits --trials 12",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Finds the best knowledge transfer graph for collaborative GANs."""
+
+
+def _register(arguments: list[str]) -> None:
+    """Imports the command that is asked for, or all of them for the program's own help."""
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name in [wanted] if wanted in COMMANDS else COMMANDS:
+        module = import_module(f"colgan_search.cli.{name}")
+        app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
+
+
+def main() -> None:
+    """Runs the program and ends the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of a command line. Errors that we name are one message on standard error, never a traceback."""
+    _register(arguments)
+    try:
+        result = app(arguments, standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except Interrupted as stopped:
+        _say(str(stopped))
+        return 0
+    except ColganError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        return _unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    from colgan_search.search.retry import is_outage, one_line
+
+    if is_outage(error):
+        _say(f"error: the database cannot be used now: {one_line(error)}")
+        return 1
+    _say(traceback.format_exc())
+    _say("error: this is a defect of colgan-search; please report the lines above")
+    return 1
+
+
+def _say(text: str) -> None:
+    print(logs.without_secrets(text), file=sys.stderr)  # noqa: T201

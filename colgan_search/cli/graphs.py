@@ -1,0 +1,83 @@
+"""`graphs`: counts of graphs, presets, and one graph described or drawn."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from colgan_search import presets, symmetry
+from colgan_search.cli import console, options
+from colgan_search.errors import GraphError
+from colgan_search.figures import draw_graph
+from colgan_search.gates import Gate
+
+EXAMPLE = "colgan-search graphs buffer --k 3 --picture buffer.png"
+
+
+def command(
+    graph: Annotated[
+        str | None, typer.Argument(help="A preset, a text form like G1=D:t,G2:p/G2=D:t, JSON, or a file of JSON.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Number of generators.")] = None,
+    gates: Annotated[
+        str, typer.Option("--gates", help="Gates to count with, e.g. through,cutoff.")
+    ] = "through,cutoff,positive,negative",
+    every: Annotated[bool, typer.Option("--list", help="Print every distinct graph of --k, one per line.")] = False,
+    picture: Annotated[Path | None, typer.Option("--picture", help="Draw the graph (.png, .svg or .pdf).")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Count the distinct knowledge transfer graphs and list presets; or describe and draw one graph."""
+    allowed = tuple(dict.fromkeys(Gate.parse(name) for name in gates.split(",")))
+    if graph is not None:
+        _describe(graph, k, picture, as_json)
+    elif picture is not None:
+        raise GraphError("--picture needs a graph: colgan-search graphs GRAPH --picture FILE")
+    elif every:
+        if k is None:
+            raise GraphError("--list needs --k: the number of generators")
+        for distinct in symmetry.distinct_graphs(k, allowed):
+            console.out(json.dumps(distinct.to_json()) if as_json else distinct.to_text())
+    else:
+        _count([k] if k is not None else [1, 2, 3, 4], allowed, as_json)
+
+
+def _describe(text: str, k: int | None, picture: Path | None, as_json: bool) -> None:
+    graph = presets.resolve(text, k)
+    files = draw_graph(graph, picture, title=graph.to_text()) if picture is not None else []
+    canonical = symmetry.canonical(graph)
+    if as_json:
+        console.out(json.dumps({"text": graph.to_text(), **graph.to_json(), "canonical": canonical.to_text()}))
+        return
+    console.out(graph.to_text())
+    for line in graph.describe():
+        console.out(f"  {line}")
+    console.out(f"  canonical form: {canonical.to_text()}")
+    for file in files:
+        console.out(f"  picture: {file}")
+
+
+def _count(ks: list[int], gates: tuple[Gate, ...], as_json: bool) -> None:
+    counts = [
+        {
+            "k": k,
+            "edges": k * k,
+            "assignments": symmetry.count_assignments(k, len(gates)),
+            "distinct": symmetry.count_distinct(k, len(gates)),
+        }
+        for k in ks
+    ]
+    if as_json:
+        console.out(json.dumps({"gates": [gate.value for gate in gates], "counts": counts}))
+        return
+    console.out(f"graphs with the gates {', '.join(gate.value for gate in gates)}:")
+    table = Table("k", "gated edges", "assignments", "distinct up to relabelling", box=None)
+    for row in counts:
+        table.add_row(*(f"{value:,}" for value in row.values()))
+    console.console().print(table)
+    console.out("presets:")
+    names = Table("name", "for", "what it is", box=None)
+    for preset in presets.PRESETS.values():
+        names.add_row(preset.name, preset.ks, preset.description)
+    console.console().print(names)

@@ -1,0 +1,62 @@
+"""`launch`: a parallel search on this machine, with a live view."""
+
+from typing import Annotated
+
+import typer
+
+from colgan_search import api
+from colgan_search.cli import console, options, show, watch
+from colgan_search.config import load_config, with_overrides
+from colgan_search.errors import ColganError
+
+EXAMPLE = "colgan-search launch --config digits --trials 12"
+
+
+def command(
+    config: options.Config = "cifar10",
+    trials: Annotated[
+        int | None, typer.Option("--trials", help="The study's total number of results; more extends it.")
+    ] = None,
+    study: options.Study = None,
+    storage: options.Storage = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Worker processes; else one per GPU, or per core without a GPU.")
+    ] = None,
+    device: options.Device = None,
+    data_root: options.DataRoot = None,
+    weights: options.Weights = None,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+) -> int:
+    """Begin or resume a search: one worker per GPU, until the study has its total of trials.
+
+    Without --config it is the paper's Table 3 search on CIFAR-10. The same command again resumes; Ctrl-C drains
+    (checkpoints, then ends), a second Ctrl-C ends at once.
+    """
+    settings = load_config(config)
+    if data_root is not None:
+        settings = with_overrides(settings, "--data-root", data={"root": data_root})
+    if weights is not None:
+        settings = with_overrides(settings, "--weights", evaluation={"weights": weights})
+    request = api.LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
+    launched = api.prepare_launch(request, say=console.note)
+    opened = launched.study
+    if opened.slots.budget().finished:
+        console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials; nothing to do")
+        show.best(opened, work_dir)
+        return 0
+    console.note(
+        f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, "
+        f"{len(launched.devices)} workers on {', '.join(sorted(set(launched.devices)))}"
+    )
+    ended = watch.until_done(opened, launched.start_workers())
+    budget = opened.slots.budget()
+    if budget.finished:
+        console.note(f"study {opened.name} is done: {budget.done} trials")
+        show.best(opened, work_dir)
+        return 0
+    if ended.drained:
+        console.note(f"stopped with {budget.done} of {budget.total} trials done; the same command goes on from here")
+        return 0
+    raise ColganError(
+        f"all workers have ended with {budget.done} of {budget.total} trials done:\n  " + "\n  ".join(ended.failures)
+    )

@@ -1,0 +1,30 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[
+    str, typer.Option("--config", help="A study config: a YAML file, or the name of a shipped one (digits, cifar10).")
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        help="The study's database: postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///FILE.db. Without it "
+        "COLGAN_STORAGE, or an SQLite file in the work folder. A password is safer in COLGAN_STORAGE or ~/.pgpass.",
+    ),
+]
+Study = Annotated[
+    str | None, typer.Option("--study", help="The study's name. Without it the config's, or the database's only one.")
+]
+WorkDir = Annotated[Path, typer.Option("--work-dir", help="Folder for checkpoints, caches, logs and the SQLite file.")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N instead of the config's.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+DataRoot = Annotated[
+    str | None, typer.Option("--data-root", help="This machine's folder of the images (data.root in the config).")
+]
+Weights = Annotated[
+    str | None, typer.Option("--weights", help="This machine's file of Inception weights (evaluation.weights).")
+]

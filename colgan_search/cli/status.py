@@ -1,0 +1,57 @@
+"""`status`: how far a study is, and who works on it."""
+
+import json
+from dataclasses import asdict
+
+from rich.table import Table
+
+from colgan_search import api
+from colgan_search.cli import console, options, show
+
+EXAMPLE = "colgan-search status --study digits"
+
+
+def command(
+    study: options.Study = None,
+    storage: options.Storage = None,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show done, running and failed trials, the workers, and the best trial so far."""
+    with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
+        now = api.Monitor(opened).snapshot()
+        failures = opened.slots.failures()
+        if as_json:
+            console.out(
+                json.dumps(
+                    {
+                        "study": opened.name,
+                        "storage": opened.storage.name,
+                        "finished": now.budget.finished,
+                        **asdict(now.budget),
+                        "seconds_left": now.seconds_left,
+                        "workers": [asdict(worker) for worker in now.workers],
+                        "best": now.best.as_dict() if now.best else None,
+                        "failed_trials": [asdict(failure) for failure in failures],
+                    }
+                )
+            )
+            return
+        console.out(f"study {opened.name} in {opened.storage.name}")
+        console.out(f"  {show.progress_line(now)}")
+        if now.workers:
+            table = Table("worker", "device", "does", "trial", "epoch", "last IS", "heard of", box=None)
+            for row in now.workers:
+                table.add_row(
+                    show.short_worker(row.worker),
+                    row.device,
+                    row.state,
+                    console.optional(row.trial_number),
+                    f"{row.epoch}/{row.epochs}" if row.epoch is not None else "",
+                    f"{row.last_is:.2f}" if row.last_is is not None else "",
+                    f"{console.duration(row.quiet)} ago",
+                )
+            console.console().print(table)
+        for failure in failures:
+            reasons = "; ".join(str(fault["reason"]) for fault in failure.faults)
+            console.out(f"  trial {failure.trial_number} failed on {len(failure.faults)} workers: {reasons}")

@@ -1,0 +1,84 @@
+"""`train`: one graph outside a search."""
+
+import json
+import re
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from colgan_search import api, presets
+from colgan_search.cli import console, options
+from colgan_search.config import load_config, with_overrides
+from colgan_search.records import Progress
+
+EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
+
+
+def command(
+    graph: Annotated[
+        str,
+        typer.Option("--graph", help="A preset (mad-gan, all-through, ...), a text form, JSON, or a file of JSON."),
+    ],
+    config: options.Config = "digits",
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Instead of the config's.")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="Independent trainings of the graph.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for weights, scores and picture; else in the work folder.")
+    ] = None,
+    device: options.Device = None,
+    data_root: options.DataRoot = None,
+    weights: options.Weights = None,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train and score one graph. The same command again goes on where it stopped."""
+    settings = load_config(config)
+    for source, section, key, value in (
+        ("--epochs", "training", "epochs", epochs),
+        ("--data-root", "data", "root", data_root),
+        ("--weights", "evaluation", "weights", weights),
+    ):
+        if value is not None:
+            settings = with_overrides(settings, source, **{section: {key: value}})
+    wanted = presets.resolve(graph, settings.k)
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", graph if len(graph) < 60 else wanted.to_text())[:80]
+    folder = out or work_dir / "train" / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, lambda *_: stop.set())
+
+    def on_progress(seed_number: int, progress: Progress) -> None:
+        score = "" if progress.scores is None else f", max IS {progress.scores.value:.3f}"
+        console.note(f"seed {seed_number}: epoch {progress.epoch}/{progress.epochs}{score}")
+
+    request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device)
+    trained = api.train_graph(request, on_progress, stop.is_set)
+    if as_json:
+        console.out(json.dumps({**trained.summary(), "folder": str(folder)}))
+        return
+    for line in wanted.describe():
+        console.out(line)
+    table = Table("seed", "generator", "IS", "std over splits", "FID", "seconds", box=None)
+    for row, outcome in enumerate(trained.outcomes):
+        if outcome.scores is None:
+            table.add_row(str(row), "", "1.000", "", "", f"{outcome.seconds:.1f}", outcome.diverged)
+            continue
+        for index, score in enumerate(outcome.scores.generators, start=1):
+            table.add_row(
+                str(row),
+                f"G{index}",
+                f"{score.is_mean:.3f}",
+                f"{score.is_std:.3f}",
+                "" if score.fid is None else f"{score.fid:.2f}",
+                f"{outcome.seconds:.1f}",
+            )
+    console.console().print(table)
+    summary = trained.summary()
+    deviation = summary["max_is_std_over_seeds"]
+    spread = "" if deviation is None else f" +- {deviation:.3f} over {len(trained.outcomes)} seeds"
+    console.out(f"maximum IS: {summary['max_is_mean_over_seeds']:.3f}{spread}")
+    console.out(f"left in {folder}: scores.json, graph.png, seed-N/generators.safetensors")

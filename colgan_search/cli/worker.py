@@ -1,0 +1,67 @@
+"""`worker`: attaches one worker process to a study, from any machine."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from colgan_search import api, logs
+from colgan_search.cli import console, options
+from colgan_search.config import load_config
+
+EXAMPLE = "COLGAN_STORAGE=postgresql://USER:PASSWORD@HOST/DATABASE colgan-search worker --study cifar10"
+
+
+def command(
+    study: Annotated[str, typer.Option("--study", help="The study's name.")],
+    storage: options.Storage = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="Refuse to work unless the study has exactly this config.")
+    ] = None,
+    device: options.Device = None,
+    data_root: options.DataRoot = None,
+    weights: options.Weights = None,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    as_json: options.AsJson = False,
+    log_file: Annotated[Path | None, typer.Option("--log-file", help="Write events to this rotating file.")] = None,
+    leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,
+) -> int:
+    """Work on a study until it has all its trials: everything else is in the database.
+
+    SIGTERM, SIGINT and SIGUSR2 drain: the trial is checkpointed and given back. A second SIGINT ends at once.
+    """
+    logs.set_up(log_file, terminal=not leave_with_parent, as_json=as_json)
+    drain = threading.Event()
+    _drain_on_signals(drain)
+    if leave_with_parent:
+        threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
+    settings = None if config is None else load_config(config)
+    request = api.WorkRequest(study, storage, work_dir, device, settings, data_root, weights)
+    worked = api.work(request, drain)
+    how = "the study is done" if worked.finished else "drained"
+    if not leave_with_parent:
+        console.note(f"{how}; {worked.accepted} results of this worker")
+    return 0
+
+
+def _drain_on_signals(drain: threading.Event) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if drain.is_set() and number == signal.SIGINT:
+            os._exit(130)
+        drain.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, handle)
+
+
+def _drain_when_parent_is_gone(drain: threading.Event) -> None:
+    """`launch` holds the other end of our standard input: it ends when `launch` does, killed or not."""
+    # Unbuffered: a thread inside a buffered read aborts the interpreter when it ends.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    drain.set()

@@ -1,0 +1,79 @@
+"""The judges of generated images: an extractor turns images into features (for FID) and logits (for IS)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+
+from colgan_search.config import EvaluationSettings
+from colgan_search.evaluation.cache import never
+from colgan_search.evaluation.classifier import load_classifier
+from colgan_search.evaluation.inception import load_inception
+from colgan_search.images import RealImages
+from colgan_search.records import ShouldStop
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A torch-fidelity feature extractor on a device, with the name and digest that go into the protocol."""
+
+    name: str
+    weights_digest: str
+    module: FeatureExtractorBase
+    colour_only: bool
+    """True = the module takes 3 channels, and grey images are repeated."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module's weights are."""
+        return torch.device(next(self.module.parameters()).device)
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 [N, 1 or 3, S, S] on the module's device -> features [N, F], logits [N, classes], float32."""
+        if self.colour_only and images.shape[1] == 1:
+            images = images.expand(-1, 3, -1, -1)
+        with torch.no_grad():
+            layers = self.module.convert_features_tuple_to_dict(self.module(images))
+        layer_for = self.module.get_default_feature_layer_for_metric
+        return layers[layer_for("fid")], layers[layer_for("isc")]
+
+
+def _inception(
+    settings: EvaluationSettings, real: RealImages, cache: Path, device: torch.device, should_stop: ShouldStop
+) -> Extractor:
+    weights = Path(settings.weights).expanduser() if settings.weights is not None else None
+    module, digest = load_inception(weights, should_stop)
+    return Extractor("inception", digest, module.to(device), colour_only=True)
+
+
+def _classifier(
+    settings: EvaluationSettings, real: RealImages, cache: Path, device: torch.device, should_stop: ShouldStop
+) -> Extractor:
+    module, digest = load_classifier(real, settings.classifier_epochs, cache, device, should_stop)
+    return Extractor("classifier", digest, module, colour_only=False)
+
+
+_LOADERS: dict[str, Callable[[EvaluationSettings, RealImages, Path, torch.device, ShouldStop], Extractor]] = {
+    "inception": _inception,
+    "classifier": _classifier,
+}
+
+
+def load_extractor(
+    settings: EvaluationSettings,
+    real: RealImages,
+    cache: Path,
+    device: torch.device,
+    should_stop: ShouldStop = never,
+) -> Extractor:
+    """The extractor that `settings.extractor` names, on `device`, in eval mode.
+
+    torch's global random state stays as it was. DataError if its weights cannot be had, or are others;
+    Interrupted if `should_stop` turns true while the classifier is trained here or by another worker.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        return _LOADERS[settings.extractor](settings, real, cache, device, should_stop)

@@ -1,0 +1,83 @@
+"""The `inception` extractor: torch-fidelity's port of the original InceptionV3, its weights checked first."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+from torch_fidelity.utils import create_feature_extractor
+
+from colgan_search.errors import DataError
+from colgan_search.evaluation.cache import file_digest, locked, never
+from colgan_search.records import ShouldStop
+
+REGISTERED_NAME = "inception-v3-compat"
+"""torch-fidelity's name for it."""
+
+
+def load_inception(weights: Path | None = None, should_stop: ShouldStop = never) -> tuple[FeatureExtractorBase, str]:
+    """InceptionV3 on the CPU in eval mode, and the first 16 digits of the SHA-256 of its weights file.
+
+    `weights` None = the file in torch's hub cache, downloaded there (91 MB) if it is missing.
+    Its features are [N, 2048], its logits [N, 1008] without bias. Takes uint8 [N, 3, S, S] of any S.
+    DataError if the file is missing, cannot be downloaded, holds anything but tensors, or is not InceptionV3.
+    """
+    if weights is None:
+        weights = hub_path()
+        with locked(weights, should_stop):
+            if not weights.exists():
+                _download(weights)
+    if not weights.is_file():
+        raise DataError(f"{weights}: no such file of Inception weights; {_remedy()}")
+    _require_tensors_only(weights)
+    layers = [FeatureExtractorInceptionV3.get_default_feature_layer_for_metric(metric) for metric in ("fid", "isc")]
+    try:
+        module = create_feature_extractor(
+            REGISTERED_NAME, layers, cuda=False, feature_extractor_weights_path=str(weights), verbose=False
+        )
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{weights}: not the weights of torch-fidelity's InceptionV3: {reason}; {_remedy()}") from error
+    return module, file_digest(weights)
+
+
+def hub_path() -> Path:
+    """Where torch keeps the downloaded weights."""
+    return Path(torch.hub.get_dir(), "checkpoints", str(URL_INCEPTION_V3).rsplit("/", 1)[-1])
+
+
+def _download(path: Path) -> None:
+    """torch-fidelity's weights file to `path`, whole, its SHA-256 checked against the digits in its name."""
+    digits = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    try:
+        torch.hub.download_url_to_file(
+            URL_INCEPTION_V3, str(path), hash_prefix=digits.group(1) if digits else None, progress=False
+        )
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # URLError and time-outs are OSErrors, a wrong digest a RuntimeError
+        raise DataError(f"the Inception weights could not be downloaded ({error}); {_remedy()}") from error
+
+
+def _require_tensors_only(path: Path) -> None:
+    """DataError unless the file is a dictionary of tensors. Nothing in the file is executed to find out."""
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling garbage can raise almost anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{path}: refused as Inception weights: cut short, not a PyTorch file, or holding more than "
+            f"tensors ({reason}); {_remedy()}"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise DataError(f"{path}: refused as Inception weights: not a dictionary of tensors; {_remedy()}")
+
+
+def _remedy() -> str:
+    return (
+        f"download {URL_INCEPTION_V3} on a machine with internet, and put it at {hub_path()} "
+        "or name its path as evaluation.weights (extractor: classifier needs no download)"
+    )

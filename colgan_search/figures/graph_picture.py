@@ -1,0 +1,157 @@
+"""The picture of a knowledge transfer graph (the paper's figure 8): nodes, gated edges, each generator's IS."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, PathPatch, Polygon
+from matplotlib.path import Path as Curve
+
+from colgan_search.errors import BadInput
+from colgan_search.figures.layout import Layout
+from colgan_search.figures.saving import picture_paths, save_figure
+from colgan_search.gates import Gate
+from colgan_search.graph import DISCRIMINATOR, KnowledgeTransferGraph, node_name
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How edges of one gate are drawn: told apart by line style alone as well, for black and white."""
+
+    label: str
+    colour: str
+    dashes: tuple[float, ...]
+    width: float
+    """In points."""
+
+
+PENS = {
+    Gate.THROUGH: Pen("through", "#12355b", (), 2.0),
+    Gate.POSITIVE: Pen("positive linear (0 to 1)", "#2a9d3a", (5.0, 2.0), 2.0),
+    Gate.NEGATIVE: Pen("negative linear (1 to 0)", "#d9541e", (1.0, 1.3), 2.4),
+    Gate.CUTOFF: Pen("cut off", "#b8b8b8", (1.0, 3.0), 0.9),
+}
+BEST_RING = "#c8930a"
+INK = "#1a1a1a"
+SMALLEST_DISC = 38.0
+"""Radius of a generator's disc on paper, in points (1/72 inch), that still holds its name and score."""
+NARROWEST = 6.4
+"""Width of the figure in inches that holds the legend."""
+
+
+def _unit(layout: Layout) -> float:
+    """The ring's radius on paper, in points."""
+    return min(900.0, max(160.0, SMALLEST_DISC / layout.radius(1)))
+
+
+def draw_graph(
+    graph: KnowledgeTransferGraph,
+    paths: Path | str | Sequence[Path | str],
+    scores: Sequence[float] | None = None,
+    title: str | None = None,
+    *,
+    show_cutoff: bool = False,
+) -> list[Path]:
+    """Draws the graph to each path (.png, .svg or .pdf) and gives the paths; BadInput for any other suffix.
+
+    `scores` are the IS of G1..Gk, written into the nodes (a dash for NaN); the generator with the highest is ringed.
+    Cut-off edges are left out, or faintly dotted with `show_cutoff`.
+    """
+    listed = picture_paths(paths)
+    if scores is not None and len(scores) != graph.k:
+        raise BadInput(f"{len(scores)} scores for a graph with k = {graph.k} generators; give one for each")
+    return save_figure(graph_figure(graph, scores, title, show_cutoff=show_cutoff), listed)
+
+
+def graph_figure(
+    graph: KnowledgeTransferGraph,
+    scores: Sequence[float] | None = None,
+    title: str | None = None,
+    *,
+    show_cutoff: bool = False,
+) -> Figure:
+    """The figure that `draw_graph` saves, not attached to any window or global state."""
+    layout = Layout(graph.k)
+    best = _best(scores)
+    lines = textwrap.wrap(title or "", 60)
+    low, high = layout.extent(margin=0.06)
+    picture = (high - low) * _unit(layout) / 72
+    below, above = 0.62, 0.1 + 0.25 * len(lines)
+    width, height = max(picture[0], NARROWEST), picture[1] + below + above
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes(
+        ((1 - picture[0] / width) / 2, below / height, picture[0] / width, picture[1] / height), aspect="equal"
+    )
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.set_axis_off()
+    _draw_edges(axes, graph, layout, show_cutoff)
+    for node in range(graph.k + 1):
+        score = None if scores is None or node == DISCRIMINATOR else scores[node - 1]
+        _draw_node(axes, layout, node, score, best=node == best)
+    if lines:
+        text = figure.text(0.5, 1 - 0.1 / height, "\n".join(lines), ha="center", va="top", fontsize=13, color=INK)
+        text.set_parse_math(False)
+    handles = [_legend_line(PENS[gate]) for gate in PENS if gate is not Gate.CUTOFF or show_cutoff]
+    if best is not None:
+        ring = Line2D([], [], ls="", marker="o", ms=11, mfc="white", mec=BEST_RING, mew=2.6, label="highest IS")
+        handles.append(ring)
+    figure.legend(handles=handles, loc="lower center", ncols=3, columnspacing=1.6, frameon=False, fontsize=9, handlelength=3.2)
+    return figure
+
+
+def _best(scores: Sequence[float] | None) -> int | None:
+    """The number of the generator with the highest score that is a number; None without one."""
+    known = [(score, -number) for number, score in enumerate(scores or (), start=1) if not math.isnan(score)]
+    return -max(known)[1] if known else None
+
+
+def _draw_edges(axes: Axes, graph: KnowledgeTransferGraph, layout: Layout, show_cutoff: bool) -> None:
+    """Each edge as a line and a head of its gate's colour; the head's tip just short of the target's rim."""
+    length = (13.0 if graph.k <= 4 else 9.0) / _unit(layout)
+    for edge, gate in graph.items():
+        if gate is Gate.CUTOFF and not show_cutoff:
+            continue
+        pen, faint = PENS[gate], gate is Gate.CUTOFF
+        points = layout.curve(edge, gap=0.02)
+        along = points[3] - points[2]
+        along /= np.linalg.norm(along)
+        across = np.array([-along[1], along[0]])
+        size = length * (0.7 if faint else 1.0)
+        tip, base = points[3], points[3] - size * along
+        line = Curve(np.vstack([points[:3], base]), [Curve.MOVETO, *[Curve.CURVE4] * 3])
+        style = (0, pen.dashes) if pen.dashes else "-"
+        axes.add_patch(
+            PathPatch(
+                line, fill=False, ec=pen.colour, lw=pen.width, ls=style, capstyle="butt", zorder=1 if faint else 2
+            )
+        )
+        corners = [tip, base + 0.42 * size * across, base - 0.42 * size * across]
+        axes.add_patch(Polygon(corners, closed=True, fc=pen.colour, ec="none", zorder=1 if faint else 3))
+
+
+def _draw_node(axes: Axes, layout: Layout, node: int, score: float | None, *, best: bool) -> None:
+    """The disc of D or of a generator, with its name and, below it, its IS."""
+    (x, y), radius = layout.centre(node), layout.radius(node)
+    if node == DISCRIMINATOR:
+        face, rim, rim_width = "#e4e4e4", INK, 1.2
+    else:
+        face, rim, rim_width = ("#fff4d6", BEST_RING, 3.2) if best else ("white", INK, 1.2)
+    axes.add_patch(Circle((x, y), radius, fc=face, ec=rim, lw=rim_width, zorder=4))
+    points = radius * _unit(layout)
+    lift = 0.0 if score is None else 0.3 * radius
+    name = {"ha": "center", "va": "center", "color": INK, "zorder": 5}
+    axes.text(x, y + lift, node_name(node), fontsize=min(17.0, 0.5 * points), weight="bold", **name)
+    if score is not None:
+        shown = "IS –" if math.isnan(score) else f"IS {score:.2f}"
+        axes.text(x, y - 0.33 * radius, shown, fontsize=min(12.0, 0.36 * points), **name)
+
+
+def _legend_line(pen: Pen) -> Line2D:
+    return Line2D([], [], color=pen.colour, lw=pen.width, ls=(0, pen.dashes) if pen.dashes else "-", label=pen.label)

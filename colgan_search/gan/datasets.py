@@ -1,0 +1,70 @@
+"""The real images: read once, converted and resized once, and then held in memory as uint8."""
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from colgan_search.config import DataSettings
+from colgan_search.errors import DataError
+from colgan_search.gan.imagefolder import load_folder
+from colgan_search.gan.resize import limited, resize, to_channels
+from colgan_search.images import RealImages
+
+CIFAR10_ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+
+
+def default_download_folder() -> Path:
+    """`colgan-search` in the user's cache folder: $XDG_CACHE_HOME, or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colgan-search"
+
+
+def load_images(settings: DataSettings, download_folder: Path | None = None) -> RealImages:
+    """The images of `settings`, uint8 [N, settings.channels, settings.size, settings.size], in a fixed order.
+
+    `settings.limit` takes the first so many of a shuffle that is always the same. Data sets that are downloaded go
+    to `settings.root`, else to `download_folder`, else to `default_download_folder()`. DataError says what is
+    missing or broken, and where.
+    """
+    folder = download_folder or default_download_folder()
+    if settings.name == "imagefolder":
+        assert settings.root is not None  # DataSettings sees to it
+        return load_folder(Path(settings.root).expanduser(), settings.size, settings.channels, settings.limit)
+    if settings.name == "digits":
+        images, labels, classes = _digits()
+    else:
+        images, labels, classes = _cifar10(Path(settings.root).expanduser() if settings.root else folder)
+    chosen = limited(len(images), settings.limit)
+    images = resize(to_channels(images[chosen], settings.channels), settings.size)
+    return RealImages(settings.name, images, labels[chosen], classes)
+
+
+def _digits() -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """scikit-learn's 1,797 handwritten digits: 8 x 8, grey, 0..16 scaled to 0..255. No download."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = (torch.from_numpy(digits.images) * (255 / 16)).round().to(torch.uint8)[:, None]
+    return images, torch.from_numpy(digits.target).long(), tuple(str(name) for name in digits.target_names)
+
+
+def _cifar10(root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """CIFAR-10's 50,000 training images, 32 x 32 in colour, from `root` or downloaded to it."""
+    from filelock import FileLock
+    from torchvision.datasets import CIFAR10
+
+    try:
+        try:
+            data = CIFAR10(root, train=True)  # there already, perhaps in a folder that cannot be written
+        except RuntimeError:
+            root.mkdir(parents=True, exist_ok=True)
+            with FileLock(root / ".cifar10.lock"):  # workers that start together download once
+                data = CIFAR10(root, train=True, download=True)
+    except (OSError, RuntimeError, EOFError) as error:
+        raise DataError(
+            f"CIFAR-10 is not in {root} and could not be downloaded ({' '.join(str(error).split())[:200]}); by hand: "
+            f"put {CIFAR10_ADDRESS} into {root}, or name the folder that holds it with data.root"
+        ) from error
+    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
+    return images, torch.tensor(data.targets), tuple(data.classes)

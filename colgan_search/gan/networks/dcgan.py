@@ -1,0 +1,116 @@
+"""DCGAN (section 4.1 of the paper) for square images of 8, 16, ... 256 pixels.
+
+At size S both networks have log2(S) - 1 layers: five at 64 x 64. Generator layer m makes 2^(m+1) x 2^(m+1) pixels, and
+its channels halve from layer to layer down to `width` at the last hidden one; the discriminator mirrors it.
+"""
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from colgan_search.config import NetworkSettings
+from colgan_search.errors import ConfigError
+from colgan_search.gan.family import GeneratorNetwork, Maps
+
+SIZES = (8, 16, 32, 64, 128, 256)
+"""Heights and widths in pixels that the family makes: 4 * 2^n."""
+
+
+def check(settings: NetworkSettings, size: int, channels: int, layers: Collection[int]) -> None:
+    """ConfigError unless `size` is one of SIZES and the generator has all of `layers`."""
+    if size not in SIZES:
+        raise ConfigError(
+            f"data.size: {size} is not allowed: {settings.name} makes images of {', '.join(map(str, SIZES))} pixels"
+        )
+    missing = sorted(layer for layer in layers if not 1 <= layer <= layer_count(size))
+    if missing:
+        raise ConfigError(
+            f"transfer.layers: {missing} are not allowed: the {settings.name} generator for {size} x {size} pixels "
+            f"has the layers 1..{layer_count(size)}"
+        )
+
+
+def layer_count(size: int) -> int:
+    """Layers of either network: 5 at 64 pixels, 4 at 32, 3 at 16."""
+    return size.bit_length() - 2
+
+
+def generator(settings: NetworkSettings, size: int, channels: int) -> "Generator":
+    """The generator: transposed convolutions, batch norm and ReLU, tanh at the end."""
+    check(settings, size, channels, ())
+    return Generator(settings.z, settings.width, layer_count(size), channels)
+
+
+def discriminator(settings: NetworkSettings, size: int, channels: int, outputs: int) -> nn.Sequential:
+    """The discriminator: 4 x 4 convolutions with stride 2 and LeakyReLU 0.2, then one over the 4 x 4 that is left.
+
+    'spectral': spectral norm on every convolution in place of batch norm, and a bias on each, since no batch
+    norm follows that would supply one (our reading). 'batch': DCGAN's own, batch norm on all but the first and
+    the last layer, no biases.
+    """
+    check(settings, size, channels, ())
+    spectral = settings.discriminator_norm == "spectral"
+    hidden = [settings.width * 2**depth for depth in range(layer_count(size) - 1)]
+    layers: list[nn.Module] = []
+    for depth, (before, after) in enumerate(zip([channels, *hidden], hidden, strict=False)):
+        layers.append(_convolution(nn.Conv2d(before, after, 4, 2, 1, bias=spectral), spectral))
+        if depth > 0 and not spectral:
+            layers.append(_batch_norm(after))
+        layers.append(nn.LeakyReLU(0.2, inplace=True))
+    layers.append(_convolution(nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=spectral), spectral))
+    return nn.Sequential(*layers, nn.Flatten())
+
+
+class Generator(GeneratorNetwork):
+    """DCGAN's generator; layer 1 is the 4 x 4 one, the last layer is the image."""
+
+    def __init__(self, z: int, width: int, layers: int, channels: int) -> None:
+        super().__init__()
+        hidden = [width * 2**depth for depth in reversed(range(layers - 1))]
+        self.convolutions = nn.ModuleList(
+            [
+                _convolution(nn.ConvTranspose2d(z, hidden[0], 4, 1, 0, bias=False)),
+                *(
+                    _convolution(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
+                    for before, after in zip(hidden, [*hidden[1:], channels], strict=True)
+                ),
+            ]
+        )
+        self.activations = nn.ModuleList(
+            [*(nn.Sequential(_batch_norm(width), nn.ReLU(inplace=True)) for width in hidden), nn.Tanh()]
+        )
+
+    def forward_with_maps(
+        self, z: Tensor, layers: Collection[int], maps: Maps = "activation"
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """See `GeneratorNetwork.forward_with_maps`."""
+        x = z[:, :, None, None]
+        found: dict[int, Tensor] = {}
+        for number, (convolution, activation) in enumerate(
+            zip(self.convolutions, self.activations, strict=True), start=1
+        ):
+            convolved = convolution(x)
+            x = activation(convolved)
+            if number in layers:
+                found[number] = x if maps == "activation" else convolved
+        return x, found
+
+
+def _convolution(layer: nn.Module, spectral: bool = False) -> nn.Module:
+    """Weights from N(0, 0.02), bias 0; spectral norm last, so that its power iteration starts on these weights."""
+    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    nn.init.normal_(layer.weight, 0.0, 0.02)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return spectral_norm(layer) if spectral else layer
+
+
+def _batch_norm(channels: int) -> nn.BatchNorm2d:
+    """Weights from N(1, 0.02), bias 0."""
+    layer = nn.BatchNorm2d(channels)
+    nn.init.normal_(layer.weight, 1.0, 0.02)
+    with torch.no_grad():
+        layer.bias.zero_()
+    return layer

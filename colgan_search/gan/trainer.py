@@ -1,0 +1,168 @@
+"""Trains one knowledge transfer graph: one loop that reads top to bottom (PAPER.md, "Training, one iteration")."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
+from colgan_search.errors import ConfigError, Interrupted, TrialFault
+from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.networks import check_network
+from colgan_search.gan.state import LAYOUT, TrainingState, draw_z, new_state
+from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.watch import FiniteWatch
+from colgan_search.gates import progress_at
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.images import to_pixels
+from colgan_search.seeds import derive_seed
+
+
+def train(
+    graph: KnowledgeTransferGraph,
+    real: Tensor,  # uint8 [M, C, S, S], 0..255; copied to the device once
+    network: NetworkSettings,
+    transfer: TransferSettings,
+    training: TrainingSettings,
+    runtime: RuntimeSettings,
+    *,
+    seed: int,  # weights, order of the real images and every z follow from it; no global random state is used
+    device: torch.device,
+    checkpoint: CheckpointFile | None = None,  # resumed from if it holds something; None = nothing is saved
+    on_start: Callable[[TrainingState], None] = lambda state: None,  # once, with the state as new or as resumed
+    on_epoch: Callable[[TrainingState], None] = lambda state: None,  # after every epoch; may change `extra` and modes
+    on_iteration: Callable[[int], None] = lambda iteration: None,  # iterations finished, 1..T
+    should_stop: Callable[[], bool] = lambda: False,  # asked before every iteration
+    clock: Callable[[], float] = time.monotonic,  # seconds
+) -> TrainingState:
+    """Trains `graph` for `training.epochs` epochs and returns the final state, networks in train mode.
+
+    An interrupted and resumed training equals an uninterrupted one: bit for bit on one kind of CPU with one number of
+    threads, and on CUDA with `runtime.deterministic`. `on_epoch` sees every epoch once on that path; if it raises
+    Interrupted, the resumed training calls it again for the same epoch.
+
+    Raises ConfigError (settings that do not fit each other or the images), Diverged (a loss is NaN or Inf),
+    Interrupted (`should_stop` said so, or `on_epoch` did; the checkpoint is saved), DiskFull, and TrialFault (out of
+    memory).
+    """
+    images, channels, size, _ = real.shape
+    check_network(network, size=size, channels=channels, layers=transfer.layers)
+    if images < training.batch:
+        raise ConfigError(
+            f"training.batch: {training.batch} is not allowed: there are only {images} real images; "
+            f"a batch has at most as many"
+        )
+    per_epoch = images // training.batch  # the incomplete last batch is dropped: our reading
+
+    with _deterministic(runtime, device), _memory_faults(device):
+        # Networks, optimizers and random states, new or as they were left
+        state = new_state(
+            graph.k,
+            network,
+            training,
+            size=size,
+            channels=channels,
+            iterations_per_epoch=per_epoch,
+            seed=seed,
+            device=device,
+        )
+        if checkpoint is not None and (saved := checkpoint.load()) is not None:
+            state.restore(saved)
+        on_start(state)
+        real = real.to(device)
+        lessons = Lessons.of(graph)
+        watch = FiniteWatch()
+        saved_at = clock()
+
+        def save() -> None:
+            watch.check()  # a diverged training is never saved
+            if checkpoint is not None:
+                checkpoint.save(state.to_checkpoint())
+
+        while True:
+            # End of an epoch
+            if state.epoch > state.reported:
+                try:
+                    on_epoch(state)
+                except Interrupted:
+                    save()
+                    raise
+                finally:
+                    state.train_mode()
+                state.reported = state.epoch
+            if state.iteration == state.iterations:
+                save()
+                return state
+
+            # Start of an epoch, or where a resumed one goes on
+            order = _order(images, seed, state.epoch).to(device)
+            for position in range(state.iteration % per_epoch, per_epoch):
+                if should_stop():
+                    save()
+                    raise Interrupted(
+                        f"stopped after iteration {state.iteration} of {state.iterations}; it can be resumed"
+                    )
+
+                # The real batch serves all k turns of D, so that one epoch sees every image once: our reading
+                batch = order[position * training.batch : (position + 1) * training.batch]
+                pixels = to_pixels(real[batch]).contiguous(memory_format=LAYOUT)
+
+                # Phase 1: the discriminator, every generator from its own fresh z
+                own_z = [draw_z(state.own_z, training.batch, network.z, device) for _ in state.generators]
+                losses = discriminator_phase(state, pixels, own_z, training.discriminator_steps)
+
+                # Phase 2: the generators, one z shared by all
+                if training.ramp == "iteration":
+                    progress = progress_at(state.iteration, state.iterations)
+                else:
+                    progress = progress_at(state.epoch, training.epochs)
+                shared_z = draw_z(state.shared_z, training.batch, network.z, device)
+                losses |= generator_phase(state, lessons, progress, shared_z, transfer)
+
+                # Progress
+                state.iteration += 1
+                watch.see(state.iteration, losses)
+                on_iteration(state.iteration)
+                if checkpoint is not None and clock() - saved_at >= 60.0 * runtime.checkpoint_minutes:
+                    save()
+                    saved_at = clock()
+            watch.check()
+
+
+def _order(images: int, seed: int, epoch: int) -> Tensor:
+    """The order int64 [images] in which epoch 0..E-1 takes the real images; nothing of it need be stored."""
+    return torch.randperm(images, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))
+
+
+@contextmanager
+def _deterministic(runtime: RuntimeSettings, device: torch.device) -> Iterator[None]:
+    """CUDA's deterministic algorithms while inside, if the settings ask for them; the CPU's are so anyway."""
+    if device.type != "cuda" or not runtime.deterministic:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without it
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+@contextmanager
+def _memory_faults(device: torch.device) -> Iterator[None]:
+    """Running out of memory as a TrialFault that says what would help."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not (
+            isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        ):
+            raise
+        raise TrialFault(
+            f"out of memory on {device} while training; a smaller training.batch or network.width needs less, "
+            f"and so do fewer workers per device ({' '.join(str(error).split())[:200]})"
+        ) from error

@@ -1,0 +1,37 @@
+"""Notices NaN and Inf without waiting for the device at every iteration."""
+
+import torch
+from torch import Tensor
+
+from colgan_search.errors import Diverged
+
+EVERY_ITERATIONS = 32
+"""How many iterations of losses are gathered before they are looked at."""
+
+
+class FiniteWatch:
+    """Gathers the losses of some iterations and looks at them all at once."""
+
+    def __init__(self) -> None:
+        self._names: list[tuple[int, str]] = []
+        self._losses: list[Tensor] = []
+        self._since = 0
+
+    def see(self, iteration: int, losses: dict[str, Tensor]) -> None:
+        """Takes in the scalar losses of iteration 1..T. Diverged at the latest EVERY_ITERATIONS later."""
+        self._names.extend((iteration, name) for name in losses)
+        self._losses.extend(losses.values())
+        self._since += 1
+        if self._since >= EVERY_ITERATIONS:
+            self.check()
+
+    def check(self) -> None:
+        """Diverged if any loss since the last check is not finite; names the first one and its iteration."""
+        names, losses = self._names, self._losses
+        self._names, self._losses, self._since = [], [], 0
+        if not losses:
+            return
+        values = torch.stack(losses).tolist()
+        for (iteration, name), value in zip(names, values, strict=True):
+            if value != value or abs(value) == float("inf"):
+                raise Diverged(f"the loss of {name} is {value} at iteration {iteration}")

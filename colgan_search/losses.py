@@ -1,0 +1,94 @@
+"""Equations 1 to 5 of the paper, without the gates: those multiply outside.
+
+Logits are [N, k+1]: class i of the paper (1..k, "made by G_i") is index i-1, class k+1 ("real") is index k.
+Every loss is a scalar averaged over the N samples of the batch. Students and teachers see the same z, sample by sample.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Reduction = Literal["mean", "sum"]
+
+
+def real_loss(logits: Tensor) -> Tensor:
+    """Equation 1, real images: CE(D(x), k+1) for logits D(x) [N, k+1]."""
+    return _cross_entropy(logits, logits.shape[1] - 1)
+
+
+def fake_loss(logits: Tensor, generator: int) -> Tensor:
+    """Equation 1, generated images: CE(D(G_i(z_i)), i) for logits [N, k+1] and `generator` i = 1..k."""
+    k = logits.shape[1] - 1
+    if not 1 <= generator <= k:
+        raise ValueError(f"generator is {generator}, but the logits have k = {k} generators")
+    return _cross_entropy(logits, generator - 1)
+
+
+def adversarial_loss(logits: Tensor) -> Tensor:
+    """Equation 2 without its gate: CE(D(G_i(z)), k+1) for logits [N, k+1]; low when D takes the images for real."""
+    return _cross_entropy(logits, logits.shape[1] - 1)
+
+
+def attention_map(features: Tensor) -> Tensor:
+    """Equation 3: features F [N, C, H, W] -> q = Q / ||Q||_2 [N, H*W] with Q = (1/C) sum_c F_c^2, flattened.
+
+    A map that is zero everywhere stays zero.
+    """
+    return F.normalize(features.square().mean(dim=1).flatten(1), dim=1)
+
+
+def feature_transfer_loss(
+    student: Sequence[Tensor],
+    teacher: Sequence[Tensor],
+    *,
+    alpha: float,
+    reduction: Reduction = "mean",
+    detach_teacher: bool = True,
+) -> Tensor:
+    """Equation 4 without its gate: alpha * mean over layers m of the squared difference of q_s and q_t.
+
+    `student` and `teacher` hold one attention map [N, H_m*W_m] per layer, in the same order. The squared difference
+    is averaged over the batch, and over a vector's elements averaged ("mean", our reading) or summed ("sum").
+    With `detach_teacher` no gradient flows into the teacher (our reading).
+    """
+    if len(student) != len(teacher) or not student:
+        raise ValueError(f"{len(student)} student and {len(teacher)} teacher layers; both need the same, at least one")
+    layers = [
+        _squared_difference(q_s, q_t.detach() if detach_teacher else q_t, reduction)
+        for q_s, q_t in zip(student, teacher, strict=True)
+    ]
+    return alpha * torch.stack(layers).mean()
+
+
+def image_transfer_loss(
+    student: Tensor,
+    teacher: Tensor,
+    *,
+    alpha: float,
+    reduction: Reduction = "mean",
+    detach_teacher: bool = True,
+) -> Tensor:
+    """Equation 5 without its gate: equation 4 with the generated images [N, C, S, S], in [-1, 1], as the vectors."""
+    return feature_transfer_loss(
+        [student.flatten(1)],
+        [teacher.flatten(1)],
+        alpha=alpha,
+        reduction=reduction,
+        detach_teacher=detach_teacher,
+    )
+
+
+def _cross_entropy(logits: Tensor, index: int) -> Tensor:
+    """Mean over the batch of -log softmax(logits)[index]."""
+    return -F.log_softmax(logits, dim=1)[:, index].mean()
+
+
+def _squared_difference(a: Tensor, b: Tensor, reduction: Reduction) -> Tensor:
+    """(a - b)^2 of vectors [N, L]: reduced over L as told, averaged over N."""
+    if a.shape != b.shape:  # broadcasting would hide it
+        raise ValueError(f"student {tuple(a.shape)} and teacher {tuple(b.shape)} differ in shape")
+    squares = (a - b).square()
+    return squares.mean() if reduction == "mean" else squares.sum() / len(a)

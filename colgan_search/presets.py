@@ -1,0 +1,158 @@
+"""Named graphs, as data: known methods that are points of the space of graphs, for every k that they make sense for."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from colgan_search.errors import GraphError
+from colgan_search.gates import Gate
+from colgan_search.graph import DISCRIMINATOR, Edge, KnowledgeTransferGraph, edges_of
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The gates of a named graph for k from `least_k` to `most_k` (None: no upper end)."""
+
+    name: str
+    description: str
+    adversarial: Gate = Gate.THROUGH
+    """The gate of every D->Gi, unless `exceptions` has it."""
+    forward: Gate = Gate.CUTOFF
+    """The gate of every Gi->Gj with i < j, unless `exceptions` has it."""
+    backward: Gate = Gate.CUTOFF
+    """The gate of every Gi->Gj with i > j, unless `exceptions` has it."""
+    exceptions: Mapping[Edge, Gate] = field(default_factory=dict)
+    least_k: int = 2
+    most_k: int | None = None
+
+    @property
+    def ks(self) -> str:
+        """The k that fit, in words: `k = 1` or `k >= 2`."""
+        if self.most_k is None:
+            return f"k >= {self.least_k}"
+        return f"k = {self.least_k}" if self.least_k == self.most_k else f"k = {self.least_k}..{self.most_k}"
+
+    def fits(self, k: int) -> bool:
+        """True if the preset has a graph of k generators."""
+        return self.least_k <= k and (self.most_k is None or k <= self.most_k)
+
+    def graph(self, k: int) -> KnowledgeTransferGraph:
+        """The preset's graph of k generators; GraphError if the preset makes no sense for k."""
+        if not self.fits(k):
+            raise GraphError(f"preset {self.name!r} is for {self.ks}, not for k = {k}; {_known()}")
+        gates = {}
+        for edge in edges_of(k):
+            usual = self.forward if edge.source < edge.target else self.backward
+            gates[edge] = self.exceptions.get(edge, self.adversarial if edge.adversarial else usual)
+        return KnowledgeTransferGraph.from_edges(k, gates)
+
+
+_ALL = (
+    Preset("dcgan", "one DCGAN: a single generator, taught by D alone", least_k=1, most_k=1),
+    Preset("mad-gan", "MAD-GAN: every generator is taught by D, none by another"),
+    Preset(
+        "all-through",
+        "mutual learning: every generator teaches every other at full weight",
+        forward=Gate.THROUGH,
+        backward=Gate.THROUGH,
+    ),
+    Preset(
+        "positive-transfer",
+        "transfers grow from 0 to full weight, D teaches at full weight",
+        forward=Gate.POSITIVE,
+        backward=Gate.POSITIVE,
+    ),
+    Preset(
+        "negative-transfer",
+        "transfers fade from full weight to 0, D teaches at full weight",
+        forward=Gate.NEGATIVE,
+        backward=Gate.NEGATIVE,
+    ),
+    Preset("one-way", "one-way distillation: G1 teaches all others, G2 those after it, ...", forward=Gate.THROUGH),
+    Preset(
+        "buffer",
+        "G2 learns from G1 alone and teaches it more and more; others as in mad-gan (our reading of the paper's best)",
+        exceptions={
+            Edge(DISCRIMINATOR, 2): Gate.CUTOFF,
+            Edge(1, 2): Gate.THROUGH,
+            Edge(2, 1): Gate.POSITIVE,
+        },
+    ),
+)
+PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _ALL}
+"""Name -> preset, in the order in which a table shows them."""
+
+
+def preset(name: str, k: int) -> KnowledgeTransferGraph:
+    """The graph of a preset's name for k generators; GraphError lists the known ones and the k that fit."""
+    if name not in PRESETS:
+        raise GraphError(f"unknown preset {name!r}; {_known()}")
+    return PRESETS[name].graph(k)
+
+
+def resolve(text: str, k: int | None = None, *, files: bool = True) -> KnowledgeTransferGraph:
+    """The graph that `text` means: a preset's name, a text form, JSON, or (with `files`) the path of a JSON file.
+
+    A preset needs k, unless it exists for one k only. GraphError if nothing fits, or if the graph's k is not k.
+    """
+    text = text.strip()
+    if text in PRESETS:
+        chosen = PRESETS[text]
+        if k is None and chosen.least_k != chosen.most_k:
+            raise GraphError(f"preset {text!r} needs to know k, the number of generators; it is for {chosen.ks}")
+        return chosen.graph(chosen.least_k if k is None else k)
+    if text.startswith("{"):
+        graph = _from_json(text, "the graph's JSON")
+    elif files and _is_file(text):
+        graph = _from_file(Path(text))
+    elif "=" in text:
+        graph = KnowledgeTransferGraph.from_text(text)
+    else:
+        files_too = ", nor is there such a file" if files else ""
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        raise GraphError(f"{shown!r} is neither a preset nor a graph like G1=D:t,G2:p/G2=D:t{files_too}; {_known()}")
+    if k is not None and graph.k != k:
+        raise GraphError(f"the graph {graph.to_text()} has k = {graph.k} generators, but k = {k} is asked for")
+    return graph
+
+
+def _known() -> str:
+    return "the presets are " + ", ".join(f"{preset.name} ({preset.ks})" for preset in _ALL)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a null character
+        return False
+
+
+def _from_file(path: Path) -> KnowledgeTransferGraph:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GraphError(f"{path}: cannot be read as a graph: {error}") from error
+    return _from_json(text, str(path))
+
+
+def _from_json(text: str, source: str) -> KnowledgeTransferGraph:
+    try:
+        data = json.loads(text, object_pairs_hook=_without_twice)
+    except (ValueError, RecursionError) as error:
+        raise GraphError(f"{source}: is not valid JSON: {error}") from error
+    try:
+        return KnowledgeTransferGraph.from_json(data)
+    except GraphError as error:
+        raise GraphError(f"{source}: {error}") from error
+
+
+def _without_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; ValueError if a key stands twice, which json would pass over."""
+    data: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in data:
+            raise ValueError(f"key {key!r} stands twice")
+        data[key] = value
+    return data

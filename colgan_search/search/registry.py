@@ -1,0 +1,156 @@
+"""Who works on a study: one row per worker process, for the live view, and to see which local ones are dead."""
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+
+from colgan_search import __version__
+from colgan_search.search.storage import Storage
+from colgan_search.search.tables import now, workers
+
+CREATE_TIME_TOLERANCE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process that can be recognised later on its own machine, and only there."""
+
+    host: str
+    machine: str
+    pid: int
+    created: float
+
+    @classmethod
+    def mine(cls) -> "ProcessId":
+        """This process."""
+        return cls(socket.gethostname(), _machine(), os.getpid(), psutil.Process().create_time())
+
+    @property
+    def name(self) -> str:
+        """The worker's name: host, process number and start, unique over machines and restarts."""
+        return f"{self.host}:{self.pid}:{int(self.created * 100) % 10**8:08d}"
+
+    def is_dead_here(self) -> bool:
+        """True if it ran on this machine (this boot, these process numbers) and runs no more."""
+        if self.machine != _machine():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < CREATE_TIME_TOLERANCE_SECONDS
+            return not same or process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+
+def _machine() -> str:
+    """This boot of this machine and this space of process numbers (a container has its own)."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return f"{socket.gethostname()}/{psutil.boot_time():.0f}"
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """One worker as the database knows it; `quiet` is the seconds since it was last heard of."""
+
+    worker: str
+    process: ProcessId
+    device: str
+    version: str
+    state: str
+    quiet: float
+    trial_number: int | None
+    epoch: int | None
+    epochs: int | None
+    last_is: float | None
+
+
+class Registry:
+    """The workers of one study."""
+
+    def __init__(self, storage: Storage, uid: str) -> None:
+        self.storage = storage
+        self.uid = uid
+
+    def enter(self, process: ProcessId, device: str) -> None:
+        """Adds this worker."""
+        row = {
+            "uid": self.uid,
+            "worker": process.name,
+            "process": json.dumps(vars(process)),
+            "device": device,
+            "version": __version__,
+            "state": "starting",
+        }
+        with self.storage.transaction() as db:
+            db.execute(workers.delete().where(self._is(process.name)))
+            db.execute(workers.insert().values(**row, started=now(), seen=now()))
+
+    def update(
+        self,
+        worker: str,
+        state: str,
+        trial_number: int | None = None,
+        epoch: int | None = None,
+        epochs: int | None = None,
+        last_is: float | None = None,
+    ) -> None:
+        """Says what the worker does now."""
+        with self.storage.transaction() as db:
+            db.execute(
+                workers.update()
+                .where(self._is(worker))
+                .values(
+                    state=state,
+                    trial_number=trial_number,
+                    epoch=epoch,
+                    epochs=epochs,
+                    last_is=last_is,
+                    seen=now(),
+                )
+            )
+
+    def all(self) -> list[WorkerRow]:
+        """Every worker that ever entered and is not forgotten, in the order of their start."""
+        with self.storage.engine.connect() as db:
+            rows = db.execute(
+                sa.select(workers, (now() - workers.c.seen).label("quiet"))
+                .where(workers.c.uid == self.uid)
+                .order_by(workers.c.started, workers.c.worker)
+            ).all()
+        return [
+            WorkerRow(
+                row.worker,
+                ProcessId(**json.loads(row.process)),
+                row.device,
+                row.version,
+                row.state,
+                max(0.0, row.quiet),
+                row.trial_number,
+                row.epoch,
+                row.epochs,
+                row.last_is,
+            )
+            for row in rows
+        ]
+
+    def dead_here(self) -> list[str]:
+        """The names of workers that ran on this machine and are gone without having left."""
+        return [row.worker for row in self.all() if row.state not in ("left", "died") and row.process.is_dead_here()]
+
+    def mark_dead(self, names: list[str]) -> None:
+        """Records that these workers are gone."""
+        with self.storage.transaction() as db:
+            db.execute(
+                workers.update().where(workers.c.uid == self.uid, workers.c.worker.in_(names)).values(state="died")
+            )
+
+    def _is(self, worker: str) -> sa.ColumnElement[bool]:
+        return (workers.c.uid == self.uid) & (workers.c.worker == worker)

@@ -1,0 +1,77 @@
+"""Outages: what counts as one, and how long we go on trying."""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+import optuna
+import sqlalchemy as sa
+
+from colgan_search.errors import Outage
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
+
+OUTAGES: tuple[type[Exception], ...] = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.InternalError,
+    sa.exc.TimeoutError,
+    sa.exc.ResourceClosedError,
+    sa.exc.PendingRollbackError,
+    optuna.exceptions.StorageInternalError,
+)
+
+
+def is_outage(error: Exception) -> bool:
+    """True for errors that pass when the database is back."""
+    # Optuna 5.0 raises UnboundLocalError from its own `finally` when the database goes away during a tell.
+    if isinstance(error, UnboundLocalError):
+        return any("optuna" in frame.filename for frame in traceback.extract_tb(error.__traceback__)[-1:])
+    return isinstance(error, OUTAGES)
+
+
+def through_outages(
+    call: Callable[[], T],
+    what: str,
+    *,
+    limit_seconds: float,
+    give_up: threading.Event | None = None,
+) -> T:
+    """The result of `call`, tried again through an outage of at most `limit_seconds`.
+
+    Raises Outage after that, or as soon as `give_up` is set while the database is away. Other errors pass.
+    """
+    started = time.monotonic()
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            result = call()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            away = time.monotonic() - started
+            if away > limit_seconds or (give_up is not None and give_up.is_set()):
+                raise Outage(f"{what}: the database has been away for {away:.0f} s: {one_line(error)}") from error
+            log.warning("%s: database away (%s), trying again in %.1f s", what, one_line(error), pause)
+            time.sleep(pause) if give_up is None else give_up.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        else:
+            if pause > FIRST_PAUSE_SECONDS:
+                log.info("%s: database back after %.1f s", what, time.monotonic() - started)
+            return result
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of the deepest cause; database drivers name no password in it."""
+    cause: BaseException = error
+    while (deeper := getattr(cause, "orig", None) or cause.__cause__) is not None:
+        cause = deeper
+    text = str(cause).strip()
+    return text.splitlines()[0] if text else type(cause).__name__

@@ -1,0 +1,244 @@
+"""The exactly-once budget: T slots, each with a lease, a fencing token and at most one accepted result."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from colgan_search.errors import StudyError
+from colgan_search.search.storage import Storage
+from colgan_search.search.tables import now, server_started, slots, studies
+
+FREE, LEASED, ACCEPTED, DONE, FAILING, FAILED = "free", "leased", "accepted", "done", "failing", "failed"
+CLOSED = (ACCEPTED, DONE, FAILING, FAILED)
+LOST = (FAILING, FAILED)
+"""States of a slot whose graph faulted too often; another slot is opened in its place."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A slot that a worker holds. `token` fences it: a later claim of the same slot has a larger one."""
+
+    slot: int
+    token: int
+    trial_number: int | None
+    taken_over: bool
+
+
+@dataclass(frozen=True)
+class Closing:
+    """A slot whose end is recorded here but not yet told to Optuna."""
+
+    slot: int
+    trial_number: int
+    worker: str | None
+    outcome: str | None
+    faults: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far a study is. `total` results are wanted; failed slots do not count."""
+
+    total: int
+    done: int
+    running: int
+    free: int
+    failed: int
+
+    @property
+    def finished(self) -> bool:
+        """True when every wanted result has been accepted."""
+        return self.done >= self.total
+
+
+class Slots:
+    """All slots of one study. Every method is one transaction; times are the database's."""
+
+    def __init__(self, storage: Storage, uid: str) -> None:
+        self.storage = storage
+        self.uid = uid
+
+    def begin_study(self, total: int) -> None:
+        """Records the total of a new study; does nothing if it is recorded already."""
+        with self.storage.transaction() as db:
+            if db.execute(sa.select(studies.c.uid).where(studies.c.uid == self.uid)).first() is None:
+                db.execute(studies.insert().values(uid=self.uid, total=total))
+
+    def set_total(self, total: int) -> None:
+        """Changes the total. StudyError, and no change, if more slots than that have been begun."""
+        with self.storage.transaction() as db:
+            self._lock_study(db)
+            begun = self._count(db, slots.c.state.not_in(LOST))
+            done = self._count(db, slots.c.state.in_((ACCEPTED, DONE)))
+            if total < begun:
+                running = f" and {begun - done} more are in progress" if begun > done else ""
+                raise StudyError(
+                    f"--trials {total} is the study's total, but {done} are done{running}; name at least {begun}"
+                )
+            db.execute(studies.update().where(studies.c.uid == self.uid).values(total=total))
+
+    def budget(self) -> Budget:
+        """Counts of this moment."""
+        with self.storage.engine.connect() as db:
+            total = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).scalar() or 0
+            rows = db.execute(
+                sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
+            )
+            count: dict[str, int] = dict(rows.tuples().all())
+        return Budget(
+            total=total,
+            done=count.get(ACCEPTED, 0) + count.get(DONE, 0),
+            running=count.get(LEASED, 0),
+            free=count.get(FREE, 0),
+            failed=count.get(FAILING, 0) + count.get(FAILED, 0),
+        )
+
+    def claim(self, worker: str, lease_seconds: float) -> Claim | None:
+        """Takes over a slot that is free or whose lease ran out, or else opens the next one; None if there is none.
+
+        Slots on which this worker itself faulted come last. No lease counts as run out in the first
+        `lease_seconds` after the server's start or after a time in which nobody could renew: their owners go first.
+        """
+        with self.storage.transaction() as db:
+            study = self._lock_study(db)
+            takeover_allowed = self._note_contact(db, study, lease_seconds)
+            ready = slots.c.state == FREE
+            if takeover_allowed:
+                ready |= (slots.c.state == LEASED) & (slots.c.lease_until < now())
+            rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, ready).order_by(slots.c.slot)).all()
+            fresh = [row for row in rows if worker not in {f["worker"] for f in json.loads(row.faults)}]
+            if not fresh and self._count(db, slots.c.state.not_in(LOST)) < study.total:
+                return self._open_next(db, worker, lease_seconds)
+            for row in fresh or rows:
+                db.execute(
+                    self._row(row.slot).values(
+                        state=LEASED, token=row.token + 1, worker=worker, lease_until=now() + lease_seconds
+                    )
+                )
+                return Claim(row.slot, row.token + 1, row.trial_number, taken_over=row.state == LEASED)
+        return None
+
+    def _open_next(self, db: sa.Connection, worker: str, lease_seconds: float) -> Claim:
+        last = db.execute(sa.select(sa.func.max(slots.c.slot)).where(slots.c.uid == self.uid)).scalar()
+        slot = 0 if last is None else last + 1
+        db.execute(
+            slots.insert().values(
+                uid=self.uid,
+                slot=slot,
+                state=LEASED,
+                token=1,
+                worker=worker,
+                lease_until=now() + lease_seconds,
+            )
+        )
+        return Claim(slot, 1, None, taken_over=False)
+
+    def _note_contact(self, db: sa.Connection, study: Any, lease_seconds: float) -> bool:
+        """True if leases that ran out may be taken over now; begins a time of grace after an outage."""
+        clock = db.execute(sa.select(now().label("now"), server_started().label("started"))).one()
+        grace_until = max(study.grace_until, clock.started + lease_seconds)
+        if study.contact < clock.now - lease_seconds:
+            # Nobody reached the database for a whole lease: every lease looks stale at once.
+            grace_until = max(grace_until, clock.now + lease_seconds)
+        db.execute(studies.update().where(studies.c.uid == self.uid).values(contact=clock.now, grace_until=grace_until))
+        return bool(clock.now >= grace_until)
+
+    def bind(self, claim: Claim, trial_number: int) -> bool:
+        """Gives the slot its Optuna trial, once. False if the lease is lost or another slot has that trial."""
+        try:
+            with self.storage.transaction() as db:
+                return self._update_held(db, claim, trial_number=trial_number)
+        except sa.exc.IntegrityError:
+            return False
+
+    def renew(self, claim: Claim, lease_seconds: float) -> bool:
+        """Extends the lease from now. False if another worker has taken the slot over."""
+        with self.storage.transaction() as db:
+            db.execute(studies.update().where(studies.c.uid == self.uid).values(contact=now()))
+            return self._update_held(db, claim, lease_until=now() + lease_seconds)
+
+    def accept(self, claim: Claim, outcome: str) -> bool:
+        """Records the slot's one result. False, and nothing recorded, if the lease was lost. Safe to repeat."""
+        with self.storage.transaction() as db:
+            if self._update_held(db, claim, state=ACCEPTED, outcome=outcome):
+                return True
+            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            return row is not None and row.token == claim.token and row.outcome == outcome
+
+    def release(self, claim: Claim, fault: str | None = None, max_faults: int = 1) -> bool:
+        """Gives the slot back, with the reason if that was a fault; False if the lease was lost.
+
+        A slot on which `max_faults` different workers faulted is closed as failing instead.
+        """
+        with self.storage.transaction() as db:
+            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            if row is None:
+                return False
+            faults = json.loads(row.faults)
+            if fault is not None:
+                at = db.execute(sa.select(now())).scalar()
+                faults.append({"worker": row.worker, "reason": fault, "at": at})
+            workers = {f["worker"] for f in faults}
+            poisoned = fault is not None and len(workers) >= max_faults and row.trial_number is not None
+            state = FAILING if poisoned else FREE
+            return self._update_held(db, claim, state=state, lease_until=0.0, faults=json.dumps(faults))
+
+    def release_of(self, workers: Sequence[str]) -> int:
+        """Gives back every slot that these workers hold; for workers known to be dead. The number of slots."""
+        with self.storage.transaction() as db:
+            result = db.execute(
+                slots.update()
+                .where(slots.c.uid == self.uid, slots.c.state == LEASED, slots.c.worker.in_(workers))
+                .values(state=FREE, lease_until=0.0)
+            )
+            return int(result.rowcount)
+
+    def closings(self) -> list[Closing]:
+        """Slots that have ended here and that Optuna has not been told of."""
+        return self._closings(slots.c.state.in_((ACCEPTED, FAILING)))
+
+    def failures(self) -> list[Closing]:
+        """Slots whose graph faulted on too many workers, with the reasons."""
+        return self._closings(slots.c.state.in_(LOST))
+
+    def _closings(self, which: sa.ColumnElement[bool]) -> list[Closing]:
+        with self.storage.engine.connect() as db:
+            rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, which).order_by(slots.c.slot)).all()
+        return [
+            Closing(row.slot, row.trial_number, row.worker, row.outcome, tuple(json.loads(row.faults))) for row in rows
+        ]
+
+    def mark_told(self, slot: int) -> None:
+        """Records that Optuna knows how the slot ended."""
+        with self.storage.transaction() as db:
+            for before, after in ((ACCEPTED, DONE), (FAILING, FAILED)):
+                db.execute(self._row(slot).where(slots.c.state == before).values(state=after))
+
+    def bound_trials(self) -> set[int]:
+        """The numbers of all Optuna trials that belong to a slot."""
+        with self.storage.engine.connect() as db:
+            rows = db.execute(sa.select(slots.c.trial_number).where(slots.c.uid == self.uid))
+            return {number for (number,) in rows if number is not None}
+
+    def _is(self, slot: int) -> sa.ColumnElement[bool]:
+        return (slots.c.uid == self.uid) & (slots.c.slot == slot)
+
+    def _row(self, slot: int) -> sa.Update:
+        return slots.update().where(self._is(slot))
+
+    def _update_held(self, db: sa.Connection, claim: Claim, **values: Any) -> bool:
+        """Updates the slot if `claim` still holds it."""
+        held = (slots.c.token == claim.token) & (slots.c.state == LEASED)
+        return db.execute(self._row(claim.slot).where(held).values(**values)).rowcount == 1
+
+    def _lock_study(self, db: sa.Connection) -> Any:
+        row = db.execute(sa.select(studies).where(studies.c.uid == self.uid).with_for_update()).first()
+        if row is None:
+            raise StudyError("the study's slots are gone from the database; was the study deleted?")
+        return row
+
+    def _count(self, db: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+        return db.execute(sa.select(sa.func.count()).where(slots.c.uid == self.uid, which)).scalar() or 0

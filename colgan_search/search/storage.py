@@ -1,0 +1,263 @@
+"""The study's database: one URL in every usual form, one engine, one lock. PostgreSQL, or SQLite on a local disk."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+import psutil
+import psycopg2.extensions
+import sqlalchemy as sa
+from filelock import FileLock
+from filelock import Timeout as FileLockTimeout
+
+from colgan_search.errors import StorageError
+from colgan_search.search import tables
+
+# Our own log says what happens, once.
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+CONNECT_TIMEOUT_SECONDS = 10
+SQLITE_BUSY_SECONDS = 60
+LOCK_TIMEOUT_SECONDS = 120
+NETWORK_FILE_SYSTEMS = (
+    "nfs",
+    "cifs",
+    "smb",
+    "sshfs",
+    "lustre",
+    "gpfs",
+    "ceph",
+    "beegfs",
+    "glusterfs",
+    "9p",
+    "afs",
+)
+
+FORMS = "postgresql://USER:PASSWORD@HOST:5432/DATABASE or sqlite:///FILE.db"
+
+
+def normalise_url(text: str) -> sa.URL:
+    """The SQLAlchemy URL of any usual form: postgres://, postgresql[+driver]://, a libpq `host=... dbname=...`
+    string, sqlite:///FILE, or the path of a .db or .sqlite file. StorageError for any other."""
+    text = text.strip()
+    if "://" not in text and "=" in text:
+        return _from_keywords(text)
+    if "://" not in text and Path(text).suffix in (".db", ".sqlite", ".sqlite3"):
+        return sa.URL.create("sqlite", database=str(Path(text).resolve()))
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        # The text itself may hold a password and is not repeated.
+        raise StorageError(f"the storage is not a URL; write {FORMS} (special characters in %-form)") from None
+    kind = url.drivername.split("+")[0]
+    if kind in ("postgres", "postgresql"):
+        if not url.database:
+            raise StorageError(f"{hide_password(url)}: names no database; write {FORMS}")
+        query = dict(url.query)
+        password = query.pop("password", url.password)
+        return url.set(drivername="postgresql+psycopg2", query=query, password=_one(password))
+    if kind == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise StorageError("SQLite in memory cannot be shared between processes; name a file: sqlite:///FILE.db")
+        return url.set(drivername="sqlite", database=str(Path(url.database).resolve()))
+    raise StorageError(f"storage of unknown kind {kind!r}; write {FORMS}")
+
+
+def _one(value: Any) -> str | None:
+    return str(value[0] if isinstance(value, tuple) else value) if value is not None else None
+
+
+def _from_keywords(text: str) -> sa.URL:
+    """The URL of libpq's keyword form, e.g. `host=db dbname=colgan user=me`."""
+    try:
+        words = psycopg2.extensions.parse_dsn(text)
+    except psycopg2.ProgrammingError:
+        raise StorageError(f"the storage is neither a URL nor libpq keywords; write {FORMS}") from None
+    database = words.pop("dbname", None)
+    if not database:
+        raise StorageError("the storage's keywords name no dbname; write host=HOST dbname=DATABASE user=USER")
+    port = words.pop("port", None)
+    return sa.URL.create(
+        "postgresql+psycopg2",
+        username=words.pop("user", None),
+        password=words.pop("password", None),
+        host=words.pop("host", None),
+        port=int(port) if port else None,
+        database=database,
+        query=words,
+    )
+
+
+def hide_password(url: sa.URL) -> str:
+    """The URL as text, with *** for the password."""
+    return url.render_as_string(hide_password=True)
+
+
+class Storage:
+    """An open database: our engine, Optuna's storage on the same database, and named locks."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self.url = url
+        self.engine = sa.create_engine(url, **_engine_options(url))
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _set_sqlite_pragmas)
+            sa.event.listen(self.engine, "connect", _leave_begin_to_us)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        self._optuna: optuna.storages.BaseStorage | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def name(self) -> str:
+        """The URL without its password, for people."""
+        return hide_password(self.url)
+
+    @property
+    def url_with_password(self) -> str:
+        """For a child's environment only: never printed, logged or put on a command line."""
+        return self.url.render_as_string(hide_password=False)
+
+    @property
+    def optuna(self) -> optuna.storages.BaseStorage:
+        """Optuna's own storage; its tables exist already, so that it neither creates nor checks them."""
+        if self._optuna is None:
+            backend = optuna.storages.RDBStorage(
+                self.url_with_password,
+                engine_kwargs=_engine_options(self.url),
+                skip_table_creation=True,
+                skip_compatibility_check=True,
+            )
+            if self.is_sqlite:
+                sa.event.listen(backend.engine, "connect", _set_sqlite_pragmas)
+            self._optuna = optuna.storages.get_storage(backend)
+        return self._optuna
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """One read-write transaction; on SQLite it holds the write lock from its start (BEGIN IMMEDIATE)."""
+        with self.engine.connect() as connection:
+            writing = connection.execution_options(colgan_writes=True)
+            with writing.begin():
+                yield writing
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """A lock between all processes on this database; it ends with its holder, killed or not."""
+        if self.is_sqlite:
+            try:
+                with FileLock(f"{self.url.database}.lock", timeout=LOCK_TIMEOUT_SECONDS):
+                    yield
+            except FileLockTimeout as error:
+                raise sa.exc.OperationalError(f"lock {name}", None, error) from error
+            return
+        key = int.from_bytes(hashlib.sha256(f"colgan/{name}".encode()).digest()[:8], "big", signed=True)
+        with self.engine.connect() as connection, connection.begin():
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+            yield
+
+    def close(self) -> None:
+        """Gives all connections back."""
+        self.engine.dispose()
+        if self._optuna is not None:
+            self._optuna.remove_session()
+
+
+def open_storage(text: str, *, create: bool = False) -> Storage:
+    """Opens the database of a URL. StorageError, without the password, if it cannot be used.
+
+    With `create`, an SQLite file and all tables are made if they are not there; without, both must exist.
+    """
+    url = normalise_url(text)
+    if url.get_backend_name() == "sqlite":
+        _check_sqlite_file(Path(str(url.database)), create)
+    storage = Storage(url)
+    try:
+        tables.prepare(storage, create=create)
+    except (sa.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
+        storage.close()
+        raise StorageError(f"{storage.name}: {_explain(error)}") from None
+    except BaseException:
+        storage.close()
+        raise
+    return storage
+
+
+def _engine_options(url: sa.URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS}}
+    return {
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "pool_size": 4,
+        "connect_args": {
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+            "application_name": "colgan-search",
+        },
+    }
+
+
+def _set_sqlite_pragmas(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _leave_begin_to_us(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("colgan_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _check_sqlite_file(path: Path, create: bool) -> None:
+    """StorageError if the file is not there (without `create`), is no file, or lies on a network file system."""
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder; name an SQLite file")
+    if not path.exists() and not create:
+        raise StorageError(f"{path}: there is no such database; `colgan-search launch` makes one")
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise StorageError(f"{path}: cannot be read and written")
+    parent = next(folder for folder in path.parents if folder.exists())
+    mounts = [p for p in psutil.disk_partitions(all=True) if parent.resolve().is_relative_to(p.mountpoint)]
+    kind = max(mounts, key=lambda p: len(p.mountpoint)).fstype.lower() if mounts else ""
+    if any(name in kind for name in NETWORK_FILE_SYSTEMS):
+        raise StorageError(
+            f"{path} lies on a network file system ({kind}), where SQLite loses data; "
+            "use a local disk, or PostgreSQL: --storage postgresql://..."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{path.parent}: cannot be made: {error.strerror}") from None
+
+
+def _explain(error: Exception) -> str:
+    """The database's own words in one line, with what to do where we know it."""
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    text = " ".join(str(getattr(cause, "orig", None) or cause).split())
+    hints = {
+        "password authentication failed": "check the user and password (special characters in %-form)",
+        "no password supplied": "put the password into the URL, PGPASSWORD or ~/.pgpass",
+        "does not exist": "create it first: createdb NAME, createuser NAME",
+        "Connection refused": "is the server running, and are host and port right?",
+        "could not translate host name": "check the host's name",
+        "file is not a database": "the file is something else than an SQLite database",
+        "permission denied": "grant the role CREATE on the schema, or let the owner run `launch` once",
+        "read-only": "this is a read-only server; name the primary",
+    }
+    hint = next((f"; {advice}" for sign, advice in hints.items() if sign.lower() in text.lower()), "")
+    return text + hint

@@ -1,0 +1,102 @@
+"""A study: an Optuna study that keeps its own config, fingerprint and version, and the slots beside it."""
+
+import uuid
+import warnings
+from dataclasses import dataclass
+
+import optuna
+
+from colgan_search import __version__
+from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
+from colgan_search.errors import StudyError
+from colgan_search.search.slots import Slots
+from colgan_search.search.storage import Storage
+
+UID, CONFIG, FINGERPRINT, VERSION = "uid", "config", "fingerprint", "version"
+"""Names of the Optuna study's user attributes."""
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study that was found in the database and fits this package."""
+
+    storage: Storage
+    name: str
+    uid: str
+    config: StudyConfig
+
+    @property
+    def slots(self) -> Slots:
+        """Its budget."""
+        return Slots(self.storage, self.uid)
+
+    def require_exists(self) -> None:
+        """StudyError if the study has been deleted (or deleted and made anew) since it was opened."""
+        names = optuna.get_all_study_names(self.storage.optuna)
+        if self.name not in names or self.load().user_attrs.get(UID) != self.uid:
+            raise StudyError(f"{self.storage.name}: study {self.name!r} was deleted while it was in use")
+
+    def load(self, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
+        """Its Optuna study."""
+        return optuna.load_study(study_name=self.name, storage=self.storage.optuna, sampler=sampler)
+
+
+def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int) -> OpenStudy:
+    """The study `name`, made with `total` results if it is not there; StudyError if it has another config."""
+    with storage.lock(f"study {name}"):
+        if name in optuna.get_all_study_names(storage.optuna):
+            study = optuna.load_study(study_name=name, storage=storage.optuna)
+            cut_short = UID not in study.user_attrs and not study.get_trials(deepcopy=False)
+            if not cut_short or not set(study.user_attrs) <= {CONFIG, FINGERPRINT, VERSION}:
+                opened = open_study(storage, name, config)
+                # Settings outside the fingerprint (where and how fast) follow the latest launch.
+                study.set_user_attr(CONFIG, config.model_dump(mode="json"))
+                return OpenStudy(storage, name, opened.uid, config)
+        else:
+            study = optuna.create_study(storage=storage.optuna, study_name=name, direction="maximize")
+        uid = uuid.uuid4().hex
+        Slots(storage, uid).begin_study(total)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(["max IS"])
+        study.set_user_attr(CONFIG, config.model_dump(mode="json"))
+        study.set_user_attr(FINGERPRINT, fingerprint(config))
+        study.set_user_attr(VERSION, __version__)
+        # Last: a study without it was cut short while it was made, and is made again.
+        study.set_user_attr(UID, uid)
+    return open_study(storage, name, config)
+
+
+def open_study(storage: Storage, name: str, expected: StudyConfig | None = None) -> OpenStudy:
+    """The study `name`. StudyError if it is not there, or if its config or version are not ours."""
+    names = optuna.get_all_study_names(storage.optuna)
+    if name not in names:
+        known = ", ".join(sorted(names)) or "none"
+        raise StudyError(f"{storage.name}: there is no study {name!r}; it holds: {known}")
+    attributes = optuna.load_study(study_name=name, storage=storage.optuna).user_attrs
+    if not {UID, CONFIG, FINGERPRINT, VERSION} <= set(attributes):
+        raise StudyError(f"{storage.name}: {name!r} is an Optuna study that colgan-search did not make")
+    if attributes[VERSION] != __version__:
+        raise StudyError(
+            f"study {name!r} was made by colgan-search {attributes[VERSION]}, this is {__version__}; "
+            "scores of two versions must not mix: install that version here, or begin a new study (--study NAME)"
+        )
+    config = parse_config(attributes[CONFIG], f"study {name!r}")
+    ours = fingerprint(config)
+    if ours != attributes[FINGERPRINT]:
+        raise StudyError(
+            f"study {name!r}: its config has fingerprint {ours}, but {attributes[FINGERPRINT]} is recorded; "
+            "it was changed in the database"
+        )
+    if expected is not None and fingerprint(expected) != ours:
+        lines = "\n  ".join(differences(expected, config))
+        raise StudyError(
+            f"study {name!r} has config fingerprint {ours}, the config given has {fingerprint(expected)}; "
+            f"give the study's own config, or begin a new study (--study NAME). They differ (given | study):\n  {lines}"
+        )
+    return OpenStudy(storage, name, attributes[UID], config)
+
+
+def study_names(storage: Storage) -> list[str]:
+    """All studies of the database."""
+    return sorted(optuna.get_all_study_names(storage.optuna))

@@ -1,0 +1,125 @@
+"""Our tables beside Optuna's, their version, and the database's own clock."""
+
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+
+from colgan_search.errors import StorageError
+
+if TYPE_CHECKING:
+    from colgan_search.search.storage import Storage
+
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+
+schema = sa.Table("colgan_schema", metadata, sa.Column("version", sa.Integer, primary_key=True))
+
+studies = sa.Table(
+    "colgan_studies",
+    metadata,
+    sa.Column("uid", sa.String(32), primary_key=True, comment="also a user attribute of the Optuna study"),
+    sa.Column("total", sa.Integer, nullable=False, comment="results that the study ends with"),
+    sa.Column("grace_until", sa.Float, nullable=False, server_default="0", comment="no takeover before; epoch s"),
+    sa.Column("contact", sa.Float, nullable=False, server_default="0", comment="last renewal of any lease; epoch s"),
+)
+
+slots = sa.Table(
+    "colgan_slots",
+    metadata,
+    sa.Column("uid", sa.String(32), primary_key=True),
+    sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(16), nullable=False, comment="free, leased, accepted, done, failing or failed"),
+    sa.Column("token", sa.Integer, nullable=False, comment="number of claims so far; fences off older ones"),
+    sa.Column("trial_number", sa.Integer),
+    sa.Column("worker", sa.String(200)),
+    sa.Column("lease_until", sa.Float, nullable=False, comment="seconds since 1970 UTC on the database's clock"),
+    sa.Column("faults", sa.Text, nullable=False, server_default="[]", comment='[{"worker", "reason", "at"}]'),
+    sa.Column("outcome", sa.Text, comment="the accepted result as JSON"),
+    sa.UniqueConstraint("uid", "trial_number", name="colgan_slots_trial"),
+)
+
+workers = sa.Table(
+    "colgan_workers",
+    metadata,
+    sa.Column("uid", sa.String(32), primary_key=True),
+    sa.Column("worker", sa.String(200), primary_key=True),
+    sa.Column("process", sa.Text, nullable=False, comment="JSON of the process, to see on its machine if it lives"),
+    sa.Column("device", sa.String(200), nullable=False),
+    sa.Column("version", sa.String(50), nullable=False),
+    sa.Column("started", sa.Float, nullable=False),
+    sa.Column("seen", sa.Float, nullable=False),
+    sa.Column("state", sa.String(50), nullable=False),
+    sa.Column("trial_number", sa.Integer),
+    sa.Column("epoch", sa.Integer),
+    sa.Column("epochs", sa.Integer),
+    sa.Column("last_is", sa.Float),
+)
+
+
+class now(FunctionElement[float]):
+    """Seconds since 1970 UTC on the database's clock, whatever the client's time zone."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(now, "postgresql")
+def _now_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return "EXTRACT(EPOCH FROM clock_timestamp())::double precision"
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+class server_started(FunctionElement[float]):
+    """When the database server started, seconds since 1970 UTC; 0 for SQLite, which has no server."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(server_started, "postgresql")
+def _server_started_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return "EXTRACT(EPOCH FROM pg_postmaster_start_time())::double precision"
+
+
+@compiles(server_started, "sqlite")
+def _server_started_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return "0.0"
+
+
+def prepare(storage: "Storage", *, create: bool) -> None:
+    """Checks the schema's version; with `create` makes Optuna's tables and ours, once, under a lock."""
+    if _version(storage) is None:
+        if not create:
+            raise StorageError(f"{storage.name}: holds no colgan-search study yet; `colgan-search launch` makes one")
+        with storage.lock("schema"):
+            if _version(storage) is None:
+                _create(storage)
+    version = _version(storage)
+    if version != SCHEMA_VERSION:
+        raise StorageError(
+            f"{storage.name}: its tables have schema version {version}, this package needs {SCHEMA_VERSION}; "
+            "use the package version that made them, or another database"
+        )
+
+
+def _version(storage: "Storage") -> int | None:
+    with storage.engine.connect() as connection:
+        if not sa.inspect(connection).has_table(schema.name):
+            return None
+        return connection.execute(sa.select(sa.func.max(schema.c.version))).scalar()
+
+
+def _create(storage: "Storage") -> None:
+    # Optuna's own constructor makes and stamps its tables; eight of these at once would crash each other.
+    optuna.storages.RDBStorage(storage.url_with_password).remove_session()
+    with storage.transaction() as connection:
+        metadata.create_all(connection)
+        connection.execute(schema.insert().values(version=SCHEMA_VERSION))

@@ -1,0 +1,197 @@
+"""A worker: claim a slot, run its trial, tell the result, until the study has all its results. The one page to read."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from colgan_search import logs
+from colgan_search.errors import ColganError, Interrupted, LeaseLost, Outage, StudyError, TrialFault
+from colgan_search.files import WorkFolder
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import OnProgress, Outcome, ShouldStop
+from colgan_search.search import deliver, propose
+from colgan_search.search.keeper import Keeper
+from colgan_search.search.propose import Assignment
+from colgan_search.search.registry import ProcessId, Registry
+from colgan_search.search.retry import one_line, through_outages
+from colgan_search.search.slots import Claim
+from colgan_search.search.study import OpenStudy
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+IDLE_SECONDS = 1.0
+"""Between two looks for a slot while others hold the last ones."""
+
+Experiment = Callable[[KnowledgeTransferGraph, int, Path, OnProgress, ShouldStop], Outcome]
+"""(graph, seed, run folder, on_progress, should_stop) -> Outcome. Raises Interrupted when it was asked to stop."""
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What a worker did before it left."""
+
+    accepted: int
+    finished: bool
+    """True if the study has all its results; False if the worker was drained."""
+
+
+class Worker:
+    """One worker process of a study. `drain` makes it checkpoint, give its slot back and leave."""
+
+    def __init__(
+        self,
+        study: OpenStudy,
+        experiment: Experiment,
+        work: WorkFolder,
+        device: str,
+        drain: threading.Event,
+        on_accepted: Callable[[int], None] = lambda number: None,
+    ) -> None:
+        self.study = study
+        self.experiment = experiment
+        self.work = work
+        self.device = device
+        self.drain = drain
+        self.on_accepted = on_accepted
+        self.process = ProcessId.mine()
+        self.name = self.process.name
+        self.registry = Registry(study.storage, study.uid)
+        self.spool = deliver.Spool(work.spool(study.name))
+        self.accepted = 0
+
+    def run(self) -> Worked:
+        """Works until the study is finished or `drain` is set.
+
+        Raises StudyError if the study is deleted, Outage if the database stays away, and ColganError after
+        `max_faults` faults in a row.
+        """
+        try:
+            self._through_outages(lambda: self.registry.enter(self.process, self.device), "entering")
+            self._through_outages(lambda: release_dead(self.study), "looking for dead workers")
+            return self._work()
+        except KeyError as error:
+            raise StudyError(f"study {self.study.name!r} is gone from the database: {one_line(error)}") from error
+        finally:
+            self._say_quietly("left")
+
+    def _work(self) -> Worked:
+        faults = 0
+        while not self.drain.is_set():
+            logs.set_trial(None)
+            self._deliver()
+            claim = self._through_outages(self._claim, "asking for a slot")
+            if claim is None:
+                if self._through_outages(self.study.slots.budget, "counting").finished:
+                    return Worked(self.accepted, finished=True)
+                self._say_quietly("waiting")
+                self.drain.wait(IDLE_SECONDS)
+                continue
+            try:
+                self._run_claim(claim)
+                faults = 0
+            except LeaseLost as lost:
+                log.warning("%s", lost)
+            except Interrupted:
+                self._give_back(claim)
+            except (Outage, StudyError):
+                raise
+            except Exception as error:
+                faults += 1
+                self._through_outages(self.study.require_exists, "looking for the study")
+                self._fault(claim, error)
+                if faults >= self.study.config.service.max_faults:
+                    raise ColganError(
+                        f"{faults} faults in a row, this worker stops; the last was: {one_line(error)}"
+                    ) from error
+        return Worked(self.accepted, finished=False)
+
+    def _claim(self) -> Claim | None:
+        return self.study.slots.claim(self.name, self.study.config.service.lease_seconds)
+
+    def _run_claim(self, claim: Claim) -> None:
+        """One trial: its graph, its training, its result on disk and then in the database."""
+        assignment = self._through_outages(lambda: propose.assign(self.study, claim), "asking for a graph")
+        how = "taken over" if claim.taken_over else "continued" if claim.trial_number is not None else "begun"
+        logs.set_trial(assignment.trial_number)
+        log.info("trial %d %s: %s", assignment.trial_number, how, assignment.graph.to_text())
+        self._say_quietly("training", assignment.trial_number)
+        folder = self.work.run(self.study.name, assignment.trial_number)
+        with Keeper(self.study, assignment, self.name) as keeper:
+
+            def should_stop() -> bool:
+                keeper.alive()
+                return self.drain.is_set() or keeper.lost.is_set()
+
+            try:
+                outcome = self.experiment(assignment.graph, assignment.seed, folder, keeper.on_progress, should_stop)
+            except Interrupted:
+                if keeper.lost.is_set():
+                    raise LeaseLost(f"trial {assignment.trial_number}: another worker has it; dropped") from None
+                raise
+            self._spool(assignment, outcome)
+            # Inside the keeper: while the database is away the lease is renewed as soon as it is back.
+            self._deliver()
+
+    def _spool(self, assignment: Assignment, outcome: Outcome) -> None:
+        self.spool.put(
+            deliver.Spooled(
+                uid=self.study.uid,
+                study=self.study.name,
+                slot=assignment.claim.slot,
+                token=assignment.claim.token,
+                trial_number=assignment.trial_number,
+                worker=self.name,
+                outcome=outcome,
+            )
+        )
+
+    def _deliver(self) -> None:
+        """Offers what is spooled here, whoever computed it; then tells Optuna what anybody left untold."""
+        accepted = self._through_outages(lambda: deliver.deliver_spooled(self.study, self.spool), "delivering")
+        self._through_outages(lambda: deliver.tell_closings(self.study), "telling results")
+        self.accepted += len(accepted)
+        for number in accepted:
+            self.on_accepted(number)
+
+    def _give_back(self, claim: Claim) -> None:
+        log.info("slot %d given back: asked to stop", claim.slot)
+        self._through_outages(lambda: self.study.slots.release(claim), "giving the slot back")
+
+    def _fault(self, claim: Claim, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        log.error(
+            "slot %d given back after a fault: %s",
+            claim.slot,
+            reason,
+            exc_info=not isinstance(error, TrialFault),
+        )
+        limit = self.study.config.service.max_faults
+        self._through_outages(lambda: self.study.slots.release(claim, reason, limit), "giving the slot back")
+        self._say_quietly("faulted")
+
+    def _say_quietly(self, state: str, trial_number: int | None = None) -> None:
+        """Updates the live view; an outage is no reason to stop for it."""
+        try:
+            self.registry.update(self.name, state, trial_number)
+        except Exception as error:
+            log.debug("live view not updated: %s", one_line(error))
+
+    def _through_outages(self, call: Callable[[], T], what: str) -> T:
+        limit = self.study.config.service.outage_minutes * 60.0
+        return through_outages(call, what, limit_seconds=limit, give_up=self.drain)
+
+
+def release_dead(study: OpenStudy) -> int:
+    """Gives back the slots of workers that died on this machine, without waiting for their leases. The number."""
+    registry = Registry(study.storage, study.uid)
+    dead = registry.dead_here()
+    if not dead:
+        return 0
+    released = study.slots.release_of(dead)
+    registry.mark_dead(dead)
+    log.info("%d slots of %d dead workers of this machine given back", released, len(dead))
+    return released

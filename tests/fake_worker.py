@@ -1,0 +1,83 @@
+"""A worker process whose experiment only waits; everything else is real. For tests of the search alone.
+
+Usage: python -m tests.fake_worker STUDY WORK_DIR SECONDS, with the storage in COLGAN_STORAGE.
+"""
+
+import hashlib
+import logging
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from colgan_search import logs
+from colgan_search.errors import Interrupted
+from colgan_search.files import WorkFolder
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import EpochScores, GeneratorScore, OnProgress, Outcome, Progress, Protocol, Scores, ShouldStop
+from colgan_search.search.storage import open_storage
+from colgan_search.search.study import open_study
+from colgan_search.search.worker import Worker
+
+PROTOCOL = Protocol(
+    extractor="classifier", weights_digest="0" * 16, resolution=16, channels=1, images=10, splits=1, reference=None
+)
+
+
+def fake_value(graph: str, seed: int) -> float:
+    """A score in [1, 10) that anybody can compute again from what the database records."""
+    return 1.0 + int.from_bytes(hashlib.sha256(f"{graph}|{seed}".encode()).digest()[:4], "big") / 2**32 * 9.0
+
+
+class FakeExperiment:
+    """Waits `seconds` and returns `fake_value`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __call__(
+        self, graph: KnowledgeTransferGraph, seed: int, folder: Path, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> Outcome:
+        started = time.monotonic()
+        while time.monotonic() - started < self.seconds:
+            if should_stop():
+                raise Interrupted("asked to stop")
+            time.sleep(0.02)
+        value = fake_value(graph.to_text(), seed)
+        scores = Scores(
+            generators=tuple(GeneratorScore(is_mean=value if i == 0 else 1.0, is_std=0.0) for i in range(graph.k)),
+            protocol=PROTOCOL,
+        )
+        on_progress(Progress(epoch=1, epochs=1, iteration=1, iterations=1, scores=scores, evaluation=1))
+        return Outcome(
+            graph=graph.to_text(),
+            seed=seed,
+            value=value,
+            scores=scores,
+            history=(EpochScores(epoch=1, scores=scores),),
+            iterations=1,
+            seconds=time.monotonic() - started,
+            device="cpu",
+        )
+
+
+def main() -> None:
+    study_name, work_dir, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+    import os
+
+    logs.set_up(terminal=True)
+    logging.getLogger("colgan_search").setLevel(logging.INFO)
+    drain = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+        signal.signal(number, lambda *_: drain.set())
+    storage = open_storage(os.environ["COLGAN_STORAGE"])
+    study = open_study(storage, study_name)
+    worker = Worker(study, FakeExperiment(seconds), WorkFolder(work_dir), "fake", drain)
+    logs.set_worker(worker.name)
+    worked = worker.run()
+    print(f"finished={worked.finished} accepted={worked.accepted}")
+
+
+if __name__ == "__main__":
+    main()

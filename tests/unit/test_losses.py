@@ -1,0 +1,148 @@
+"""Equations 1 to 5 against numbers worked out by hand and against numpy in float64."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from colgan_search.losses import (
+    adversarial_loss,
+    attention_map,
+    fake_loss,
+    feature_transfer_loss,
+    image_transfer_loss,
+    real_loss,
+)
+
+RANDOM = np.random.default_rng(11)
+
+
+def cross_entropy64(logits: np.ndarray, index: int) -> float:
+    """-log softmax, written out."""
+    e = np.exp(logits.astype(np.float64))
+    return float(np.mean(-np.log(e[:, index] / e.sum(1))))
+
+
+def test_cross_entropies_by_hand() -> None:
+    # softmax of (0, ln 2, ln 5) is (1/8, 2/8, 5/8): k = 2, the last class is "real"
+    logits = torch.tensor([[0.0, math.log(2), math.log(5)]])
+    assert fake_loss(logits, 1).item() == pytest.approx(math.log(8), abs=1e-6)
+    assert fake_loss(logits, 2).item() == pytest.approx(math.log(4), abs=1e-6)
+    assert real_loss(logits).item() == pytest.approx(math.log(8 / 5), abs=1e-6)
+    assert adversarial_loss(logits).item() == pytest.approx(math.log(8 / 5), abs=1e-6)
+
+
+def test_cross_entropies_against_numpy() -> None:
+    logits = RANDOM.normal(size=(9, 4)) * 5
+    tensor = torch.from_numpy(logits).float()
+    assert real_loss(tensor).item() == pytest.approx(cross_entropy64(logits, 3), rel=1e-5)
+    assert adversarial_loss(tensor).item() == pytest.approx(cross_entropy64(logits, 3), rel=1e-5)
+    for i in (1, 2, 3):
+        assert fake_loss(tensor, i).item() == pytest.approx(cross_entropy64(logits, i - 1), rel=1e-5)
+
+
+def test_softmax_is_applied_once() -> None:
+    # A sure and right discriminator has a loss of almost 0; with softmax applied twice it cannot fall below 0.55.
+    logits = torch.tensor([[0.0, 0.0, 30.0]])
+    assert real_loss(logits).item() < 1e-9
+    # and a sure and wrong one is not bounded by 1.55
+    assert fake_loss(logits, 1).item() == pytest.approx(30.0, abs=1e-4)
+
+
+def test_large_logits_stay_finite() -> None:
+    logits = torch.tensor([[1e4, -1e4, 0.0]], requires_grad=True)
+    loss = real_loss(logits)
+    loss.backward()
+    assert loss.item() == pytest.approx(1e4)
+    assert logits.grad is not None and torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("generator", [0, 3, -1])
+def test_a_generator_that_is_not_there(generator: int) -> None:
+    with pytest.raises(ValueError, match="k = 2"):
+        fake_loss(torch.zeros(1, 3), generator)
+
+
+def test_attention_map_by_hand() -> None:
+    # two channels, positions a and b: Q = (1 + 7)/2 = 4 and (2 + 4)/2 = 3, norm 5
+    features = torch.tensor([[[[1.0, math.sqrt(2)]], [[math.sqrt(7), 2.0]]]])
+    assert attention_map(features).tolist() == [pytest.approx([0.8, 0.6])]
+
+
+def test_attention_map_against_numpy() -> None:
+    features = RANDOM.normal(size=(5, 6, 3, 4))
+    Q = (features**2).mean(1).reshape(5, 12)
+    q = Q / np.sqrt((Q**2).sum(1, keepdims=True))
+    ours = attention_map(torch.from_numpy(features))
+    assert ours.shape == (5, 12)
+    np.testing.assert_allclose(ours.numpy(), q, rtol=1e-12)
+
+
+def test_attention_map_of_nothing_is_nothing() -> None:
+    features = torch.zeros(2, 3, 4, 4, requires_grad=True)
+    q = attention_map(features)
+    q.sum().backward()
+    assert q.abs().sum().item() == 0.0
+    assert features.grad is not None and torch.isfinite(features.grad).all()
+
+
+def test_feature_transfer_by_hand() -> None:
+    # layer 1: differences (1, 0, 2, 1) and (0, 0, 0, 0); layer 2: (3, 1) and (1, 1)
+    student = [torch.tensor([[1.0, 0, 2, 1], [0, 0, 0, 0]]), torch.tensor([[3.0, 1], [1, 1]])]
+    teacher = [torch.zeros(2, 4), torch.zeros(2, 2)]
+    mean = feature_transfer_loss(student, teacher, alpha=10.0)
+    total = feature_transfer_loss(student, teacher, alpha=10.0, reduction="sum")
+    assert mean.item() == pytest.approx(10 * (6 / 8 + 12 / 4) / 2)
+    assert total.item() == pytest.approx(10 * (6 / 2 + 12 / 2) / 2)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_transfer_losses_against_numpy(reduction: str) -> None:
+    student, teacher = ([RANDOM.normal(size=(4, n)) for n in (16, 64, 9)] for _ in range(2))
+    elements = (lambda d: d.mean(1)) if reduction == "mean" else (lambda d: d.sum(1))
+    layers = [float(elements((s - t) ** 2).mean()) for s, t in zip(student, teacher, strict=True)]
+    ours = feature_transfer_loss(
+        [torch.from_numpy(s) for s in student],
+        [torch.from_numpy(t) for t in teacher],
+        alpha=7.0,
+        reduction=reduction,  # type: ignore[arg-type]
+    )
+    assert ours.item() == pytest.approx(7 * sum(layers) / 3, rel=1e-12)
+
+    a, b = RANDOM.uniform(-1, 1, size=(2, 4, 3, 8, 8))
+    whole = float(elements(((a - b) ** 2).reshape(4, -1)).mean())
+    ours = image_transfer_loss(
+        torch.from_numpy(a),
+        torch.from_numpy(b),
+        alpha=7.0,
+        reduction=reduction,  # type: ignore[arg-type]
+    )
+    assert ours.item() == pytest.approx(7 * whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_the_teacher_is_a_constant_unless_told(detach: bool) -> None:
+    student, teacher = (torch.rand(2, 1, 4, 4, requires_grad=True) for _ in range(2))
+    image_transfer_loss(student, teacher, alpha=2.0, detach_teacher=detach).backward()
+    expected = 2 * 2 * (student - teacher) / 32  # alpha * d/ds of the mean of 32 squares
+    assert student.grad is not None and torch.allclose(student.grad, expected)
+    if detach:
+        assert teacher.grad is None
+    else:
+        assert teacher.grad is not None and torch.allclose(teacher.grad, -expected)
+
+
+def test_feature_transfer_detaches_every_layer() -> None:
+    features = [torch.rand(2, 3, 4, 4, requires_grad=True) for _ in range(4)]
+    maps = [attention_map(f) for f in features]
+    feature_transfer_loss(maps[:2], maps[2:], alpha=1.0).backward()
+    assert all(f.grad is not None and f.grad.abs().sum() > 0 for f in features[:2])
+    assert all(f.grad is None for f in features[2:])
+
+
+def test_shapes_that_would_broadcast_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ in shape"):
+        feature_transfer_loss([torch.zeros(4, 16)], [torch.zeros(1, 16)], alpha=1.0)
+    with pytest.raises(ValueError, match="at least one"):
+        feature_transfer_loss([], [], alpha=1.0)

@@ -1,0 +1,296 @@
+"""The training loop: what flows where, who moves, and what stops it."""
+
+import pytest
+import torch
+
+from colgan_search.config import TransferSettings
+from colgan_search.errors import ConfigError, Diverged, TrialFault
+from colgan_search.gan import steps, trainer
+from colgan_search.gan.state import TrainingState, draw_z
+from colgan_search.gan.steps import Lessons, generator_phase
+from colgan_search.gan.watch import EVERY_ITERATIONS, FiniteWatch
+from colgan_search.gates import Gate
+from colgan_search.graph import KnowledgeTransferGraph
+from tests.unit.gan_helpers import (
+    CPU,
+    FEATURES,
+    IMAGE,
+    all_gates,
+    digest,
+    fresh,
+    network,
+    pictures,
+    run,
+    same,
+    training,
+    weights,
+)
+
+
+def graph(text: str) -> KnowledgeTransferGraph:
+    return KnowledgeTransferGraph.from_text(text)
+
+
+def z(seed: int = 0) -> torch.Tensor:
+    return draw_z(torch.Generator().manual_seed(seed), 8, 6, CPU)
+
+
+# What the generator phase computes
+
+
+def test_lessons_hold_only_what_a_graph_needs() -> None:
+    lessons = Lessons.of(graph("G1=D:t,G2:p/G2=-/G3=-/G4=D:n"))
+    assert [(edge.name, gate.letter) for edge, gate in lessons.edges] == [
+        ("D->G1", "t"),
+        ("G2->G1", "p"),
+        ("D->G4", "n"),
+    ]
+    assert lessons.students == {1, 4}
+    assert lessons.runners == (1, 2, 4)
+    assert lessons.compared == {1, 2}
+
+
+def test_no_gradient_reaches_a_teacher() -> None:
+    state = fresh(2, size=16)
+    generator_phase(state, Lessons.of(graph("G1=D:t/G2=G1:t")), 0.5, z(), FEATURES)
+    taught = [p.grad.clone() for p in state.generators[0].parameters() if p.grad is not None]
+    alone = fresh(2, size=16)
+    generator_phase(alone, Lessons.of(graph("G1=D:t/G2=-")), 0.5, z(), FEATURES)
+    assert same(taught, [p.grad for p in alone.generators[0].parameters() if p.grad is not None])
+    assert len(taught) == 7
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in state.generators[1].parameters())
+
+
+def test_a_teacher_that_is_not_detached_learns_from_its_student() -> None:
+    not_detached = TransferSettings(kind="image", alpha=20.0, detach_teacher=False)
+    gradients = []
+    for transfer in (IMAGE, not_detached):
+        state = fresh(2)
+        generator_phase(state, Lessons.of(graph("G1=D:t/G2=G1:t")), 0.5, z(), transfer)
+        gradients.append([p.grad for p in state.generators[0].parameters()])
+    assert not torch.allclose(gradients[0][0], gradients[1][0])  # type: ignore[arg-type]
+
+
+def test_a_cut_off_edge_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object, **options: object) -> torch.Tensor:
+        raise AssertionError("computed a loss that no gate lets through")
+
+    state = fresh(3)
+    monkeypatch.setattr(steps, "image_transfer_loss", never)
+    losses = generator_phase(state, Lessons.of(graph("G1=D:t/G2=D:p/G3=-")), 0.5, z(), IMAGE)
+    assert list(losses) == ["D->G1", "D->G2"]
+    monkeypatch.undo()
+    monkeypatch.setattr(steps, "adversarial_loss", never)
+    losses = generator_phase(state, Lessons.of(graph("G1=G2:t/G2=-/G3=-")), 0.5, z(), IMAGE)
+    assert list(losses) == ["G2->G1"]
+
+
+def test_networks_that_nobody_needs_do_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = fresh(4)
+    ran = []
+    for i, generator in enumerate(state.generators, start=1):
+        forward = generator.forward_with_maps
+        monkeypatch.setattr(generator, "forward_with_maps", lambda *a, i=i, f=forward: (ran.append(i), f(*a))[1])
+    assert generator_phase(state, Lessons.of(graph("G1=G3:n/G2=-/G3=-/G4=-")), 0.5, z(), IMAGE) != {}
+    assert ran == [1, 3]
+    assert generator_phase(state, Lessons.of(all_gates(4, Gate.CUTOFF)), 0.5, z(), IMAGE) == {}
+    assert ran == [1, 3]
+
+
+@pytest.mark.parametrize(("progress", "factor"), [(0.0, 0.0), (0.25, 0.25), (1.0, 1.0)])
+def test_gates_scale_the_gradient(progress: float, factor: float) -> None:
+    gradients = {}
+    for gate in "tpn":
+        state = fresh(1)
+        generator_phase(state, Lessons.of(graph(f"G1=D:{gate}")), progress, z(), IMAGE)
+        gradients[gate] = [p.grad for p in state.generators[0].parameters()]
+    for through, positive, negative in zip(*gradients.values(), strict=True):
+        assert torch.allclose(positive, factor * through, atol=1e-6)  # type: ignore[arg-type, operator]
+        assert torch.allclose(negative, (1 - factor) * through, atol=1e-6)  # type: ignore[arg-type, operator]
+
+
+def test_the_discriminator_rests_in_the_generator_phase() -> None:
+    state = fresh(2)
+    before = weights(state.discriminator)
+    power = state.discriminator.state_dict()["0.parametrizations.weight.0._u"].clone()
+    generator_phase(state, Lessons.of(all_gates(2)), 0.5, z(), IMAGE)
+    assert same(before, weights(state.discriminator))
+    assert all(p.grad is None for p in state.discriminator.parameters())
+    # in train mode all the while: its power iteration runs on
+    assert not torch.equal(power, state.discriminator.state_dict()["0.parametrizations.weight.0._u"])
+
+
+# The loop as a whole
+
+
+class Spy:
+    """Records what the loop hands to the two phases."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.real: list[torch.Tensor] = []
+        self.own_z: list[torch.Tensor] = []
+        self.shared_z: list[torch.Tensor] = []
+        self.progress: list[float] = []
+        first, second = trainer.discriminator_phase, trainer.generator_phase
+
+        def discriminator_phase(state, real, own_z, how):  # type: ignore[no-untyped-def]
+            self.real.append(real)
+            self.own_z.extend(own_z)
+            return first(state, real, own_z, how)
+
+        def generator_phase(state, lessons, progress, z, transfer):  # type: ignore[no-untyped-def]
+            self.progress.append(progress)
+            self.shared_z.append(z)
+            return second(state, lessons, progress, z, transfer)
+
+        monkeypatch.setattr(trainer, "discriminator_phase", discriminator_phase)
+        monkeypatch.setattr(trainer, "generator_phase", generator_phase)
+
+
+def test_an_epoch_takes_every_image_once_and_drops_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = Spy(monkeypatch)
+    images = pictures(35)
+    run(all_gates(2), images=images)
+    assert [tuple(batch.shape) for batch in spy.real] == [(8, 1, 8, 8)] * 8
+    number = {image.numpy().tobytes(): n for n, image in enumerate(images)}
+    taken = [number[((x + 1) * 127.5).round().byte().numpy().tobytes()] for batch in spy.real for x in batch]
+    epochs = taken[:32], taken[32:]
+    assert [len(set(epoch)) for epoch in epochs] == [32, 32]
+    assert epochs[0] != epochs[1]
+
+
+def test_every_z_is_fresh_and_the_last_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = Spy(monkeypatch)
+    run(all_gates(3))
+    drawn = [*spy.own_z, *spy.shared_z]
+    assert len(spy.own_z) == 24 and len(spy.shared_z) == 8
+    assert {tuple(d.shape) for d in drawn} == {(8, 6)}
+    assert len({d.numpy().tobytes() for d in drawn}) == 32
+    values = torch.cat(drawn)
+    assert abs(values.mean().item()) < 0.1 and abs(values.std().item() - 1) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("ramp", "expected"), [("iteration", [t / 7 for t in range(8)]), ("epoch", [0.0] * 4 + [1.0] * 4)]
+)
+def test_progress_runs_from_0_to_1(monkeypatch: pytest.MonkeyPatch, ramp: str, expected: list[float]) -> None:
+    spy = Spy(monkeypatch)
+    run(all_gates(1), how=training(ramp=ramp))
+    assert spy.progress == pytest.approx(expected, abs=1e-12)
+    assert (spy.progress[0], spy.progress[-1]) == (0.0, 1.0)
+
+
+def test_the_same_seed_gives_the_same_bits_whatever_the_global_state() -> None:
+    torch.manual_seed(1)
+    first = digest(run(all_gates(2)))
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    assert digest(run(all_gates(2))) == first
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert digest(run(all_gates(2), seed=4)) != first
+
+
+def test_a_generator_without_lessons_never_changes() -> None:
+    state = run(graph("G1=D:t,G3:t/G2=-/G3=-"))
+    untrained = fresh(3)
+    for i, moves in ((0, True), (1, False), (2, False)):
+        assert same(weights(untrained.generators[i]), weights(state.generators[i])) is not moves
+    assert not same(weights(untrained.discriminator), weights(state.discriminator))
+
+
+@pytest.mark.parametrize("norm", ["spectral", "batch"])
+@pytest.mark.parametrize("transfer", [IMAGE, FEATURES], ids=["image", "features"])
+def test_callbacks_see_every_iteration_and_epoch(norm: str, transfer: TransferSettings) -> None:
+    iterations: list[int] = []
+    epochs: list[tuple[int, int, int]] = []
+
+    def on_epoch(state: TrainingState) -> None:
+        epochs.append((state.epoch, state.iteration, state.iterations))
+        for generator in state.generators:
+            generator.eval()
+
+    state = run(
+        all_gates(2), transfer, net=network(discriminator_norm=norm), on_epoch=on_epoch, on_iteration=iterations.append
+    )
+    assert iterations == list(range(1, 9))
+    assert epochs == [(1, 4, 8), (2, 8, 8)]
+    assert all(network.training for network in (*state.generators, state.discriminator))
+
+
+def test_scoring_in_between_does_not_disturb_training() -> None:
+    def score(state: TrainingState) -> None:
+        for generator in state.generators:
+            generator.eval()
+            with torch.no_grad():
+                generator(torch.randn(4, 6))
+
+    assert digest(run(all_gates(2), on_epoch=score)) == digest(run(all_gates(2)))
+
+
+def test_a_dcgan_learns_the_brightness_of_its_data() -> None:
+    bright = torch.full((64, 1, 8, 8), 230, dtype=torch.uint8)
+    state = run(all_gates(1), images=bright, how=training(epochs=12, learning_rate=5e-3))
+    before, after = (s.generators[0](z()).mean().item() for s in (fresh(1), state))
+    assert abs(before) < 0.2
+    assert after > 0.4
+
+
+# What ends it early
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_divergence_names_the_loss_and_the_iteration(value: float) -> None:
+    def poison(state: TrainingState) -> None:
+        if state.epoch == 1:
+            next(state.generators[1].parameters()).data.fill_(value)
+
+    with pytest.raises(Diverged, match=r"the loss of D on G2 is nan at iteration 5$"):
+        run(all_gates(2), on_epoch=poison)
+
+
+def test_the_watch_waits_but_never_forgets() -> None:
+    watch = FiniteWatch()
+    for iteration in range(1, EVERY_ITERATIONS):
+        watch.see(iteration, {"a": torch.tensor(1.0), "b": torch.tensor(float("nan") if iteration >= 5 else 0.0)})
+    with pytest.raises(Diverged, match="loss of b is nan at iteration 5"):
+        watch.see(EVERY_ITERATIONS, {"a": torch.tensor(1.0), "b": torch.tensor(0.0)})
+    watch.check()  # looked at once
+    watch.see(1, {"a": torch.tensor(float("-inf"))})
+    with pytest.raises(Diverged, match="loss of a is -inf at iteration 1"):
+        watch.check()
+
+
+def test_a_batch_larger_than_the_data() -> None:
+    with pytest.raises(ConfigError, match=r"training.batch: 8 .* only 7 real images"):
+        run(all_gates(1), images=pictures(7))
+
+
+def test_images_that_the_network_cannot_make() -> None:
+    with pytest.raises(ConfigError, match=r"data.size: 12 "):
+        run(all_gates(1), images=pictures(size=12))
+    with pytest.raises(ConfigError, match=r"transfer.layers: \[4\]"):
+        run(all_gates(2), TransferSettings(kind="features", layers=(4,)))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_is_a_fault(error: Exception) -> None:
+    def full(iteration: int) -> None:
+        raise error
+
+    with pytest.raises(TrialFault, match="out of memory on cpu"):
+        run(all_gates(1), on_iteration=full)
+
+
+def test_other_errors_pass_through_as_they_are() -> None:
+    def wrong(iteration: int) -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match=r"^a bug$"):
+        run(all_gates(1), on_iteration=wrong)
