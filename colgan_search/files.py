@@ -1,5 +1,6 @@
 """Atomic writes, and the one owner of names inside the work folder."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -64,16 +65,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Synced to disk before the replacement; nothing of it is left behind when the block raises.
     DiskFull if the file system is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    temporary.touch()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.errno == 28:  # ENOSPC
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(f"{path}: no space left on the device; the file that was there before is whole") from error
         raise
     finally:

@@ -3,17 +3,26 @@
 import json
 import logging
 import logging.handlers
+import re
 import sys
+import threading
 import time
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 LOG_FILE_BYTES = 5 * 2**20
 LOG_FILES_KEPT = 3
 HIDDEN = "***"
+NOBODY = "-"
+"""Stands for the worker or the trial where there is none."""
 
-_context: dict[str, str] = {"worker": "-", "trial": "-"}
+_context: dict[str, str] = {"worker": NOBODY, "trial": NOBODY}
 _secrets: set[str] = set()
+_as_json = False
+
+# A password that nobody has named yet: in a URL, whatever characters it has, or among libpq's keywords.
+_IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@", re.IGNORECASE)
+_IN_KEYWORDS = re.compile(r"\b((?:pg|ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
 
 
 def set_worker(name: str) -> None:
@@ -23,68 +32,123 @@ def set_worker(name: str) -> None:
 
 def set_trial(number: int | None) -> None:
     """Names the trial on every later line of this process; a worker runs one at a time."""
-    _context["trial"] = "-" if number is None else str(number)
+    _context["trial"] = NOBODY if number is None else str(number)
 
 
 def hide(secret: str | None) -> None:
-    """Every later line shows *** where it would show `secret`, plain or in %-form."""
-    if secret:
-        _secrets.update({secret, quote(secret, safe=""), quote(secret)})
+    """Every later line shows *** where it would show `secret`: plain, %-encoded, in a repr, in JSON or in a DSN."""
+    if not secret:
+        return
+    forms = {secret, quote(secret), quote(secret, safe=""), quote(secret, safe=" +"), quote_plus(secret)}
+    forms |= {re.sub("%[0-9A-F]{2}", lambda code: code.group().lower(), form) for form in forms if form != secret}
+    libpq = secret.replace("\\", "\\\\").replace("'", "\\'")
+    # A repr inside a repr, or inside JSON, is escaped once more.
+    for form in (secret, libpq):
+        for escaped in (form, repr(form)[1:-1], json.dumps(form)[1:-1]):
+            forms |= {escaped, repr(escaped)[1:-1], json.dumps(escaped)[1:-1]}
+    _secrets.update(forms)
 
 
 def without_secrets(text: str) -> str:
-    """The text with every hidden secret replaced."""
+    """The text with every hidden secret replaced, and every password that stands in a URL or a DSN."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    return text
+    text = _IN_URL.sub(rf"\g<1>{HIDDEN}@", text)
+    return _IN_KEYWORDS.sub(rf"\g<1>{HIDDEN}", text)
 
 
 class _Lines(logging.Formatter):
-    """`2026-01-31T12:00:00.000Z INFO worker trial message`."""
-
-    converter = time.gmtime
+    """`2026-01-31T12:00:00.000Z INFO worker trial=3 message`; a traceback follows on the same line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{record.msecs:03.0f}Z"
-        line = f"{moment} {record.levelname} {_context['worker']} trial={_context['trial']} {record.getMessage()}"
+        event = self._event(record)
+        line = f"{event['time']} {event['level']} {event['worker']} trial={event['trial']} {event['message']}"
+        if "exception" in event:
+            line += f" | {event['exception']}"
+        return " | ".join(part for part in line.splitlines() if part.strip())
+
+    def _event(self, record: logging.LogRecord) -> dict[str, str]:
+        """Its parts as text without secrets."""
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        event = {
+            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            **_context,
+            "message": without_secrets(record.getMessage()),
+        }
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return without_secrets(line)
+            event["exception"] = without_secrets(self.formatException(record.exc_info))
+        return event
 
 
-class _JsonLines(logging.Formatter):
+class _JsonLines(_Lines):
     """The same as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        data = {
-            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{record.msecs:03.0f}Z",
-            "level": record.levelname,
-            "worker": _context["worker"],
-            "trial": _context["trial"],
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            data["exception"] = self.formatException(record.exc_info)
-        return without_secrets(json.dumps(data))
+        return json.dumps(self._event(record))
 
 
 def set_up(file: Path | None = None, *, terminal: bool = True, as_json: bool = False) -> None:
-    """Sends this process's events to standard error and, rotating, to `file`."""
-    formatter: logging.Formatter = _JsonLines() if as_json else _Lines()
-    handlers: list[logging.Handler] = []
-    if terminal:
-        handlers.append(logging.StreamHandler(sys.stderr))
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            logging.handlers.RotatingFileHandler(
-                file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8"
-            )
-        )
+    """Sends this process's events, Python's warnings and threads' errors to standard error and, rotating, to `file`."""
+    global _as_json
+    _as_json = as_json
     root = logging.getLogger()
     root.handlers.clear()
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        root.addHandler(handler)
+    # logging's own complaint (a full disk, say) would print the arguments of the event as they are.
+    logging.raiseExceptions = False
+    if terminal:
+        _add(logging.StreamHandler(sys.stderr))
+    if file is not None:
+        add_file(file)
     root.setLevel(logging.WARNING)
     logging.getLogger("colgan_search").setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    threading.excepthook = _log_thread_error
+
+
+def add_file(file: Path) -> None:
+    """Sends every later event to `file` as well, which is rotated at 5 MiB, three old ones kept.
+
+    A file that cannot be made is a warning: a worker does not stop for its log.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8"
+        )
+    except OSError as error:
+        logging.getLogger(__name__).warning("%s: no log is kept there: %s", file, error.strerror)
+        return
+    _add(handler)
+
+
+def has_file() -> bool:
+    """True if events go to a file."""
+    return any(isinstance(handler, logging.FileHandler) for handler in logging.getLogger().handlers)
+
+
+def worker_of_line(line: str) -> str | None:
+    """The worker named on a line of a log file of either kind; None if the line is none of ours or names nobody."""
+    if line.startswith("{"):
+        try:
+            worker = json.loads(line)["worker"]
+        except (ValueError, KeyError, TypeError):
+            return None
+    else:
+        words = line.split(" ", 4)
+        if len(words) < 4 or not words[0].endswith("Z") or not words[3].startswith("trial="):
+            return None
+        worker = words[2]
+    return worker if isinstance(worker, str) and worker != NOBODY else None
+
+
+def _add(handler: logging.Handler) -> None:
+    handler.setFormatter(_JsonLines() if _as_json else _Lines())
+    logging.getLogger().addHandler(handler)
+
+
+def _log_thread_error(error: threading.ExceptHookArgs) -> None:
+    if error.exc_value is not None:
+        where = error.thread.name if error.thread is not None else "a thread"
+        information = (error.exc_type, error.exc_value, error.exc_traceback)
+        logging.getLogger(__name__).error("%s ended by an error", where, exc_info=information)

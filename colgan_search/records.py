@@ -73,7 +73,14 @@ class Outcome(Record):
     graph: str = Field(description="the graph's text form")
     seed: int
     value: float = Field(description="maximum IS; 1.0 if the run diverged")
-    scores: Scores | None = Field(description="None if the run diverged before it could be scored")
+    scores: Scores | None = Field(description="of the weights that count (evaluation.point); None if it diverged")
+    variants: dict[str, Scores] = Field(
+        default_factory=dict,
+        description="scores of other weights of the same training: `last`, `best` (per generator), `last-ema`",
+    )
+    best_epochs: tuple[int, ...] | None = Field(
+        None, description="per generator, the epoch of its highest interim score; None if that was not looked for"
+    )
     history: tuple[EpochScores, ...] = ()
     diverged: str | None = Field(None, description="what was not finite and when; None for a healthy run")
     iterations: int

@@ -1,14 +1,36 @@
-"""Everything that the command line does, as a small Python API."""
+"""Everything that the command line does, as a small Python API.
 
-from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
+What needs PyTorch is imported at its first use: `status`, `best` and `trials` answer without waiting for it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, opened_study, work_folder
-from colgan_search.api.serving import serve_dashboard
-from colgan_search.api.training import Trained, TrainRequest, train_graph
-from colgan_search.api.working import WorkRequest, work
-from colgan_search.launch.local import LocalWorkers
 from colgan_search.search.monitor import Monitor, Snapshot
 from colgan_search.search.results import TrialRecord, best, best_graph, completed, trials
 from colgan_search.search.study import OpenStudy
+
+if TYPE_CHECKING:
+    from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
+    from colgan_search.api.serving import serve_dashboard
+    from colgan_search.api.training import Trained, TrainRequest, train_graph
+    from colgan_search.api.working import WorkRequest, work
+    from colgan_search.launch.local import LocalWorkers
+
+_LATER = {
+    "LaunchRequest": "api.launching",
+    "Launched": "api.launching",
+    "LocalWorkers": "launch.local",
+    "TrainRequest": "api.training",
+    "Trained": "api.training",
+    "WorkRequest": "api.working",
+    "prepare_launch": "api.launching",
+    "serve_dashboard": "api.serving",
+    "train_graph": "api.training",
+    "work": "api.working",
+}
+"""Name -> module of everything that is imported at its first use."""
 
 __all__ = [
     "DEFAULT_WORK_DIR",
@@ -34,3 +56,10 @@ __all__ = [
     "work",
     "work_folder",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Called by Python for a name that is not here yet."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"colgan_search.{_LATER[name]}"), name)

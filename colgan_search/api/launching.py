@@ -7,13 +7,12 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
-from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
-from colgan_search.evaluation.scores import Evaluator
-from colgan_search.experiment import check_config
+from colgan_search.evaluation.extractors import load_extractor
+from colgan_search.experiment import check_config, load_real
 from colgan_search.files import WorkFolder, require_space
-from colgan_search.gan.datasets import load_images
 from colgan_search.launch.local import LocalWorkers, plan_devices
 from colgan_search.search import space
 from colgan_search.search.storage import open_storage
@@ -58,14 +57,13 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     devices = plan_devices(config.runtime, request.workers, request.device)
     work = work_folder(request.work_dir)
     storage = storage_text(request.storage, work)
-    work.root.mkdir(parents=True, exist_ok=True)
-    require_space(work.root)
     say(f"reading the real images: {config.data.name}")
-    real = load_images(config.data)
+    real = load_real(config)
     if config.evaluation.extractor == "inception":
         # A classifier is trained by the first worker, on its device; Inception's weights must be there before.
         say("looking for Inception's weights")
-        Evaluator(config.evaluation, real, work.cache, torch.device("cpu"))
+        load_extractor(config.evaluation, real, work.cache, torch.device("cpu"))
+    require_space(existing_parent(work.root))
     opened = open_storage(storage, create=True)
     try:
         study = create_or_open(opened, config, request.study or config.name, total)

@@ -15,14 +15,19 @@ STORAGE_VARIABLE = "COLGAN_STORAGE"
 DEFAULT_WORK_DIR = Path("colgan_work")
 
 
-def work_folder(path: Path) -> WorkFolder:
-    """The work folder at `path`. DataError if it cannot be one; nothing is made yet."""
-    parent = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+def work_folder(path: Path, option: str = "--work-dir") -> WorkFolder:
+    """The work folder at `path`. DataError, which names `option`, if it cannot be one; nothing is made yet."""
+    parent = existing_parent(path)
     if not parent.is_dir():
-        raise DataError(f"--work-dir {path}: {parent} is a file, not a folder")
+        raise DataError(f"{option} {path}: {parent} is a file, not a folder; name a folder, or one that can be made")
     if not os.access(parent, os.W_OK):
-        raise DataError(f"--work-dir {path}: {parent} cannot be written to")
+        raise DataError(f"{option} {path}: {parent} cannot be written to; name another folder")
     return WorkFolder(path.absolute())
+
+
+def existing_parent(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that exists."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
 
 
 def storage_text(storage: str | None, work: WorkFolder) -> str:

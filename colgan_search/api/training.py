@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from colgan_search.api.places import DEFAULT_WORK_DIR, work_folder
+from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, work_folder
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import BadInput
 from colgan_search.experiment import Experiment, check_config, choose_device
@@ -18,6 +18,9 @@ from colgan_search.files import require_space, write_text
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed
+
+RUN_FILE = "run.json"
+"""Says which graph and config a folder belongs to."""
 
 SCORES_FILE = "scores.json"
 
@@ -74,10 +77,12 @@ def train_graph(
     device = choose_device(request.config.runtime, request.device)
     torch.set_num_threads(request.config.runtime.threads)
     work = work_folder(request.work_dir)
-    work_folder(request.out)
-    _claim_folder(request)
-    require_space(request.out)
+    work_folder(request.out, "--out")
+    claimed = _is_claimed(request)
+    require_space(existing_parent(request.out))
     experiment = Experiment(request.config, work, device, should_stop=should_stop)
+    if not claimed:
+        write_text(request.out / RUN_FILE, json.dumps(_identity(request)))
     outcomes = tuple(
         _one_seed(request, experiment, number, lambda p, n=number: on_progress(n, p), should_stop)  # type: ignore[misc]
         for number in range(request.seeds)
@@ -94,21 +99,28 @@ def train_graph(
     return trained
 
 
-def _claim_folder(request: TrainRequest) -> None:
-    """Marks the folder as this graph's and config's. BadInput if it is another's."""
-    identity = {"fingerprint": fingerprint(request.config), "graph": request.graph.to_text()}
-    path = request.out / "run.json"
+def _identity(request: TrainRequest) -> dict[str, str]:
+    return {"fingerprint": fingerprint(request.config), "graph": request.graph.to_text()}
+
+
+def _is_claimed(request: TrainRequest) -> bool:
+    """True if the folder holds this very run, False if it is empty or not there. BadInput if it holds another."""
+    path = request.out / RUN_FILE
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found != identity:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise BadInput(
-                f"--out {request.out} holds another run ({found}), this is {identity}; choose another folder"
+                f"--out {request.out}: its {RUN_FILE} cannot be read: {error}; choose another folder"
+            ) from None
+        if found != _identity(request):
+            raise BadInput(
+                f"--out {request.out} holds another run ({found}), this is {_identity(request)}; choose another folder"
             )
-    elif request.out.exists() and any(request.out.iterdir()):
+        return True
+    if request.out.exists() and any(request.out.iterdir()):
         raise BadInput(f"--out {request.out} is not empty and holds no run of `train`; choose another folder")
-    else:
-        request.out.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(identity))
+    return False
 
 
 def _one_seed(

@@ -13,6 +13,7 @@ from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import Interrupted
 from colgan_search.experiment import Experiment, choose_device
 from colgan_search.search.housekeeping import tidy
+from colgan_search.search.registry import ProcessId
 from colgan_search.search.study import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker
 
@@ -30,13 +31,19 @@ class WorkRequest:
     config: StudyConfig | None = None
     data_root: str | None = None
     weights: str | None = None
+    keep_log: bool = False
+    """True = events also go to a file of this worker in the study's folder."""
 
 
 def work(request: WorkRequest, drain: threading.Event) -> Worked:
     """Works until the study is finished or `drain` is set. See `search.worker.Worker.run` for what it raises."""
     folder = work_folder(request.work_dir)
+    name = ProcessId.mine().name
+    logs.set_worker(name)
     with opened_storage(request.storage, folder) as storage:
         study = open_study(storage, request.study, request.config)
+        if request.keep_log:
+            logs.add_file(folder.logs(study.name) / f"{name.replace(':', '-')}.log")
         config = _here(study.config, request)
         device = choose_device(config.runtime, request.device)
         torch.set_num_threads(config.runtime.threads)
@@ -51,7 +58,6 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
         except Interrupted:
             return Worked(0, finished=False)
         worker = Worker(study, experiment, folder, str(device), drain, on_accepted=lambda number: tidy(study, folder))
-        logs.set_worker(worker.name)
         return worker.run()
 
 

@@ -4,17 +4,16 @@ import sys
 import traceback
 from importlib import import_module
 
-import click
 import typer
 
 from colgan_search import __version__, logs
+from colgan_search.cli import usage
 from colgan_search.errors import ColganError, Interrupted
 
-COMMANDS = ("launch", "worker", "status", "best", "trials", "train", "graphs", "dashboard")
+COMMANDS = ("launch", "worker", "status", "best", "trials", "train", "reproduce", "graphs", "dashboard")
 
 app = typer.Typer(
     name="colgan-search",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -39,7 +38,10 @@ def _program(
 def _register(arguments: list[str]) -> None:
     """Imports the command that is asked for, or all of them for the program's own help."""
     wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    there = {command.name for command in app.registered_commands}
     for name in [wanted] if wanted in COMMANDS else COMMANDS:
+        if name in there:
+            continue
         module = import_module(f"colgan_search.cli.{name}")
         app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
 
@@ -53,11 +55,9 @@ def run(arguments: list[str]) -> int:
     """The exit code of a command line. Errors that we name are one message on standard error, never a traceback."""
     _register(arguments)
     try:
-        result = app(arguments, standalone_mode=False)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.ClickException as error:
-        error.show()
+        result = app(arguments or ["--help"], prog_name=app.info.name, standalone_mode=False)
+    except usage.UsageError as error:
+        _say(f"error: {usage.explain(error)}")
         return 2
     except Interrupted as stopped:
         _say(str(stopped))
@@ -65,7 +65,7 @@ def run(arguments: list[str]) -> int:
     except ColganError as error:
         _say(f"error: {error}")
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         return 1

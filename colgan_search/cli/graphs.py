@@ -10,8 +10,8 @@ from rich.table import Table
 from colgan_search import presets, symmetry
 from colgan_search.cli import console, options
 from colgan_search.errors import GraphError
-from colgan_search.figures import draw_graph
 from colgan_search.gates import Gate
+from colgan_search.graph import KnowledgeTransferGraph
 
 EXAMPLE = "colgan-search graphs buffer --k 3 --picture buffer.png"
 
@@ -45,7 +45,7 @@ def command(
 
 def _describe(text: str, k: int | None, picture: Path | None, as_json: bool) -> None:
     graph = presets.resolve(text, k)
-    files = draw_graph(graph, picture, title=graph.to_text()) if picture is not None else []
+    files = _draw(graph, picture) if picture is not None else []
     canonical = symmetry.canonical(graph)
     if as_json:
         console.out(json.dumps({"text": graph.to_text(), **graph.to_json(), "canonical": canonical.to_text()}))
@@ -56,6 +56,12 @@ def _describe(text: str, k: int | None, picture: Path | None, as_json: bool) -> 
     console.out(f"  canonical form: {canonical.to_text()}")
     for file in files:
         console.out(f"  picture: {file}")
+
+
+def _draw(graph: KnowledgeTransferGraph, picture: Path) -> list[Path]:
+    from colgan_search.figures import draw_graph  # here: counting does without Matplotlib
+
+    return draw_graph(graph, picture, title=graph.to_text())
 
 
 def _count(ks: list[int], gates: tuple[Gate, ...], as_json: bool) -> None:

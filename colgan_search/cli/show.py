@@ -6,7 +6,6 @@ from rich.table import Table
 
 from colgan_search import api
 from colgan_search.cli.console import console, duration, out
-from colgan_search.figures import draw_graph
 
 
 def short_worker(worker: str) -> str:
@@ -47,6 +46,8 @@ def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> N
 
 def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, picture: Path | None = None) -> list[Path]:
     """Draws a trial's graph to `picture`, or to best.png and best.svg of the study's folder. The files made."""
+    from colgan_search.figures import draw_graph  # here: `status` does without Matplotlib
+
     folder = api.work_folder(work_dir).study(study.name)
     paths = [picture] if picture is not None else [folder / "best.png", folder / "best.svg"]
     for path in paths:

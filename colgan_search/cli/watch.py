@@ -30,7 +30,7 @@ class Ended:
     failures: list[str]
 
 
-def until_done(study: api.OpenStudy, workers: api.LocalWorkers) -> Ended:
+def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
     terminal = Console()
     monitor = api.Monitor(study)
@@ -47,7 +47,7 @@ def until_done(study: api.OpenStudy, workers: api.LocalWorkers) -> Ended:
 
 
 @contextmanager
-def _stops_as_drain(workers: api.LocalWorkers) -> Iterator[threading.Event]:
+def _stops_as_drain(workers: "api.LocalWorkers") -> Iterator[threading.Event]:
     """SIGINT, SIGTERM and SIGUSR2 drain the workers inside the block; a second SIGINT kills them."""
     asked = threading.Event()
 
@@ -69,7 +69,7 @@ def _stops_as_drain(workers: api.LocalWorkers) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _plain(study: api.OpenStudy, monitor: api.Monitor, workers: api.LocalWorkers) -> None:
+def _plain(study: api.OpenStudy, monitor: api.Monitor, workers: "api.LocalWorkers") -> None:
     """A line for every result, and one now and then in between."""
     said, said_at = -1, 0.0
     while workers.poll():

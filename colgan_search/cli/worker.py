@@ -28,7 +28,7 @@ def command(
     weights: options.Weights = None,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
-    log_file: Annotated[Path | None, typer.Option("--log-file", help="Write events to this rotating file.")] = None,
+    log_file: Annotated[Path | None, typer.Option("--log-file", help="The rotating file of events, else logs/ in the study's folder.")] = None,
     leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,
 ) -> int:
     """Work on a study until it has all its trials: everything else is in the database.
@@ -41,7 +41,7 @@ def command(
     if leave_with_parent:
         threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
     settings = None if config is None else load_config(config)
-    request = api.WorkRequest(study, storage, work_dir, device, settings, data_root, weights)
+    request = api.WorkRequest(study, storage, work_dir, device, settings, data_root, weights, keep_log=log_file is None)
     worked = api.work(request, drain)
     how = "the study is done" if worked.finished else "drained"
     if not leave_with_parent:

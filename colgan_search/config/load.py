@@ -23,8 +23,12 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
+            if not isinstance(key, Hashable):
+                raise yaml.MarkedYAMLError(problem="a key is one word", problem_mark=key_node.start_mark)
+            if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
@@ -48,13 +52,16 @@ def shipped_configs() -> dict[str, Path]:
 def find_config(name_or_path: str) -> Path:
     """The file of a shipped config's name, or the path itself. ConfigError if there is neither."""
     path = Path(name_or_path)
-    if path.is_file():
-        return path
     shipped = shipped_configs()
+    try:
+        if path.is_file():
+            return path
+        what = "is a folder" if path.is_dir() else "is neither a file nor a shipped study config"
+    except (OSError, ValueError) as error:  # too long for a path, with a null character, in a closed folder
+        what = f"is no path: {error}"[:200]
     if name_or_path in shipped:
         return shipped[name_or_path]
-    what = "is a folder" if path.is_dir() else "is neither a file nor a shipped study config"
-    raise ConfigError(f"--config {name_or_path!r} {what}; shipped are: {', '.join(shipped) or 'none'}")
+    raise ConfigError(f"--config {_short(name_or_path)} {what}; shipped are: {', '.join(shipped) or 'none'}")
 
 
 def load_config(name_or_path: str) -> StudyConfig:
@@ -66,8 +73,10 @@ def load_config(name_or_path: str) -> StudyConfig:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
         data = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        # Not only YAMLError: PyYAML lets the errors of int(), date() and the like through.
+        problem = " ".join(str(error).split()).replace(' in "<unicode string>",', " at")
+        raise ConfigError(f"{path}: is not valid YAML: {problem}") from error
     return parse_config(data, str(path))
 
 
@@ -78,7 +87,7 @@ def parse_config(data: Any, source: str) -> StudyConfig:
     try:
         # Through JSON, so that strict types still take lists for tuples and names for gates.
         return StudyConfig.model_validate_json(json.dumps(data))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         if not isinstance(error, ValidationError):
             raise ConfigError(f"{source}: holds a value that a config cannot: {error}") from error
         lines = [_explain(source, problem) for problem in error.errors(include_url=False)]
@@ -95,16 +104,17 @@ def with_overrides(config: StudyConfig, source: str = "command line", **sections
 
 def _explain(source: str, problem: Mapping[str, Any]) -> str:
     """One line: file, key path, the value, what is allowed."""
-    path = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+    path = ".".join(str(part) for part in problem["loc"])
+    where = f"{source}: {path}" if path else source
     if problem["type"] == "extra_forbidden":
-        return f"{source}: {path}: unknown key; known here: {', '.join(_known_keys(problem['loc'][:-1]))}"
+        return f"{where}: unknown key; known here: {', '.join(_known_keys(problem['loc'][:-1]))}"
     if problem["type"] == "missing":
-        return f"{source}: {path}: is missing"
+        return f"{where}: is missing"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if isinstance(problem["input"], Mapping):
-        return f"{source}: {path}: {message}"
-    return f"{source}: {path}: {_short(problem['input'])} is not allowed: {message}"
+        return f"{where}: {message}"
+    return f"{where}: {_short(problem['input'])} is not allowed: {message}"
 
 
 def _known_keys(path: tuple[int | str, ...]) -> list[str]:

@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
+from colgan_search.presets import resolve
 
 
 class Section(BaseModel):
@@ -75,6 +77,12 @@ class TrainingSettings(Section):
     discriminator_steps: Literal["per_generator", "joint"] = Field(
         "per_generator", description="one optimizer step per generator (our reading) or one on the sum"
     )
+    ema: float | None = Field(
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="decay per iteration of a moving average of the generators, scored beside the raw ones; None = none",
+    )
     ramp: Literal["iteration", "epoch"] = Field(
         "iteration", description="unit in which linear gates progress (our reading)"
     )
@@ -88,6 +96,9 @@ class EvaluationSettings(Section):
     images: int = Field(50_000, ge=2, le=10_000_000, description="generated images per generator at the end")
     splits: int = Field(10, ge=1, le=1000, description="splits of the inception score at the end")
     batch: int = Field(256, ge=1, le=65_536, description="images per pass through generator and extractor")
+    point: Literal["last", "best"] = Field(
+        "last", description="weights that count: at the end, or where the generator's interim score was highest"
+    )
     fid: bool = Field(True, description="compute FID against the real training images as well")
     every_epochs: int | None = Field(
         None, ge=1, description="score during training every so many epochs; None = only at the end"
@@ -99,6 +110,8 @@ class EvaluationSettings(Section):
     def _splits_fit_images(self) -> "EvaluationSettings":
         if self.splits > self.images:
             raise ValueError(f"splits {self.splits} exceeds images {self.images}")
+        if self.point == "best" and self.every_epochs is None:
+            raise ValueError("point best needs every_epochs: how often generators are scored on the way")
         return self
 
 
@@ -107,9 +120,17 @@ class SearchSettings(Section):
 
     gates: tuple[Gate, ...] = Field(tuple(Gate), description="the gates that an edge may carry")
     trials: int = Field(1500, ge=1, le=10_000_000, description="total results of the study")
-    sampler: Literal["tpe", "random", "gp", "nsgaii"] = "tpe"
+    sampler: Literal["tpe", "random", "gp", "nsgaii", "repeat"] = Field(
+        "tpe", description="who proposes graphs; repeat = the graphs of `first` in turn, every trial with its own seed"
+    )
     startup_trials: int = Field(10, ge=1, description="random trials before tpe and gp begin to model")
     first: tuple[str, ...] = Field((), description="presets or graphs in text form that are tried first")
+
+    @model_validator(mode="after")
+    def _repeat_needs_graphs(self) -> "SearchSettings":
+        if self.sampler == "repeat" and not self.first:
+            raise ValueError("sampler repeat needs first: the graphs to train again and again, e.g. [mad-gan]")
+        return self
 
     @field_validator("gates")
     @classmethod
@@ -161,3 +182,18 @@ class StudyConfig(Section):
     search: SearchSettings = SearchSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     service: ServiceSettings = ServiceSettings()
+
+    @model_validator(mode="after")
+    def _first_graphs_fit(self) -> "StudyConfig":
+        for number, text in enumerate(self.search.first):
+            try:
+                graph = resolve(text, self.k, files=False)
+            except GraphError as error:
+                raise ValueError(f"search.first.{number}: {error}") from error
+            outside = [gate.value for gate in Gate if gate in graph.gates and gate not in self.search.gates]
+            if outside:
+                known = ", ".join(gate.value for gate in self.search.gates)
+                raise ValueError(
+                    f"search.first.{number}: {text!r} has the gate {outside[0]}, but search.gates has only {known}"
+                )
+        return self

@@ -40,10 +40,15 @@ def locked(path: Path, should_stop: ShouldStop = never) -> Iterator[None]:
         lock.release()
 
 
-def file_digest(path: Path) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of the file's bytes."""
+def sha256_of(path: Path) -> str:
+    """All 64 hexadecimal digits of the SHA-256 of the file's bytes."""
     sha = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(2**20):
             sha.update(block)
-    return sha.hexdigest()[:16]
+    return sha.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of the file's bytes."""
+    return sha256_of(path)[:16]

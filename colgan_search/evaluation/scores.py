@@ -1,7 +1,7 @@
 """Inception score and FID of generators (section 4.2), by torch-fidelity's own formulas."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from colgan_search.seeds import derive_seed
 class Evaluator:
     """Scores generators against `real`; keeps one extractor on `device` for as many trainings as come.
 
-    `cache` is a folder that all workers of this machine share (`WorkFolder.cache`).
+    `cache` is a folder that all workers of this machine share (`WorkFolder.cache`). `on_features` is handed the
+    features [N, F] of every set of images that is measured, for further scores.
     DataError if the extractor's weights cannot be had; Interrupted if `should_stop` turns true meanwhile.
     """
 
@@ -36,11 +37,13 @@ class Evaluator:
         device: torch.device,
         *,
         should_stop: ShouldStop = never,
+        on_features: Callable[[Tensor], None] | None = None,
     ) -> None:
         self.settings = settings
         self.real = real
         self.cache = cache
         self.device = device
+        self.on_features = on_features
         self.extractor = load_extractor(settings, real, cache, device, should_stop)
         self._extraction = Extraction(self.extractor, settings.batch)
         self._real_digest = real.digest
@@ -126,26 +129,21 @@ class Evaluator:
 
     def _measure(self, source: Source, protocol: Protocol, what: str, should_stop: ShouldStop) -> GeneratorScore:
         """IS, and FID if the protocol has a reference, of `protocol.images` images."""
-        fid = protocol.reference is not None
-        if fid and self._reference is None:
+        against_real = protocol.reference is not None
+        if against_real and self._reference is None:
             self._reference = reference_statistics(
                 self._extraction, self.real, self._real_digest, self.cache, should_stop
             )
-        features, logits = self._extraction.run(source, protocol.images, what, features=fid, should_stop=should_stop)
+        wanted = against_real or self.on_features is not None
+        features, logits = self._extraction.run(source, protocol.images, what, features=wanted, should_stop=should_stop)
+        if features is not None and self.on_features is not None:
+            self.on_features(features)
         inception = _inception_score(logits, protocol.splits)
         return GeneratorScore(
             is_mean=_at_least(1.0, inception[KEY_METRIC_ISC_MEAN], "inception score", what),
             is_std=_at_least(0.0, inception[KEY_METRIC_ISC_STD], "inception score's deviation", what),
-            fid=_at_least(0.0, self._distance(features, what), "FID", what) if fid else None,
+            fid=_fid(features, self._reference, what) if against_real and features is not None else None,
         )
-
-    def _distance(self, features: Tensor | None, what: str) -> float:
-        """FID between the features and the real images."""
-        try:
-            metric = fid_statistics_to_metric(fid_features_to_statistics(features), self._reference, False)
-        except np.linalg.LinAlgError as error:
-            raise Diverged(f"{what}: its FID cannot be computed: {error}") from error
-        return float(metric[KEY_METRIC_FID])
 
     def _require_fit(self, images: Tensor, what: str) -> None:
         expected = self.real.images.shape[1:]
@@ -163,6 +161,15 @@ def _inception_score(logits: Tensor, splits: int) -> dict[str, float]:
     except torch.OutOfMemoryError:
         score = isc_features_to_metric(logits.cpu(), splits)
     return score
+
+
+def _fid(features: Tensor, reference: Statistics | None, what: str) -> float:
+    assert reference is not None  # it is computed before any features
+    try:
+        value = frechet_distance(feature_statistics(features), reference)
+    except np.linalg.LinAlgError as error:
+        raise Diverged(f"{what}: its FID cannot be computed: {error}") from error
+    return _at_least(0.0, value, "FID", what)
 
 
 def _at_least(floor: float, value: float, name: str, what: str) -> float:

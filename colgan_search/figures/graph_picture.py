@@ -102,7 +102,9 @@ def graph_figure(
     if best is not None:
         ring = Line2D([], [], ls="", marker="o", ms=11, mfc="white", mec=BEST_RING, mew=2.6, label="highest IS")
         handles.append(ring)
-    figure.legend(handles=handles, loc="lower center", ncols=3, columnspacing=1.6, frameon=False, fontsize=9, handlelength=3.2)
+    figure.legend(
+        handles=handles, loc="lower center", ncols=3, columnspacing=1.6, frameon=False, fontsize=9, handlelength=3.2
+    )
     return figure
 
 
@@ -146,11 +148,12 @@ def _draw_node(axes: Axes, layout: Layout, node: int, score: float | None, *, be
     axes.add_patch(Circle((x, y), radius, fc=face, ec=rim, lw=rim_width, zorder=4))
     points = radius * _unit(layout)
     lift = 0.0 if score is None else 0.3 * radius
-    name = {"ha": "center", "va": "center", "color": INK, "zorder": 5}
-    axes.text(x, y + lift, node_name(node), fontsize=min(17.0, 0.5 * points), weight="bold", **name)
+    words = [(node_name(node), lift, min(17.0, 0.5 * points), "bold")]
     if score is not None:
         shown = "IS –" if math.isnan(score) else f"IS {score:.2f}"
-        axes.text(x, y - 0.33 * radius, shown, fontsize=min(12.0, 0.36 * points), **name)
+        words.append((shown, -0.33 * radius, min(12.0, 0.36 * points), "normal"))
+    for text, up, size, weight in words:
+        axes.text(x, y + up, text, fontsize=size, weight=weight, ha="center", va="center", color=INK, zorder=5)
 
 
 def _legend_line(pen: Pen) -> Line2D:

@@ -3,6 +3,7 @@
 import io
 import logging
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,11 @@ class CheckpointFile:
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
+            with zipfile.ZipFile(path) as parts:  # torch.load itself does not look at the checksums
+                if (rotten := parts.testzip()) is not None:
+                    raise zipfile.BadZipFile(f"wrong checksum of {rotten}")
             content = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
             reason = " ".join(str(error).split())[:200]
             raise CheckpointRefused(f"{path}: refused: cut short or unreadable ({reason})") from error
         if not isinstance(content, dict) or not {"format", "identity", "data"} <= content.keys():

@@ -30,10 +30,30 @@ def load_folder(root: Path, size: int, channels: int, limit: int | None) -> Real
     """
     files, classes = _list_files(root)
     files = [files[index] for index in limited(len(files), limit).tolist()]
+    images = read_images([Path(name) for name, _ in files], size, channels)
+    labels = torch.tensor([label for _, label in files], dtype=torch.int64)
+    return RealImages("imagefolder", images, labels, tuple(classes))
+
+
+def read_any_folder(root: Path, size: int, channels: int) -> Tensor:
+    """All images anywhere below `root`, with class folders or without, sorted by path: uint8 [N, channels, size, size].
+
+    Resized as `load_folder` does. DataError if there are none, or names the first that is not a whole image.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder of images")
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
+    if not files:
+        raise DataError(f"{root}: holds no images: no file below it ends in {', '.join(IMG_EXTENSIONS)}")
+    return read_images(files, size, channels)
+
+
+def read_images(files: Sequence[Path], size: int, channels: int) -> Tensor:
+    """The images of these files in their order, uint8 [N, channels, size, size]. DataError names a broken one."""
     images = torch.empty(len(files), channels, size, size, dtype=torch.uint8)
 
     def read_into_place(index: int) -> None:
-        images[index] = resize(_read(Path(files[index][0]), channels)[None], size)[0]
+        images[index] = resize(_read(files[index], channels)[None], size)[0]
 
     pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1))
     try:
@@ -41,8 +61,7 @@ def load_folder(root: Path, size: int, channels: int, limit: int | None) -> Real
             pass
     finally:
         pool.shutdown(cancel_futures=True)  # the first broken file ends the reading
-    labels = torch.tensor([label for _, label in files], dtype=torch.int64)
-    return RealImages("imagefolder", images, labels, tuple(classes))
+    return images
 
 
 def _list_files(root: Path) -> tuple[list[tuple[str, int]], Sequence[str]]:

@@ -1,10 +1,12 @@
 """Everything that a training changes as it goes, and its way into a checkpoint and back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from colgan_search.config import NetworkSettings, TrainingSettings
 from colgan_search.gan.family import GeneratorNetwork
@@ -27,11 +29,12 @@ class TrainingState:
     discriminator_optimizer: torch.optim.Optimizer
     own_z: torch.Generator  # draws each generator's own z of the discriminator phase
     shared_z: torch.Generator  # draws the one z of the generator phase
+    averages: list[AveragedModel]  # exponential moving averages of the generators; empty without training.ema
     epochs: int  # E
     iterations_per_epoch: int
     iteration: int = 0  # iterations finished, 0..T
     reported: int = 0  # epochs that `on_epoch` has seen, 0..E
-    extra: dict[str, Any] = field(default_factory=dict)  # the caller's plain JSON data, kept in the checkpoint
+    extra: dict[str, Any] = field(default_factory=dict)  # the caller's plain data and tensors, kept in the checkpoint
 
     @property
     def iterations(self) -> int:
@@ -67,6 +70,7 @@ class TrainingState:
             "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
             "own_z": self.own_z.get_state(),
             "shared_z": self.shared_z.get_state(),
+            "averages": [average.state_dict() for average in self.averages],
             "progress": [self.iteration, self.reported],
             "extra": self.extra,
         }
@@ -81,6 +85,8 @@ class TrainingState:
         self.discriminator_optimizer.load_state_dict(data["discriminator_optimizer"])
         self.own_z.set_state(data["own_z"])
         self.shared_z.set_state(data["shared_z"])
+        for average, weights in zip(self.averages, data["averages"], strict=True):
+            average.load_state_dict(weights)
         self.iteration, self.reported = data["progress"]
         self.extra = data["extra"]
 
@@ -117,6 +123,7 @@ def new_state(
         discriminator_optimizer=_adam(discriminator, training),
         own_z=torch.Generator().manual_seed(derive_seed(seed, "own z")),
         shared_z=torch.Generator().manual_seed(derive_seed(seed, "shared z")),
+        averages=[_average(network, training.ema) for network in generators if training.ema is not None],
         epochs=training.epochs,
         iterations_per_epoch=iterations_per_epoch,
     )
@@ -131,6 +138,12 @@ def draw_z(random: torch.Generator, batch: int, z: int, device: torch.device) ->
 def _place(network: _Network, device: torch.device) -> _Network:
     """Moved to `device`, in LAYOUT and in train mode."""
     return network.to(device).to(memory_format=LAYOUT).train()
+
+
+def _average(network: nn.Module, decay: float) -> AveragedModel:
+    """A moving average of the weights and of batch norm's statistics, as PyTorch makes it."""
+    average: Callable[..., Any] = get_ema_multi_avg_fn  # it has no annotations of its own
+    return AveragedModel(network, multi_avg_fn=average(decay), use_buffers=True)
 
 
 def _adam(network: nn.Module, training: TrainingSettings) -> torch.optim.Optimizer:

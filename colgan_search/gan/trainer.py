@@ -122,6 +122,10 @@ def train(
                 shared_z = draw_z(state.shared_z, training.batch, network.z, device)
                 losses |= generator_phase(state, lessons, progress, shared_z, transfer)
 
+                # Moving averages
+                for average, generator in zip(state.averages, state.generators, strict=False):
+                    average.update_parameters(generator)
+
                 # Progress
                 state.iteration += 1
                 watch.see(state.iteration, losses)

@@ -52,8 +52,8 @@ def _ask(study: OpenStudy, optuna_study: optuna.Study) -> Trial:
     """The next proposal; the config's first graphs, then what people enqueued, then the sampler's."""
     number = len(optuna_study.get_trials(deepcopy=False))
     first = study.config.search.first
-    if number < len(first):
-        graph = presets.resolve(first[number], study.config.k)
+    if number < len(first) or study.config.search.sampler == "repeat":
+        graph = presets.resolve(first[number % len(first)], study.config.k)
         # One at a time: many waiting trials make every ask slow.
         optuna_study.enqueue_trial(space.params_of(graph, study.config.search.gates))
     return optuna_study.ask()

@@ -4,12 +4,15 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.errors import StudyError
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import Outcome
 from colgan_search.search.propose import GRAPH, SEED
 from colgan_search.search.study import OpenStudy
+from colgan_search.search.tables import slots
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,19 @@ def best_graph(record: TrialRecord) -> KnowledgeTransferGraph:
     if record.graph is None:
         raise StudyError(f"trial {record.number} has no graph")
     return KnowledgeTransferGraph.from_text(record.graph)
+
+
+def outcome(study: OpenStudy, number: int) -> Outcome | None:
+    """The whole accepted result of a trial, with its history of scores; None as long as it has none."""
+    with study.storage.engine.connect() as db:
+        text = db.execute(
+            sa.select(slots.c.outcome).where(slots.c.uid == study.uid, slots.c.trial_number == number)
+        ).scalar()
+    if text is None:
+        return None
+    data = json.loads(text)
+    del data["worker"]
+    return Outcome.model_validate(data)
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:

@@ -19,6 +19,8 @@ def make_sampler(settings: SearchSettings, study_seed: int, slot: int) -> BaseSa
         "random": lambda: optuna.samplers.RandomSampler(seed=seed),
         "gp": lambda: optuna.samplers.GPSampler(n_startup_trials=settings.startup_trials, seed=seed),
         "nsgaii": lambda: optuna.samplers.NSGAIISampler(seed=seed),
+        # Never asked: every proposal of `repeat` is a named graph (see `propose`).
+        "repeat": lambda: optuna.samplers.RandomSampler(seed=seed),
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,28 +15,30 @@ import sqlalchemy as sa
 from filelock import FileLock
 from filelock import Timeout as FileLockTimeout
 
+from colgan_search import logs
 from colgan_search.errors import StorageError
 from colgan_search.search import tables
 
 # Our own log says what happens, once.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-CONNECT_TIMEOUT_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 5
+NO_ANSWER_MILLISECONDS = 10_000
+"""A connection whose data nobody acknowledges for so long is dead. With the time to connect, well below 30 s of drain."""
+
 SQLITE_BUSY_SECONDS = 60
 LOCK_TIMEOUT_SECONDS = 120
-NETWORK_FILE_SYSTEMS = (
-    "nfs",
-    "cifs",
-    "smb",
-    "sshfs",
-    "lustre",
-    "gpfs",
-    "ceph",
-    "beegfs",
-    "glusterfs",
-    "9p",
-    "afs",
-)
+NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "9p", "afs")
+
+POSTGRESQL_DEFAULTS = {
+    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": NO_ANSWER_MILLISECONDS,
+    "application_name": "colgan-search",
+}
+"""Used where the URL does not say otherwise."""
 
 FORMS = "postgresql://USER:PASSWORD@HOST:5432/DATABASE or sqlite:///FILE.db"
 
@@ -48,6 +51,9 @@ def normalise_url(text: str) -> sa.URL:
         return _from_keywords(text)
     if "://" not in text and Path(text).suffix in (".db", ".sqlite", ".sqlite3"):
         return sa.URL.create("sqlite", database=str(Path(text).resolve()))
+    if text.partition("?")[0].count("@") > 1:
+        # Part of the password would be read as the host, and shown in errors.
+        raise StorageError(f"the storage's URL has more than one '@'; write {FORMS} (in a password, @ is %40)")
     try:
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
@@ -63,6 +69,8 @@ def normalise_url(text: str) -> sa.URL:
     if kind == "sqlite":
         if not url.database or url.database == ":memory:":
             raise StorageError("SQLite in memory cannot be shared between processes; name a file: sqlite:///FILE.db")
+        if url.host or url.query or url.database.startswith("file:"):
+            raise StorageError("an SQLite URL is sqlite:///FILE.db, with three slashes and without parameters")
         return url.set(drivername="sqlite", database=str(Path(url.database).resolve()))
     raise StorageError(f"storage of unknown kind {kind!r}; write {FORMS}")
 
@@ -81,6 +89,8 @@ def _from_keywords(text: str) -> sa.URL:
     if not database:
         raise StorageError("the storage's keywords name no dbname; write host=HOST dbname=DATABASE user=USER")
     port = words.pop("port", None)
+    if port is not None and not port.isdecimal():
+        raise StorageError("the storage's keywords name no one port; write host=HOST port=5432 dbname=DATABASE")
     return sa.URL.create(
         "postgresql+psycopg2",
         username=words.pop("user", None),
@@ -93,7 +103,9 @@ def _from_keywords(text: str) -> sa.URL:
 
 
 def hide_password(url: sa.URL) -> str:
-    """The URL as text, with *** for the password."""
+    """The URL as text, with *** for the password and for that of a TLS key."""
+    if "sslpassword" in url.query:
+        url = url.update_query_dict({"sslpassword": logs.HIDDEN})
     return url.render_as_string(hide_password=True)
 
 
@@ -102,12 +114,15 @@ class Storage:
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
-        self.engine = sa.create_engine(url, **_engine_options(url))
+        for secret in (url.password, url.query.get("sslpassword"), os.environ.get("PGPASSWORD")):
+            logs.hide(_one(secret))
+        self.engine = sa.create_engine(url, creator=self._connect, **_pool_options(url))
         if self.is_sqlite:
-            sa.event.listen(self.engine, "connect", _set_sqlite_pragmas)
             sa.event.listen(self.engine, "connect", _leave_begin_to_us)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        self._backend: optuna.storages.RDBStorage | None = None
         self._optuna: optuna.storages.BaseStorage | None = None
+        self._opening = threading.Lock()
 
     @property
     def is_sqlite(self) -> bool:
@@ -125,18 +140,40 @@ class Storage:
 
     @property
     def optuna(self) -> optuna.storages.BaseStorage:
-        """Optuna's own storage; its tables exist already, so that it neither creates nor checks them."""
-        if self._optuna is None:
-            backend = optuna.storages.RDBStorage(
-                self.url_with_password,
-                engine_kwargs=_engine_options(self.url),
-                skip_table_creation=True,
-                skip_compatibility_check=True,
-            )
-            if self.is_sqlite:
-                sa.event.listen(backend.engine, "connect", _set_sqlite_pragmas)
-            self._optuna = optuna.storages.get_storage(backend)
-        return self._optuna
+        """Optuna's own storage with its cache of finished trials."""
+        with self._opening:
+            if self._optuna is None:
+                self._backend = self._new_backend(create=False)
+                self._optuna = optuna.storages.get_storage(self._backend)
+            return self._optuna
+
+    def prepare_optuna(self, *, create: bool) -> None:
+        """Checks Optuna's tables, or makes them. StorageError if they are of a version that it cannot work with."""
+        try:
+            backend = self._new_backend(create=create)
+            backend._version_manager.check_table_schema_compatibility()
+        except RuntimeError as error:
+            raise StorageError(f"{self.name}: {' '.join(str(error).split())}") from None
+        backend.engine.dispose()
+
+    def _new_backend(self, *, create: bool) -> optuna.storages.RDBStorage:
+        """Optuna's storage, with an engine of its own. It would take the text of a URL as a template: it sees none."""
+        return optuna.storages.RDBStorage(
+            "sqlite:///file.db" if self.is_sqlite else "postgresql+psycopg2://",
+            engine_kwargs={**_pool_options(self.url), "creator": self._connect},
+            skip_table_creation=not create,
+            skip_compatibility_check=True,
+        )
+
+    def _connect(self) -> Any:
+        """A new connection of the driver, for both engines."""
+        dialect = self.engine.dialect
+        arguments, options = dialect.create_connect_args(self.url)
+        defaults = {"timeout": SQLITE_BUSY_SECONDS} if self.is_sqlite else POSTGRESQL_DEFAULTS
+        connection = dialect.connect(*arguments, **{**defaults, **options})
+        if self.is_sqlite:
+            _set_sqlite_pragmas(connection)
+        return connection
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -163,10 +200,11 @@ class Storage:
             yield
 
     def close(self) -> None:
-        """Gives all connections back."""
+        """Closes all connections."""
         self.engine.dispose()
-        if self._optuna is not None:
-            self._optuna.remove_session()
+        if self._backend is not None:
+            self._backend.remove_session()
+            self._backend.engine.dispose()
 
 
 def open_storage(text: str, *, create: bool = False) -> Storage:
@@ -183,31 +221,23 @@ def open_storage(text: str, *, create: bool = False) -> Storage:
     except (sa.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
         storage.close()
         raise StorageError(f"{storage.name}: {_explain(error)}") from None
+    except OSError as error:
+        storage.close()
+        raise StorageError(f"{storage.name}: its folder cannot be written to: {error.strerror}") from None
     except BaseException:
         storage.close()
         raise
     return storage
 
 
-def _engine_options(url: sa.URL) -> dict[str, Any]:
+def _pool_options(url: sa.URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS}}
-    return {
-        "pool_pre_ping": True,
-        "pool_recycle": 1800,
-        "pool_size": 4,
-        "connect_args": {
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-            "application_name": "colgan-search",
-        },
-    }
+        return {}
+    # One connection of each engine stays open while a worker trains: a server has 100 for all of them.
+    return {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 1}
 
 
-def _set_sqlite_pragmas(connection: Any, _: Any) -> None:
+def _set_sqlite_pragmas(connection: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
@@ -257,7 +287,10 @@ def _explain(error: Exception) -> str:
         "could not translate host name": "check the host's name",
         "file is not a database": "the file is something else than an SQLite database",
         "permission denied": "grant the role CREATE on the schema, or let the owner run `launch` once",
-        "read-only": "this is a read-only server; name the primary",
+        "does not support SSL": "turn TLS on at the server (ssl = on); sslmode=disable is for trusted networks",
+        "certificate verify failed": "name the authority's certificate: ?sslmode=verify-full&sslrootcert=FILE",
+        "read-only": "this server or role is read-only; name the primary, or another role",
+        "readonly": "the file, its folder or its disk is read-only",
     }
     hint = next((f"; {advice}" for sign, advice in hints.items() if sign.lower() in text.lower()), "")
     return text + hint

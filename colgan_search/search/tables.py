@@ -1,8 +1,8 @@
 """Our tables beside Optuna's, their version, and the database's own clock."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
@@ -24,7 +24,7 @@ studies = sa.Table(
     sa.Column("uid", sa.String(32), primary_key=True, comment="also a user attribute of the Optuna study"),
     sa.Column("total", sa.Integer, nullable=False, comment="results that the study ends with"),
     sa.Column("grace_until", sa.Float, nullable=False, server_default="0", comment="no takeover before; epoch s"),
-    sa.Column("contact", sa.Float, nullable=False, server_default="0", comment="last renewal of any lease; epoch s"),
+    sa.Column("contact", sa.Float, nullable=False, server_default="0", comment="last claim or renewal; epoch s"),
 )
 
 slots = sa.Table(
@@ -95,19 +95,31 @@ def _server_started_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 
 
 def prepare(storage: "Storage", *, create: bool) -> None:
-    """Checks the schema's version; with `create` makes Optuna's tables and ours, once, under a lock."""
-    if _version(storage) is None:
-        if not create:
-            raise StorageError(f"{storage.name}: holds no colgan-search study yet; `colgan-search launch` makes one")
-        with storage.lock("schema"):
-            if _version(storage) is None:
-                _create(storage)
+    """Checks the schema's version; with `create` makes Optuna's tables and ours, once, under a lock.
+
+    StorageError if it is another version's, not there, or read-only.
+    """
+    # Also the switch of an empty SQLite file to WAL must not meet another one.
+    with storage.lock("schema") if create else nullcontext():
+        _require_writable(storage)
+        if create and _version(storage) is None:
+            _create(storage)
     version = _version(storage)
+    if version is None:
+        raise StorageError(f"{storage.name}: holds no colgan-search study yet; `colgan-search launch` makes one")
     if version != SCHEMA_VERSION:
         raise StorageError(
             f"{storage.name}: its tables have schema version {version}, this package needs {SCHEMA_VERSION}; "
             "use the package version that made them, or another database"
         )
+    storage.prepare_optuna(create=False)
+
+
+def _require_writable(storage: "Storage") -> None:
+    """A read-only database would be told from an outage only after the whole outage limit."""
+    with storage.transaction() as connection:  # on SQLite this alone fails on a read-only file
+        if not storage.is_sqlite and connection.scalar(sa.text("SHOW transaction_read_only")) == "on":
+            raise StorageError(f"{storage.name}: this server or role is read-only; name the primary, or another role")
 
 
 def _version(storage: "Storage") -> int | None:
@@ -118,8 +130,8 @@ def _version(storage: "Storage") -> int | None:
 
 
 def _create(storage: "Storage") -> None:
-    # Optuna's own constructor makes and stamps its tables; eight of these at once would crash each other.
-    optuna.storages.RDBStorage(storage.url_with_password).remove_session()
+    # Optuna makes and stamps its own tables; eight of these at once would crash each other.
+    storage.prepare_optuna(create=True)
     with storage.transaction() as connection:
         metadata.create_all(connection)
         connection.execute(schema.insert().values(version=SCHEMA_VERSION))

@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from torch import Tensor
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.errors import DataError, Interrupted
 from colgan_search.evaluation import classifier
 from colgan_search.evaluation.classifier import Classifier, card_path, load_classifier
-from colgan_search.evaluation.extractors import Extractor, load_extractor
+from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.images import RealImages
 from tests.unit.evaluation_helpers import CPU, Evil, digits, load_and_report
 
@@ -147,6 +146,12 @@ def _garbage(weights: Path) -> None:
     weights.write_bytes(b"not safetensors")
 
 
+def _flip_a_bit(weights: Path) -> None:
+    content = bytearray(weights.read_bytes())
+    content[-50] ^= 1
+    weights.write_bytes(content)
+
+
 def _pickle(weights: Path) -> None:
     weights.write_bytes(pickle.dumps(Evil(weights.parent / "evil")))
     _agree(weights)
@@ -174,7 +179,7 @@ def _broken_card(weights: Path) -> None:
     card_path(weights).write_text("{")
 
 
-@pytest.mark.parametrize("damage", [_truncate, _garbage, _pickle, _other_network, _no_card, _broken_card])
+@pytest.mark.parametrize("damage", [_truncate, _garbage, _flip_a_bit, _pickle, _other_network, _no_card, _broken_card])
 def test_broken_cache_is_trained_again(tmp_path: Path, quick_training: list[str], damage: Any) -> None:
     real = digits(50)
     _, digest = load_classifier(real, 1, tmp_path, CPU)
@@ -237,23 +242,3 @@ def test_waiting_for_another_worker_stops_when_asked(tmp_path: Path, no_training
     finally:
         done.set()
         thread.join()
-
-
-def test_grey_images_are_repeated_for_a_colour_module() -> None:
-    class Channels(torch.nn.Module):
-        def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-            assert images.shape == (2, 3, 4, 4)
-            return images.float().mean((2, 3)), images.float().amax((2, 3))
-
-        @staticmethod
-        def convert_features_tuple_to_dict(found: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-            return {"fid": found[0], "isc": found[1]}
-
-        @staticmethod
-        def get_default_feature_layer_for_metric(metric: str) -> str:
-            return metric
-
-    grey = torch.arange(32, dtype=torch.uint8).reshape(2, 1, 4, 4)
-    features, logits = Extractor("inception", "", Channels(), colour_only=True)(grey)
-    assert features.tolist() == [[7.5] * 3, [23.5] * 3]
-    assert logits.tolist() == [[15.0] * 3, [31.0] * 3]

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.errors import DataError
 from colgan_search.evaluation import inception
-from colgan_search.evaluation.extractors import load_extractor
+from colgan_search.evaluation.extractors import Extractor, load_extractor
 from tests.unit.evaluation_helpers import CPU, Evil, digits
 
 
@@ -115,3 +116,23 @@ def test_download_is_checked_against_the_digest_in_its_name(hub: Path, monkeypat
     with pytest.raises(DataError, match="refused as Inception weights"):  # whole, but still no weights
         inception.load_inception()
     assert inception.hub_path().read_bytes() == content
+
+
+def test_grey_images_are_repeated_for_a_colour_module() -> None:
+    class Channels(torch.nn.Module):
+        def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            assert images.shape == (2, 3, 4, 4)
+            return images.float().mean((2, 3)), images.float().amax((2, 3))
+
+        @staticmethod
+        def convert_features_tuple_to_dict(found: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+            return {"fid": found[0], "isc": found[1]}
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:
+            return metric
+
+    grey = torch.arange(32, dtype=torch.uint8).reshape(2, 1, 4, 4)
+    features, logits = Extractor("inception", "", Channels(), colour_only=True)(grey)
+    assert features.tolist() == [[7.5] * 3, [23.5] * 3]
+    assert logits.tolist() == [[15.0] * 3, [31.0] * 3]

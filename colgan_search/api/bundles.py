@@ -1,0 +1,141 @@
+"""Bundles: exported from a study's best trial, and sampled from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from colgan_search.config import RuntimeSettings
+from colgan_search.errors import BadInput, StudyError
+from colgan_search.experiment import GENERATORS_FILE, Experiment, choose_device
+from colgan_search.files import WorkFolder
+from colgan_search.gan.bundle import Bundle, read_bundle, require_free, write_bundle
+from colgan_search.gan.sampling import FORMATS, sample_images, write_samples
+from colgan_search.records import GeneratorScore, Progress, Protocol, Scores, ShouldStop
+from colgan_search.search.results import TrialRecord, best, best_graph
+from colgan_search.search.study import OpenStudy
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """The best trial of `study` into `folder`. `retrain`: train it again if its weights are not on this machine."""
+
+    study: OpenStudy
+    folder: Path
+    work: WorkFolder
+    command: str
+    retrain: bool = False
+    device: str | None = None
+
+
+def export_best(
+    request: ExportRequest,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    should_stop: ShouldStop = lambda: False,
+) -> Bundle:
+    """Makes a bundle of the best trial.
+
+    BadInput if `folder` holds something else; StudyError if the weights are not on this machine and `retrain` is not
+    set. The same graph and seed give the same weights on one type of CPU; the bundle's scores are then those of the
+    new training. Interrupted if `should_stop` turned true meanwhile (checkpointed: the same call goes on).
+    """
+    require_free(request.folder)
+    record = best(request.study)
+    scores = _scores(record)
+    folder = request.work.run(request.study.name, record.number)
+    if not (folder / GENERATORS_FILE).is_file():
+        if not request.retrain:
+            raise StudyError(
+                f"the generators of trial {record.number} are not here (no {folder / GENERATORS_FILE}): worker "
+                f"{record.worker} trained them and has them in its own work folder, unless "
+                f"{request.study.config.runtime.keep_best} better trials ran there; export them there, with that "
+                "--work-dir, or train them again here with --retrain"
+            )
+        folder = request.work.study(request.study.name) / f"retrained-{record.number:05d}"
+        scores = _train_again(request, record, folder, on_progress, should_stop)
+    return write_bundle(
+        request.folder,
+        best_graph(record),
+        request.study.config,
+        folder / GENERATORS_FILE,
+        scores,
+        seed=_seed(record),
+        command=request.command,
+    )
+
+
+def _train_again(
+    request: ExportRequest,
+    record: TrialRecord,
+    folder: Path,
+    on_progress: Callable[[Progress], None],
+    should_stop: ShouldStop,
+) -> Scores:
+    config = request.study.config
+    device = choose_device(config.runtime, request.device)
+    torch.set_num_threads(config.runtime.threads)
+    experiment = Experiment(config, request.work, device, should_stop=should_stop)
+    outcome = experiment(best_graph(record), _seed(record), folder, on_progress, should_stop)
+    if outcome.scores is None:
+        raise StudyError(f"trial {record.number} diverged when it was trained again here: {outcome.diverged}")
+    for checkpoint in folder.glob("checkpoint*.pt"):
+        checkpoint.unlink()
+    return outcome.scores
+
+
+def _seed(record: TrialRecord) -> int:
+    if record.seed is None:
+        raise StudyError(f"trial {record.number} has no seed")
+    return record.seed
+
+
+def _scores(record: TrialRecord) -> Scores:
+    """What the study has recorded. StudyError if the trial diverged: then there are no weights either."""
+    if record.is_mean is None or record.is_std is None or record.fid is None or record.protocol is None:
+        raise StudyError(f"trial {record.number} has no scores: {record.diverged or 'it is not complete'}")
+    rows = zip(record.is_mean, record.is_std, record.fid, strict=True)
+    return Scores(
+        generators=tuple(GeneratorScore(is_mean=mean, is_std=std, fid=fid) for mean, std, fid in rows),
+        protocol=Protocol.model_validate(record.protocol),
+    )
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """`count` images of each chosen generator: `best`, `all` or a name such as G1. See `gan.sampling` for `out`."""
+
+    bundle: Path
+    out: Path
+    count: int = 64
+    seed: int = 0
+    generator: str = "best"
+    device: str = "auto"
+
+
+def sample(request: SampleRequest) -> list[Path]:
+    """Draws the images; the files made. The same seed gives the same images, and more of them with a larger count."""
+    if request.count < 1:
+        raise BadInput(f"--n {request.count} is not allowed: at least 1; written is {FORMATS}")
+    bundle = read_bundle(request.bundle)
+    chosen = _choose(bundle, request.generator)
+    generators = bundle.load(choose_device(RuntimeSettings(), request.device))
+    samples = {
+        f"G{number}": sample_images(generators[number - 1], bundle.config.network.z, request.count, request.seed)
+        for number in chosen
+    }
+    return write_samples(request.out, samples)
+
+
+def _choose(bundle: Bundle, wanted: str) -> list[int]:
+    numbers = {f"g{number}": number for number in range(1, bundle.graph.k + 1)}
+    if wanted.lower() == "all":
+        return list(numbers.values())
+    if wanted.lower() == "best" and bundle.best_generator is not None:
+        return [bundle.best_generator]
+    if wanted.lower() in numbers:
+        return [numbers[wanted.lower()]]
+    names = ", ".join(name.upper() for name in numbers)
+    if wanted.lower() == "best":
+        raise BadInput(f"{bundle.folder}: its scores do not say which generator is best; name one: {names} or all")
+    raise BadInput(f"--generator {wanted!r} is not in this bundle; it has {names}, or take best or all")

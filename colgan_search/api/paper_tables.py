@@ -1,0 +1,47 @@
+"""Tables 1 to 3 of the paper, row by row: what was printed, and which study config runs it here."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Scale = Literal["paper", "digits"]
+CONFIG_FOLDERS: dict[Scale, str] = {"paper": "paper", "digits": "paper-digits"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table. Printed values are IS (mean, deviation over splits) and FID of the best generator."""
+
+    label: str
+    config: str
+    """Name of the study config inside the scale's folder."""
+    printed_is: float
+    printed_is_std: float
+    printed_fid: float | None
+    search: bool
+    """True if the row is the best graph of a search, False if its graph is given."""
+
+    def config_name(self, scale: Scale) -> str:
+        """The shipped study config of this row at a scale."""
+        return f"{CONFIG_FOLDERS[scale]}/{self.config}"
+
+
+TABLES: dict[str, tuple[Row, ...]] = {
+    "table1": (
+        Row("DCGAN", "table1-dcgan", 4.57, 0.03, 25.79, search=False),
+        Row("DCGAN + SN", "table1-dcgan-sn", 4.77, 0.05, 21.17, search=False),
+        Row("MAD-GAN + SN (k = 2)", "table1-mad-gan", 4.81, 0.05, 27.02, search=False),
+        Row("proposed, image transfer (k = 2)", "table1-proposed", 5.10, 0.07, 21.31, search=False),
+    ),
+    "table2": (
+        Row("image", "table2-image", 4.42, 0.04, 46.06, search=True),
+        Row("features, input side", "table2-input-side", 4.46, 0.04, 50.09, search=True),
+        Row("features, output side", "table2-output-side", 4.48, 0.05, 40.93, search=True),
+    ),
+    "table3": (
+        Row("MAD-GAN + SN (k = 3)", "table3-mad-gan", 4.77, 0.03, 28.76, search=False),
+        Row("proposed (k = 3)", "table3-proposed", 5.37, 0.09, 23.77, search=True),
+    ),
+}
+
+REAL_IMAGES_IS = (8.70, 0.14)
+"""Printed inception score of the real images."""

@@ -1,0 +1,101 @@
+"""One graph and its settings in, one Outcome out. Knows neither Optuna nor the command line."""
+
+from pathlib import Path
+
+import torch
+
+from colgan_search.config import StudyConfig, fingerprint
+from colgan_search.errors import ConfigError, Diverged, GraphError
+from colgan_search.evaluation.scores import Evaluator
+from colgan_search.experiment.device import choose_device
+from colgan_search.experiment.run import DIVERGED_VALUE, Run
+from colgan_search.files import WorkFolder
+from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.datasets import load_images
+from colgan_search.gan.networks import check_network
+from colgan_search.gan.trainer import train
+from colgan_search.gan.weights import save_generators
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.images import RealImages
+from colgan_search.records import OnProgress, Outcome, ShouldStop
+
+__all__ = ["DIVERGED_VALUE", "GENERATORS_FILE", "Experiment", "check_config", "choose_device", "load_real"]
+
+GENERATORS_FILE = "generators.safetensors"
+"""The generators that count, in a run folder."""
+
+AVERAGES_FILE = "generators-ema.safetensors"
+"""Their moving averages, if training.ema asks for them."""
+
+
+def check_config(config: StudyConfig) -> None:
+    """ConfigError if the base network is unknown or cannot make such images or feature maps. Reads no data."""
+    check_network(config.network, size=config.data.size, channels=config.data.channels, layers=config.transfer.layers)
+
+
+def load_real(config: StudyConfig) -> RealImages:
+    """The real images of a study. DataError if they cannot be had, ConfigError if they are fewer than one batch."""
+    real = load_images(config.data)
+    if len(real.images) < config.training.batch:
+        raise ConfigError(
+            f"training.batch: {config.training.batch} is not allowed: there are only {len(real.images)} real images; "
+            "a batch has at most as many"
+        )
+    return real
+
+
+class Experiment:
+    """Real images and extractor, loaded once; called for one graph after another."""
+
+    def __init__(
+        self,
+        config: StudyConfig,
+        work: WorkFolder,
+        device: torch.device,
+        should_stop: ShouldStop = lambda: False,
+    ) -> None:
+        check_config(config)
+        self.config = config
+        self.device = device
+        self.real = load_real(config)
+        self.evaluator = Evaluator(config.evaluation, self.real, work.cache, device, should_stop=should_stop)
+
+    def __call__(
+        self,
+        graph: KnowledgeTransferGraph,
+        seed: int,
+        folder: Path,
+        on_progress: OnProgress,
+        should_stop: ShouldStop,
+    ) -> Outcome:
+        """Trains `graph` from `seed`, or resumes it from `folder`, and scores its generators.
+
+        `folder` holds the checkpoints, and at the end the generators. Raises Interrupted (checkpointed) and TrialFault
+        (see `gan.trainer.train`); divergence is an outcome of value 1.0.
+        """
+        config = self.config
+        if graph.k != config.k:
+            raise GraphError(f"graph {graph.to_text()} has k = {graph.k}, the study has k = {config.k}")
+        checkpoint = CheckpointFile(folder, f"{fingerprint(config)}/{graph.to_text()}/{seed}")
+        run = Run(graph, seed, config.evaluation, self.evaluator, config.network.z, on_progress, should_stop)
+        try:
+            state = train(
+                graph,
+                self.real.images,
+                config.network,
+                config.transfer,
+                config.training,
+                config.runtime,
+                seed=seed,
+                device=self.device,
+                checkpoint=checkpoint,
+                on_start=run.on_start,
+                on_epoch=run.on_epoch,
+                should_stop=run.should_stop,
+            )
+            save_generators(folder / GENERATORS_FILE, run.score_at_end(state))
+            if state.averages:
+                save_generators(folder / AVERAGES_FILE, [average.module for average in state.averages])
+            return run.outcome(None)
+        except Diverged as diverged:
+            return run.outcome(str(diverged))

@@ -1,0 +1,137 @@
+"""What happens around one training: scores on the way and at the end, progress, the clock."""
+
+import time
+from collections.abc import Sequence
+
+from torch import nn
+
+from colgan_search.config import EvaluationSettings
+from colgan_search.evaluation.scores import Evaluator
+from colgan_search.experiment.best_point import BestPoint
+from colgan_search.experiment.device import device_name
+from colgan_search.gan.state import TrainingState
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import EpochScores, OnProgress, Outcome, Progress, Scores, ShouldStop
+from colgan_search.seeds import derive_seed
+
+DIVERGED_VALUE = 1.0
+"""The floor of the inception score."""
+
+
+class Run:
+    """Observes one training of `graph` from `seed` and makes its Outcome."""
+
+    def __init__(
+        self,
+        graph: KnowledgeTransferGraph,
+        seed: int,
+        settings: EvaluationSettings,
+        evaluator: Evaluator,
+        z_size: int,
+        on_progress: OnProgress,
+        should_stop: ShouldStop,
+    ) -> None:
+        self.graph = graph
+        self.seed = seed
+        self.settings = settings
+        self.evaluator = evaluator
+        self.z_size = z_size
+        self.on_progress = on_progress
+        self._asked_to_stop = should_stop
+        self._started = time.monotonic()
+        self._seconds_before = 0.0
+        self._state: TrainingState | None = None
+        self._best: BestPoint | None = None
+        self._history: list[EpochScores] = []
+        self._variants: dict[str, Scores] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of this attempt and, up to their last checkpoint, of earlier ones."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def should_stop(self) -> bool:
+        """Passes the question on; asked before every iteration, so every checkpoint holds the seconds so far."""
+        if self._state is not None:
+            self._state.extra["seconds"] = self.seconds
+        return self._asked_to_stop()
+
+    def on_start(self, state: TrainingState) -> None:
+        """Takes over what earlier attempts have left in the checkpoint."""
+        self._state = state
+        self._seconds_before = float(state.extra.get("seconds", 0.0))
+        self._history = [EpochScores.model_validate(moment) for moment in state.extra.get("history", [])]
+        if self.settings.point == "best":
+            self._best = BestPoint(state.extra, state.k)
+        self._tell(state, None)
+
+    def on_epoch(self, state: TrainingState) -> None:
+        """Scores with few images now and then; the history is kept in the checkpoint."""
+        every = self.settings.every_epochs
+        at_end = state.epoch == state.epochs
+        due = every is not None and (state.epoch % every == 0 or at_end)
+        # At the end the full scores follow; the few images are only for the choice of the best point.
+        if not due or (at_end and self._best is None):
+            self._tell(state, None)
+            return
+        scores = self._score(state.generators, state.epoch, "interim")
+        if self._best is not None:
+            self._best.see(state.epoch, scores, state.generators)
+        self._remember(state, scores)
+
+    def score_at_end(self, state: TrainingState) -> list[nn.Module]:
+        """Scores in full what the training has left, and gives the generators that count."""
+        counting: list[nn.Module] = list(state.generators)
+        self._variants["last"] = self._score(counting, state.epoch, "last")
+        if self._best is not None:
+            counting = self._best.generators(state.generators)
+            self._variants["best"] = self._score(counting, state.epoch, "best")
+        if state.averages:
+            averages = [average.module for average in state.averages]
+            self._variants["last-ema"] = self._score(averages, state.epoch, "last-ema")
+        self._remember(state, self._variants[self.settings.point])
+        return counting
+
+    def outcome(self, diverged: str | None) -> Outcome:
+        """The run's result."""
+        scores = None if diverged is not None else self._variants[self.settings.point]
+        return Outcome(
+            graph=self.graph.to_text(),
+            seed=self.seed,
+            value=DIVERGED_VALUE if scores is None else scores.value,
+            scores=scores,
+            variants=self._variants,
+            best_epochs=self._best.epochs if self._best is not None and scores is not None else None,
+            history=tuple(self._history),
+            diverged=diverged,
+            iterations=0 if self._state is None else self._state.iteration,
+            seconds=self.seconds,
+            device=device_name(self.evaluator.device),
+        )
+
+    def _score(self, generators: Sequence[nn.Module], epoch: int, what: str) -> Scores:
+        return self.evaluator.score(
+            generators,
+            self.z_size,
+            # The same images' seed for all full scores, so that only the weights differ between them.
+            seed=derive_seed(self.seed, "evaluation", epoch, "interim" if what == "interim" else "final"),
+            interim=what == "interim",
+            should_stop=self.should_stop,
+        )
+
+    def _remember(self, state: TrainingState, scores: Scores) -> None:
+        self._history.append(EpochScores(epoch=state.epoch, scores=scores))
+        state.extra["history"] = [moment.model_dump(mode="json") for moment in self._history]
+        self._tell(state, scores)
+
+    def _tell(self, state: TrainingState, scores: Scores | None) -> None:
+        self.on_progress(
+            Progress(
+                epoch=state.epoch,
+                epochs=state.epochs,
+                iteration=state.iteration,
+                iterations=state.iterations,
+                scores=scores,
+                evaluation=len(self._history) if scores is not None else None,
+            )
+        )

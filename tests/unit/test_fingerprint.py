@@ -1,0 +1,131 @@
+"""The fingerprint of a study config: which settings it sees, and which it does not."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
+from colgan_search.config.fingerprint import result_settings
+
+GOOD = """
+name: study
+k: 2
+data: {name: digits, size: 16, channels: 1}
+transfer: {kind: image, alpha: 20}
+"""
+
+OTHER_VALUES: dict[str, Any] = {
+    "k": 3,
+    "seed": 1,
+    "data.name": "cifar10",
+    "data.size": 32,
+    "data.channels": 3,
+    "data.limit": 100,
+    "network.name": "another",
+    "network.width": 8,
+    "network.z": 7,
+    "network.discriminator_norm": "batch",
+    "transfer.kind": "features",
+    "transfer.layers": [2, 3],
+    "transfer.alpha": 21.0,
+    "transfer.reduction": "sum",
+    "transfer.detach_teacher": False,
+    "transfer.maps": "convolution",
+    "training.epochs": 51,
+    "training.batch": 64,
+    "training.learning_rate": 0.1,
+    "training.betas": [0.0, 0.9],
+    "training.discriminator_steps": "joint",
+    "training.ema": 0.99,
+    "training.ramp": "epoch",
+    "evaluation.extractor": "classifier",
+    "evaluation.images": 999,
+    "evaluation.splits": 3,
+    "evaluation.point": "best",
+    "evaluation.fid": False,
+    "evaluation.every_epochs": 4,
+    "evaluation.interim_images": 10,
+    "evaluation.classifier_epochs": 3,
+    "search.gates": ["through", "cutoff"],
+    "search.sampler": "random",
+    "search.startup_trials": 3,
+    "search.first": ["mad-gan"],
+}
+FREE_VALUES: dict[str, Any] = {
+    "name": "another",
+    "data.root": "/somewhere/else",
+    "evaluation.weights": "/somewhere/weights.pth",
+    "evaluation.batch": 16,
+    "search.trials": 7,
+    "runtime.device": "cpu",
+    "runtime.threads": 4,
+    "runtime.deterministic": True,
+    "runtime.keep_best": 3,
+    "runtime.checkpoint_minutes": 1.0,
+    "service.lease_seconds": 5.0,
+    "service.outage_minutes": 1.0,
+    "service.hang_minutes": 1.0,
+    "service.max_faults": 9,
+}
+
+
+def every_key(model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys += every_key(inner, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def changed(key: str, value: Any) -> StudyConfig:
+    data: dict[str, Any] = yaml.safe_load(GOOD)
+    *sections, last = key.split(".")
+    inner = data
+    for section in sections:
+        inner = inner.setdefault(section, {})
+    inner[last] = value
+    if key == "transfer.kind":
+        data["transfer"]["layers"] = [3, 4]
+    if key == "evaluation.point":
+        data["evaluation"]["every_epochs"] = 5
+    if key == "transfer.layers":
+        data["transfer"]["kind"] = "features"
+    return parse_config(data, "test")
+
+
+def test_the_lists_of_this_test_name_every_setting() -> None:
+    assert sorted([*OTHER_VALUES, *FREE_VALUES]) == sorted(every_key(StudyConfig))
+
+
+@pytest.mark.parametrize("key", OTHER_VALUES)
+def test_the_fingerprint_changes_with_every_result_setting(key: str) -> None:
+    base, other = parse_config(yaml.safe_load(GOOD), "test"), changed(key, OTHER_VALUES[key])
+    assert fingerprint(base) != fingerprint(other)
+    assert any(line.startswith(f"{key}: ") for line in differences(base, other))
+
+
+@pytest.mark.parametrize("key", FREE_VALUES)
+def test_the_fingerprint_does_not_see_where_and_how_fast(key: str) -> None:
+    base, other = parse_config(yaml.safe_load(GOOD), "test"), changed(key, FREE_VALUES[key])
+    assert base != other
+    assert fingerprint(base) == fingerprint(other)
+    assert differences(base, other) == []
+    assert key not in result_settings(base)
+
+
+def test_a_default_that_is_written_out_is_the_same_study() -> None:
+    base = parse_config(yaml.safe_load(GOOD), "test")
+    assert fingerprint(changed("training.epochs", 50)) == fingerprint(base)
+    assert fingerprint(changed("transfer.alpha", 20)) == fingerprint(changed("transfer.alpha", 20.0))
+    assert re.fullmatch("[0-9a-f]{16}", fingerprint(base))
+
+
+def test_differences_show_both_values() -> None:
+    ours, theirs = changed("training.epochs", 60), changed("seed", 5)
+    assert differences(ours, theirs) == ["seed: 0 | 5", "training.epochs: 60 | 50"]
