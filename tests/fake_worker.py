@@ -5,6 +5,7 @@ Usage: python -m tests.fake_worker STUDY WORK_DIR SECONDS, with the storage in C
 
 import hashlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 from colgan_search import logs
-from colgan_search.errors import Interrupted
+from colgan_search.errors import ColganError, Interrupted, TrialFault
 from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, GeneratorScore, OnProgress, Outcome, Progress, Protocol, Scores, ShouldStop
@@ -31,15 +32,26 @@ def fake_value(graph: str, seed: int) -> float:
 
 
 class FakeExperiment:
-    """Waits `seconds` and returns `fake_value`."""
+    """Waits `seconds`, looks every 20 ms whether it should stop, and returns `fake_value`.
 
-    def __init__(self, seconds: float) -> None:
+    `orders` changes that: `fault` faults always; `fault-on:N` faults on trials whose run folder is number N;
+    `hang-once:FILE` hangs if FILE is not there yet, after making it.
+    """
+
+    def __init__(self, seconds: float, orders: str = "") -> None:
         self.seconds = seconds
+        self.orders = orders
 
     def __call__(
         self, graph: KnowledgeTransferGraph, seed: int, folder: Path, on_progress: OnProgress, should_stop: ShouldStop
     ) -> Outcome:
         started = time.monotonic()
+        order, _, what = self.orders.partition(":")
+        if order == "fault" or (order == "fault-on" and folder.name == f"trial-{int(what):05d}"):
+            raise TrialFault("the fake experiment was told to fault")
+        if order == "hang-once" and not Path(what).exists():
+            Path(what).touch()
+            threading.Event().wait()
         while time.monotonic() - started < self.seconds:
             if should_stop():
                 raise Interrupted("asked to stop")
@@ -62,22 +74,26 @@ class FakeExperiment:
         )
 
 
-def main() -> None:
-    study_name, work_dir, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
-    import os
-
-    logs.set_up(terminal=True)
+def serve(url: str, study_name: str, work_dir: Path, seconds: float, orders: str = "", log_file: Path | None = None) -> None:
+    """A worker process's whole life: drains on signals, ends the process with a failure's exit code."""
+    logs.set_up(log_file, terminal=log_file is None)
     logging.getLogger("colgan_search").setLevel(logging.INFO)
     drain = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
         signal.signal(number, lambda *_: drain.set())
-    storage = open_storage(os.environ["COLGAN_STORAGE"])
-    study = open_study(storage, study_name)
-    worker = Worker(study, FakeExperiment(seconds), WorkFolder(work_dir), "fake", drain)
-    logs.set_worker(worker.name)
-    worked = worker.run()
-    print(f"finished={worked.finished} accepted={worked.accepted}")
+    try:
+        storage = open_storage(url)
+        study = open_study(storage, study_name)
+        worker = Worker(study, FakeExperiment(seconds, orders), WorkFolder(work_dir), "fake", drain)
+        logs.set_worker(worker.name)
+        worked = worker.run()
+        storage.close()
+    except ColganError as error:
+        logging.getLogger("colgan_search").error("%s: %s", type(error).__name__, error)
+        sys.exit(error.exit_code)
+    if log_file is None:
+        print(f"finished={worked.finished} accepted={worked.accepted}")
 
 
 if __name__ == "__main__":
-    main()
+    serve(os.environ["COLGAN_STORAGE"], sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))

@@ -12,20 +12,37 @@ from colgan_search.search.results import TrialRecord, best, best_graph, complete
 from colgan_search.search.study import OpenStudy
 
 if TYPE_CHECKING:
+    from colgan_search.api.bundles import ExportRequest, SampleRequest, export_best, sample
+    from colgan_search.api.evaluating import Evaluated, EvaluateRequest, evaluate
+    from colgan_search.api.figures import Drawn, FiguresRequest, draw_figures
     from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
+    from colgan_search.api.preparing import Prepared, PrepareRequest, prepare
     from colgan_search.api.serving import serve_dashboard
     from colgan_search.api.training import Trained, TrainRequest, train_graph
     from colgan_search.api.working import WorkRequest, work
     from colgan_search.launch.local import LocalWorkers
 
 _LATER = {
+    "Drawn": "api.figures",
+    "EvaluateRequest": "api.evaluating",
+    "Evaluated": "api.evaluating",
+    "ExportRequest": "api.bundles",
+    "FiguresRequest": "api.figures",
     "LaunchRequest": "api.launching",
     "Launched": "api.launching",
     "LocalWorkers": "launch.local",
+    "PrepareRequest": "api.preparing",
+    "Prepared": "api.preparing",
+    "SampleRequest": "api.bundles",
     "TrainRequest": "api.training",
     "Trained": "api.training",
     "WorkRequest": "api.working",
+    "draw_figures": "api.figures",
+    "evaluate": "api.evaluating",
+    "export_best": "api.bundles",
+    "prepare": "api.preparing",
     "prepare_launch": "api.launching",
+    "sample": "api.bundles",
     "serve_dashboard": "api.serving",
     "train_graph": "api.training",
     "work": "api.working",
@@ -34,11 +51,19 @@ _LATER = {
 
 __all__ = [
     "DEFAULT_WORK_DIR",
+    "Drawn",
+    "EvaluateRequest",
+    "Evaluated",
+    "ExportRequest",
+    "FiguresRequest",
     "LaunchRequest",
     "Launched",
     "LocalWorkers",
     "Monitor",
     "OpenStudy",
+    "PrepareRequest",
+    "Prepared",
+    "SampleRequest",
     "Snapshot",
     "TrainRequest",
     "Trained",
@@ -47,9 +72,14 @@ __all__ = [
     "best",
     "best_graph",
     "completed",
+    "draw_figures",
+    "evaluate",
+    "export_best",
     "opened_storage",
     "opened_study",
+    "prepare",
     "prepare_launch",
+    "sample",
     "serve_dashboard",
     "train_graph",
     "trials",

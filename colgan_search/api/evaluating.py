@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from colgan_search.api.places import DEFAULT_WORK_DIR, work_folder
 from colgan_search.config import StudyConfig, with_overrides
@@ -14,7 +14,7 @@ from colgan_search.errors import BadInput, ConfigError
 from colgan_search.evaluation.more_metrics import MoreScores, more_scores, real_features
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import GENERATORS_FILE, choose_device
-from colgan_search.gan.bundle import VERSIONS, find_bundle, read_bundle
+from colgan_search.gan.bundle import VERSIONS, read_bundle
 from colgan_search.gan.datasets import load_images
 from colgan_search.gan.imagefolder import read_any_folder
 from colgan_search.gan.weights import load_generators
@@ -78,33 +78,32 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     """Scores what is asked for. BadInput and its kinds say what is wrong with the request."""
     if sum((request.run is not None, request.images is not None, request.real)) != 1:
         raise BadInput("give exactly one thing to evaluate: a bundle or run folder, --images DIR, or --real")
-    network, config = _configs(request)
+    trained = None if request.run is None else _find(request.run, request.config)
+    config = request.config or (trained.config if trained is not None else None)
+    if config is None:
+        raise BadInput("say which real images to compare with, and how: --config or --study")
+    config = with_overrides(config, "command line", **request.overrides) if request.overrides else config
     device = choose_device(config.runtime, request.device)
     torch.set_num_threads(config.runtime.threads)
     work = work_folder(request.work_dir)
-    given = None
-    if request.images is not None:
-        given = read_any_folder(request.images, config.data.size, config.data.channels)
-    generators = [] if request.run is None else _generators(request.run, network, device)
+    generators = [] if trained is None else trained.load(config, device)
+    size, channels = config.data.size, config.data.channels
+    given = None if request.images is None else read_any_folder(request.images, size, channels)
     real = load_images(config.data)
-    kept: list[Tensor] = []
-    wanted = request.kid or request.precision_recall
-    evaluator = Evaluator(config.evaluation, real, work.cache, device, on_features=kept.append if wanted else None)
-    if generators:
+    evaluator = Evaluator(config.evaluation, real, work.cache, device)
+    more: list[MoreScores] = []
+    if request.kid or request.precision_recall:
+        against, kid, prc = real_features(evaluator), request.kid, request.precision_recall
+        evaluator.on_features = lambda found: more.append(more_scores(found, against, kid=kid, precision_recall=prc))
+    if trained is not None:
+        scores = evaluator.score(generators, trained.config.network.z, seed=request.seed)
         names = tuple(f"G{number}" for number in range(1, len(generators) + 1))
-        scores = evaluator.score(generators, network.network.z, seed=request.seed)
-    else:
-        images, name = (given, "images") if given is not None else (real.images, "real")
-        names = (name,)
-        found = evaluator.score_images(images, what=f"the {name} images" if name == "real" else str(request.images))
-        scores = Scores(generators=(found,), protocol=evaluator.images_protocol(len(images)))
-    against = real_features(evaluator) if wanted else None
-    more = tuple(
-        more_scores(features, against, kid=request.kid, precision_recall=request.precision_recall)
-        for features in kept
-        if against is not None
-    )
-    return Evaluated(config, names, scores, more, _calibration(config, scores) if request.real else None)
+        return Evaluated(config, names, scores, tuple(more), None)
+    images, what = (real.images, "the real images") if given is None else (given, str(request.images))
+    score = evaluator.score_images(images, what=what)
+    scores = Scores(generators=(score,), protocol=evaluator.images_protocol(len(images)))
+    calibration = _calibration(config, scores) if given is None else None
+    return Evaluated(config, ("real" if given is None else "images",), scores, tuple(more), calibration)
 
 
 def is_calibration(config: StudyConfig, images: int) -> bool:
@@ -121,35 +120,31 @@ def _calibration(config: StudyConfig, scores: Scores) -> Calibration | None:
     return Calibration(measured=measured, ok=abs(measured - PUBLISHED_IS) <= TOLERANCE)
 
 
-def _configs(request: EvaluateRequest) -> tuple[StudyConfig, StudyConfig]:
-    """The config that the generators were built with, and the one that says how to score."""
-    own = None
-    if request.run is not None and (request.config is None or not (request.run / GENERATORS_FILE).exists()):
-        own = read_bundle(request.run).config
-    elif request.run is not None and (request.run / VERSIONS).exists():
-        own = read_bundle(request.run).config
-    scoring = request.config or own
-    if scoring is None:
-        raise BadInput("say which real images to compare with, and how: --config or --study")
-    if request.overrides:
-        scoring = with_overrides(scoring, **request.overrides)
-    network = own or scoring
-    shapes = [(config.data.size, config.data.channels) for config in (network, scoring)]
-    if request.run is not None and shapes[0] != shapes[1]:
-        raise ConfigError(
-            f"{request.run}: its generators make images of {shapes[0][0]} x {shapes[0][0]} x {shapes[0][1]}, the real "
-            f"ones of the config have {shapes[1][0]} x {shapes[1][0]} x {shapes[1][1]}; give a config of the same shape"
-        )
-    return network, scoring
+@dataclass(frozen=True)
+class _Trained:
+    """A weights file, and the config that its generators were built with."""
+
+    weights: Path
+    config: StudyConfig
+
+    def load(self, scoring: StudyConfig, device: torch.device) -> list[nn.Module]:
+        """G1..Gk. ConfigError if their images are not of the shape that `scoring` wants."""
+        ours, wanted = self.config.data, scoring.data
+        if (ours.size, ours.channels) != (wanted.size, wanted.channels):
+            raise ConfigError(
+                f"{self.weights}: these generators make images of {ours.size} pixels in {ours.channels} channels, the "
+                f"config's real ones have {wanted.size} and {wanted.channels}; give a config of the same shape"
+            )
+        network, k = self.config.network, self.config.k
+        return load_generators(self.weights, network, k, size=ours.size, channels=ours.channels, device=device)
 
 
-def _generators(run: Path, config: StudyConfig, device: torch.device) -> list[torch.nn.Module]:
-    folder = run if (run / GENERATORS_FILE).exists() else find_bundle(run)
-    return load_generators(
-        folder / GENERATORS_FILE,
-        config.network,
-        config.k,
-        size=config.data.size,
-        channels=config.data.channels,
-        device=device,
-    )
+def _find(run: Path, config: StudyConfig | None) -> _Trained:
+    """A bundle, or else a run folder of a search, whose config must be given."""
+    weights = run / GENERATORS_FILE
+    if weights.is_file() and not (run / VERSIONS).exists():
+        if config is None:
+            raise BadInput(f"{run}: holds weights but no config; name the one they were made with: --config or --study")
+        return _Trained(weights, config)
+    bundle = read_bundle(run)
+    return _Trained(bundle.folder / GENERATORS_FILE, bundle.config)

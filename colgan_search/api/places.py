@@ -8,8 +8,9 @@ from pathlib import Path
 from colgan_search import logs
 from colgan_search.errors import DataError, StudyError
 from colgan_search.files import WorkFolder
-from colgan_search.search.storage import Storage, normalise_url, open_storage
+from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import OpenStudy, open_study, study_names
+from colgan_search.search.urls import normalise_url
 
 STORAGE_VARIABLE = "COLGAN_STORAGE"
 DEFAULT_WORK_DIR = Path("colgan_work")

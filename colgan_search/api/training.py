@@ -12,9 +12,10 @@ import torch
 from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, work_folder
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import BadInput
-from colgan_search.experiment import Experiment, check_config, choose_device
+from colgan_search.experiment import GENERATORS_FILE, Experiment, check_config, choose_device
 from colgan_search.figures import draw_graph
 from colgan_search.files import require_space, write_text
+from colgan_search.gan.bundle import write_bundle
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed
@@ -35,6 +36,8 @@ class TrainRequest:
     out: Path
     work_dir: Path = DEFAULT_WORK_DIR
     device: str | None = None
+    command: str = "api.train_graph"
+    """What is kept in the bundles as the command that made them."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ def train_graph(
 ) -> Trained:
     """Trains the graph once per seed; what is finished or begun in `out` is taken up, not done again.
 
-    Leaves `seed-N/` (generators, outcome), `scores.json` and `graph.png`. BadInput if `out` belongs to another graph
-    or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
+    Leaves `seed-N/` (a bundle and outcome.json), `scores.json` and `graph.png`. BadInput if `out` belongs to
+    another graph or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
     """
     if request.seeds < 1:
         raise BadInput(f"--seeds {request.seeds} is not allowed: at least 1")
@@ -136,6 +139,9 @@ def _one_seed(
         return Outcome.model_validate_json(path.read_text(encoding="utf-8"))
     seed = derive_seed(request.config.seed, "train", number)
     outcome = experiment(request.graph, seed, folder, on_progress, should_stop)
+    if outcome.scores is not None:
+        weights, command = folder / GENERATORS_FILE, request.command
+        write_bundle(folder, request.graph, request.config, weights, outcome.scores, seed=seed, command=command)
     write_text(path, outcome.model_dump_json(indent=1))
     for checkpoint in folder.glob("checkpoint*.pt"):
         checkpoint.unlink()

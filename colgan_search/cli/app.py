@@ -10,7 +10,24 @@ from colgan_search import __version__, logs
 from colgan_search.cli import usage
 from colgan_search.errors import ColganError, Interrupted
 
-COMMANDS = ("launch", "worker", "status", "best", "trials", "train", "reproduce", "graphs", "dashboard")
+COMMANDS = (
+    "launch",
+    "worker",
+    "status",
+    "best",
+    "trials",
+    "train",
+    "evaluate",
+    "sample",
+    "reproduce",
+    "figures",
+    "graphs",
+    "dashboard",
+    "prepare",
+    "doctor",
+    "clean",
+    "copy",
+)
 
 app = typer.Typer(
     name="colgan-search",

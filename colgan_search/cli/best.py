@@ -1,6 +1,8 @@
 """`best`: the best graph of a study."""
 
 import json
+import signal
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,8 @@ import typer
 
 from colgan_search import api
 from colgan_search.cli import console, options, show
+from colgan_search.errors import BadInput
+from colgan_search.records import Progress
 
 EXAMPLE = "colgan-search best --study digits --picture best.svg"
 
@@ -18,11 +22,25 @@ def command(
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Draw the graph here (.png, .svg or .pdf), not in the work folder.")
     ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Leave a bundle here: graph, config, weights, samples, scores.")
+    ] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="With --export: train again if the weights are on another machine.")
+    ] = False,
+    device: options.Device = None,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
+    if retrain and export is None:
+        raise BadInput("--retrain needs --export: the folder for the bundle")
     with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
+        if export is not None:
+            request = api.ExportRequest(
+                opened, export, api.work_folder(work_dir), console.typed(), retrain=retrain, device=device
+            )
+            _export(request)
         if not as_json:
             show.best(opened, work_dir, picture)
             return
@@ -33,5 +51,19 @@ def command(
             **record.as_dict(),
             "graph_json": api.best_graph(record).to_json(),
             "pictures": [str(path) for path in files],
+            "bundle": None if export is None else str(export),
         }
         console.out(json.dumps(data))
+
+
+def _export(request: "api.ExportRequest") -> None:
+    stop = threading.Event()
+    if request.retrain:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+            signal.signal(number, lambda *_: stop.set())
+
+    def on_progress(progress: Progress) -> None:
+        console.note(f"training again: epoch {progress.epoch}/{progress.epochs}")
+
+    bundle = api.export_best(request, on_progress, stop.is_set)
+    console.note(f"bundle left in {bundle.folder}; images from it: colgan-search sample {bundle.folder}")

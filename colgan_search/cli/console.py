@@ -1,5 +1,6 @@
 """Printing: notes to standard error, results to standard output."""
 
+import shlex
 import sys
 
 from rich.console import Console
@@ -10,6 +11,11 @@ from colgan_search import logs
 def note(text: str) -> None:
     """A line about what happens, on standard error, so that standard output holds results alone."""
     print(logs.without_secrets(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def typed() -> str:
+    """The command line of this process, without its secrets, to be kept beside what it makes."""
+    return shlex.join(["colgan-search", *(logs.without_secrets(word) for word in sys.argv[1:])])
 
 
 def out(text: str) -> None:

@@ -35,12 +35,13 @@ def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> N
     """The best graph in words, its scores, and its picture as PNG and SVG."""
     record = api.best(study)
     graph = api.best_graph(record)
+    files = draw_best(study, record, work_dir, picture)  # first: it may refuse the picture's name
     out(f"best graph of study {study.name}: trial {record.number} of {len(api.completed(study))} complete")
     out(f"  {record.graph}")
     for line in graph.describe():
         out(f"  {line}")
     score_table(record)
-    for path in draw_best(study, record, work_dir, picture):
+    for path in files:
         out(f"  picture: {path}")
 
 

@@ -55,7 +55,7 @@ def command(
         score = "" if progress.scores is None else f", max IS {progress.scores.value:.3f}"
         console.note(f"seed {seed_number}: epoch {progress.epoch}/{progress.epochs}{score}")
 
-    request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device)
+    request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
     trained = api.train_graph(request, on_progress, stop.is_set)
     if as_json:
         console.out(json.dumps({**trained.summary(), "folder": str(folder)}))
@@ -81,4 +81,4 @@ def command(
     deviation = summary["max_is_std_over_seeds"]
     spread = "" if deviation is None else f" +- {deviation:.3f} over {len(trained.outcomes)} seeds"
     console.out(f"maximum IS: {summary['max_is_mean_over_seeds']:.3f}{spread}")
-    console.out(f"left in {folder}: scores.json, graph.png, seed-N/generators.safetensors")
+    console.out(f"left in {folder}: scores.json, graph.png, and a bundle in each seed-N (colgan-search sample)")

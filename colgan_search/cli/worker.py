@@ -28,7 +28,9 @@ def command(
     weights: options.Weights = None,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
-    log_file: Annotated[Path | None, typer.Option("--log-file", help="The rotating file of events, else logs/ in the study's folder.")] = None,
+    log_file: Annotated[
+        Path | None, typer.Option("--log-file", help="The rotating file of events, else logs/ in the study's folder.")
+    ] = None,
     leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,
 ) -> int:
     """Work on a study until it has all its trials: everything else is in the database.

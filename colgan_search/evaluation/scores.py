@@ -24,8 +24,7 @@ from colgan_search.seeds import derive_seed
 class Evaluator:
     """Scores generators against `real`; keeps one extractor on `device` for as many trainings as come.
 
-    `cache` is a folder that all workers of this machine share (`WorkFolder.cache`). `on_features` is handed the
-    features [N, F] of every set of images that is measured, for further scores.
+    `cache` is a folder that all workers of this machine share (`WorkFolder.cache`).
     DataError if the extractor's weights cannot be had; Interrupted if `should_stop` turns true meanwhile.
     """
 
@@ -37,13 +36,13 @@ class Evaluator:
         device: torch.device,
         *,
         should_stop: ShouldStop = never,
-        on_features: Callable[[Tensor], None] | None = None,
     ) -> None:
         self.settings = settings
         self.real = real
         self.cache = cache
         self.device = device
-        self.on_features = on_features
+        self.on_features: Callable[[Tensor], None] | None = None
+        """If set, it is handed the features [N, F] of every set of images that is measured, for further scores."""
         self.extractor = load_extractor(settings, real, cache, device, should_stop)
         self._extraction = Extraction(self.extractor, settings.batch)
         self._real_digest = real.digest

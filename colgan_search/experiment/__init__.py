@@ -53,12 +53,15 @@ class Experiment:
         work: WorkFolder,
         device: torch.device,
         should_stop: ShouldStop = lambda: False,
+        *,
+        cache: Path | None = None,
     ) -> None:
+        """`cache` keeps extractor and reference statistics; None = the work folder's, shared by all its studies."""
         check_config(config)
         self.config = config
         self.device = device
         self.real = load_real(config)
-        self.evaluator = Evaluator(config.evaluation, self.real, work.cache, device, should_stop=should_stop)
+        self.evaluator = Evaluator(config.evaluation, self.real, cache or work.cache, device, should_stop=should_stop)
 
     def __call__(
         self,

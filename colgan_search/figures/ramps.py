@@ -11,8 +11,14 @@ from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.figures.styles import INK, SMALL_SIZE, TEXT_SIZE, heading, tidy_axes
 from colgan_search.gates import Gate
 
-LABEL_AT = {Gate.THROUGH: 0.5, Gate.CUTOFF: 0.5, Gate.POSITIVE: 0.72, Gate.NEGATIVE: 0.28}
-"""Progress at which a line carries its gate's name: the linear ones on opposite sides of their crossing."""
+PLACES = {
+    Gate.THROUGH: (0.5, 0, 5, "center", "bottom"),
+    Gate.POSITIVE: (0.7, 8, -1, "left", "top"),
+    Gate.NEGATIVE: (0.3, -8, -1, "right", "top"),
+    Gate.CUTOFF: (0.5, 0, 5, "center", "bottom"),
+}
+"""Where a line carries its gate's name: progress, offset in points, alignment; the linear ones right and left of their
+crossing."""
 
 
 def draw_ramps(paths: Path | str | Sequence[Path | str], title: str | None = None) -> list[Path]:
@@ -34,14 +40,14 @@ def ramps_figure(title: str | None = None) -> Figure:
         (line,) = axes.plot(progress, weights, color=colour, lw=width, label=gate.value, clip_on=False, zorder=3)
         if pen.dashes:
             line.set_dashes(pen.dashes)
-        at = LABEL_AT[gate]
+        at, right, up, horizontal, vertical = PLACES[gate]
         axes.annotate(
             gate.value,
             (at, gate.weight(at)),
-            xytext=(0, 5) if gate in (Gate.THROUGH, Gate.CUTOFF) else (9 if gate is Gate.NEGATIVE else -9, 3),
+            xytext=(right, up),
             textcoords="offset points",
-            ha={Gate.POSITIVE: "right", Gate.NEGATIVE: "left"}.get(gate, "center"),
-            va="bottom",
+            ha=horizontal,
+            va=vertical,
             fontsize=TEXT_SIZE,
             color=INK,
         )

@@ -36,8 +36,8 @@ def samples_figure(images: Sequence[Images], titles: Sequence[str], title: str |
     """One panel per generator, a grid of its images; the same place in every panel is the same z.
 
     `images[i]`: uint8 [n, H, W, C] of generator i + 1, C = 1 (grey) or 3 (RGB), made from the same n vectors z in the
-    same order; `titles[i]` its title, for example `G1 (IS 4.70)`. Images fill the grid row by row. A dot of the PNG is
-    a whole fraction of a pixel, so that no pixel is larger than another. BadInput if the arrays do not go together.
+    same order; `titles[i]` its title, for example `G1 (IS 4.70)`. Images fill the grid row by row. Every
+    pixel is the same whole number of dots wide in the PNG. BadInput if the arrays do not go together.
     """
     _check(images, titles)
     n, height, width, _ = images[0].shape
@@ -49,13 +49,12 @@ def samples_figure(images: Sequence[Images], titles: Sequence[str], title: str |
     # A title is about 0.085 inches a letter; narrow panels get the room that their titles need.
     pitch = max(panel[0], 0.085 * max(len(text) for text in titles)) + BETWEEN
     above = ABOVE + (0.32 if title else 0.0)
-    size = max(pitch * len(panels) - BETWEEN + 2 * SIDE, 4.2), panel[1] + above + BELOW
-    size = tuple(round(inches * DOTS_PER_INCH) / DOTS_PER_INCH for inches in size)  # type: ignore[assignment]
+    width_inches = max(pitch * len(panels) - BETWEEN + 2 * SIDE, 4.2)
+    size = _whole_dots(width_inches), _whole_dots(panel[1] + above + BELOW)
     figure = Figure(figsize=size)
     left = (size[0] - (pitch * len(panels) - BETWEEN)) / 2 + (pitch - BETWEEN - panel[0]) / 2
     for number, (pixels, text) in enumerate(zip(panels, titles, strict=True)):
-        x = round((left + number * pitch) * DOTS_PER_INCH) / DOTS_PER_INCH  # on a whole dot: no pixel is cut
-        y = round(BELOW * DOTS_PER_INCH) / DOTS_PER_INCH
+        x, y = _whole_dots(left + number * pitch), _whole_dots(BELOW)  # no pixel is cut
         axes = figure.add_axes((x / size[0], y / size[1], panel[0] / size[0], panel[1] / size[1]))
         axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="none", aspect="auto")
         axes.set_axis_off()
@@ -68,13 +67,20 @@ def samples_figure(images: Sequence[Images], titles: Sequence[str], title: str |
     return figure
 
 
+def _whole_dots(inches: float) -> float:
+    return round(inches * DOTS_PER_INCH) / DOTS_PER_INCH
+
+
 def grid_columns(n: int, panels: int, image_shape: float = 1.0) -> int:
-    """Columns of a panel's grid of n images of width / height `image_shape`: all panels near SHAPE, few empty cells."""
+    """Columns of a panel's grid of n images of width / height `image_shape`.
+
+    All panels together come near SHAPE, without empty cells if that is possible.
+    """
 
     def badness(columns: int) -> float:
         rows = math.ceil(n / columns)
         shape = panels * columns * image_shape / rows
-        return abs(math.log(shape / SHAPE)) + (rows * columns - n) / n
+        return abs(math.log(shape / SHAPE)) + (0.45 if rows * columns > n else 0.0) + (rows * columns - n) / n
 
     return min(range(1, n + 1), key=badness)
 

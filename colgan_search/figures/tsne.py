@@ -23,6 +23,7 @@ Vectors = NDArray[Any]
 PERPLEXITY = 30.0
 COMPONENTS = 50
 """t-SNE sees so many principal components at most: the usual way for images, and much faster."""
+NOTE = "spread: mean distance between generators' centres / mean distance of samples to their own, in their own space"
 LAYERS = 8
 """Points are painted in so many rounds over the generators, so that the last does not hide the others."""
 
@@ -107,6 +108,8 @@ def tsne_figure(systems: Mapping[str, Sequence[Vectors]], title: str | None = No
         handletextpad=0.3,
         ncols=math.ceil(most / 20),
     )
+    if most > 1:
+        figure.supxlabel(NOTE, fontsize=7.5, color=INK)
     heading(figure, title)
     return figure
 
@@ -116,15 +119,16 @@ def _draw_system(axes: Axes, clouds: Sequence[NDArray[np.float64]]) -> None:
         for number, cloud in enumerate(clouds, start=1):
             style = look(number)
             points = cloud[layer::LAYERS]
-            face = {"facecolors": "none"} if style.open_marker and number > 1 else {}
+            filled = number == 1 or not style.open_marker
             axes.scatter(
                 points[:, 0],
                 points[:, 1],
                 s=9,
                 marker=style.marker,
+                facecolors=style.colour if filled else "none",
+                edgecolors=style.colour if style.open_marker else None,
                 linewidths=0.0 if number == 1 else 0.7,
                 zorder=2 + layer,
-                **(face | ({"edgecolors": style.colour} if face else {"c": style.colour})),
             )
     axes.set_xticks([])
     axes.set_yticks([])

@@ -120,7 +120,9 @@ def read_bundle(place: Path) -> Bundle:
     except GraphError as error:
         raise GraphError(f"{folder / GRAPH}: {error}") from None
     if graph.k != config.k:
-        raise DataError(f"{folder}: its graph has k = {graph.k}, its config k = {config.k}; they do not belong together")
+        raise DataError(
+            f"{folder}: its graph has k = {graph.k}, its config k = {config.k}; they do not belong together"
+        )
     name = _read_json(folder / SCORES).get("best_generator")
     numbers = {f"G{number}": number for number in range(1, graph.k + 1)}
     return Bundle(folder, graph, config, numbers.get(name) if isinstance(name, str) else None)

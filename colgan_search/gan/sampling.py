@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,8 @@ def write_samples(path: Path, samples: Mapping[str, Tensor]) -> list[Path]:
         return [path]
     if path.suffix == ".npz":
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{name: images.numpy() for name, images in samples.items()})
+            arrays: dict[str, Any] = {name: images.numpy() for name, images in samples.items()}
+            np.savez(file, **arrays)
         return [path]
     if path.suffix and not path.is_dir():
         raise BadInput(f"--out {path}: unknown form {path.suffix!r}; give {FORMATS}")
@@ -67,7 +69,7 @@ def write_grid(path: Path, samples: Mapping[str, Tensor], columns: int | None = 
     count = len(next(iter(samples.values())))
     # A row never holds images of two generators.
     row = min(count, columns or max(1, round(count**0.5)))
-    blocks = [make_grid(block, nrow=row, padding=2) for block in images.split(count)]
+    blocks = [make_grid(block, nrow=row, padding=2) for block in torch.split(images, count)]
     _write_png(path, torch.cat(blocks, dim=1))
 
 

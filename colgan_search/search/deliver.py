@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,11 @@ class Spool:
         self.folder = folder
 
     def put(self, result: Spooled) -> Path:
-        """Writes the result, whole or not at all."""
+        """Writes the result, whole or not at all. ValueError if it could not be read back: NaN or Inf in a score."""
+        text = result.model_dump_json()
+        Spooled.model_validate_json(text)
         path = self.folder / f"{result.uid}-{result.slot}-{result.token}.json"
-        write_text(path, result.model_dump_json())
+        write_text(path, text)
         return path
 
     def waiting(self, uid: str) -> list[tuple[Path, Spooled]]:
@@ -50,7 +53,8 @@ class Spool:
                 continue  # another worker of this machine has delivered it meanwhile
             except ValueError as error:
                 log.warning("%s: not a readable result, set aside: %s", path, str(error).splitlines()[0])
-                path.replace(path.with_suffix(".unreadable"))
+                with suppress(FileNotFoundError):
+                    path.replace(path.with_suffix(".unreadable"))
         return found
 
 
@@ -78,48 +82,36 @@ def tell_closings(study: OpenStudy) -> int:
     closings = study.slots.closings()
     if not closings:
         return 0
-    optuna_study = study.load()
     for closing in closings:
         try:
-            if closing.outcome is None:
-                _tell_failed(optuna_study, closing)
-            else:
-                _tell_complete(optuna_study, closing.trial_number, json.loads(closing.outcome))
+            trial = study.running_trial(closing.trial_number)
+            if trial is not None and closing.outcome is None:
+                _tell_failed(trial, closing)
+            elif trial is not None:
+                _tell_complete(trial, json.loads(str(closing.outcome)))
         except optuna.exceptions.UpdateFinishedTrialError:
             log.debug("trial %d: another worker told it first", closing.trial_number)
         study.slots.mark_told(closing.slot)
     return len(closings)
 
 
-def _tell_complete(optuna_study: optuna.Study, number: int, data: dict[str, Any]) -> None:
+def _tell_complete(trial: Trial, data: dict[str, Any]) -> None:
     worker = data.pop("worker")
     outcome = Outcome.model_validate(data)
-    trial = _open_trial(optuna_study, number)
-    if trial is not None:
-        for key, value in attributes(outcome, worker).items():
-            trial.set_user_attr(key, value)
-        report_missing(trial, outcome)
-    optuna_study.tell(number, outcome.value, skip_if_finished=True)
+    for key, value in attributes(outcome, worker).items():
+        trial.set_user_attr(key, value)
+    report_missing(trial, outcome)
+    trial.study.tell(trial, outcome.value, skip_if_finished=True)
 
 
-def _tell_failed(optuna_study: optuna.Study, closing: Closing) -> None:
-    trial = _open_trial(optuna_study, closing.trial_number)
-    if trial is not None:
-        trial.set_user_attr("faults", list(closing.faults))
-    optuna_study.tell(closing.trial_number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def _open_trial(optuna_study: optuna.Study, number: int) -> Trial | None:
-    """The trial, if it is still running."""
-    for trial in optuna_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.number == number:
-            return Trial(optuna_study, trial._trial_id)
-    return None
+def _tell_failed(trial: Trial, closing: Closing) -> None:
+    trial.set_user_attr("faults", list(closing.faults))
+    trial.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def report_missing(trial: Trial, outcome: Outcome) -> None:
     """Reports the evaluations that the database has not seen, as running maxima over steps 1, 2, ..."""
-    known = trial.study._storage.get_trial(trial._trial_id).intermediate_values
+    known = trial.storage.get_trial(trial._trial_id).intermediate_values
     best = float("-inf")
     for step, moment in enumerate(outcome.history, start=1):
         best = max(best, moment.scores.value)

@@ -1,32 +1,75 @@
 """Run folders of finished trials: checkpoints go, the generators of the best trials of this machine stay."""
 
-import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from colgan_search.files import WorkFolder
 from colgan_search.search import results
+from colgan_search.search.results import TrialRecord
 from colgan_search.search.study import OpenStudy
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file that nobody needs any more."""
+
+    path: Path
+    bytes: int
+    why: str
 
 
 def tidy(study: OpenStudy, work: WorkFolder) -> None:
-    """Removes what finished trials of this study need no more: all checkpoints, and all but the best generators.
+    """Removes what finished trials of this study need no more; see `of_trials`."""
+    remove(of_trials(study, work))
 
-    Keeps the generators of the `runtime.keep_best` trials with the highest value among those that ran here.
+
+def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
+    """What finished trials have left: all checkpoints, the generators of all but the best, all of the failed.
+
+    Keeps the generators of the `runtime.keep_best` trials with the highest value among those that ran here. A trial
+    that is not finished is not looked at.
     """
+    found: list[Leftover] = []
     kept = 0
     for trial in results.completed(study):
         folder = work.run(study.name, trial.number)
         if not folder.is_dir():
             continue
-        for checkpoint in folder.glob("checkpoint*.pt"):
-            checkpoint.unlink(missing_ok=True)
+        found += _files(folder, ("checkpoint*.pt", ".*.tmp"), f"trial {trial.number} is complete")
         if kept < study.config.runtime.keep_best:
             kept += 1
-            continue
-        for file in folder.glob("*.safetensors"):
-            file.unlink(missing_ok=True)
-        try:
+        else:
+            why = f"trial {trial.number} is not among the best {study.config.runtime.keep_best} of this machine"
+            found += _files(folder, ("*.safetensors",), why)
+    for trial in _failed(study):
+        found += _files(work.run(study.name, trial.number), ("*", ".*.tmp"), f"trial {trial.number} has failed")
+    return found
+
+
+def _failed(study: OpenStudy) -> Iterator[TrialRecord]:
+    yield from (trial for trial in results.trials(study) if trial.state == "fail")
+
+
+def _files(folder: Path, patterns: Iterable[str], why: str) -> list[Leftover]:
+    paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    return [Leftover(path, size_of(path), why) for path in paths]
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if another process has removed it meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def remove(leftovers: Iterable[Leftover]) -> None:
+    """Deletes the files, and the folders that are empty then. What is gone already is no error."""
+    folders = set()
+    for leftover in leftovers:
+        leftover.path.unlink(missing_ok=True)
+        folders.add(leftover.path.parent)
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-        except OSError:
-            log.debug("%s is not empty and stays", folder)

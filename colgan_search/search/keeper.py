@@ -5,12 +5,10 @@ import os
 import threading
 import time
 
-from optuna.trial import Trial, TrialState
-
 from colgan_search.records import Progress
-from colgan_search.search.propose import Assignment
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import is_outage, one_line
+from colgan_search.search.slots import Claim
 from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)
@@ -18,27 +16,31 @@ log = logging.getLogger(__name__)
 REPORT_SECONDS = 1.0
 """The live view is at most so old."""
 
+JOIN_SECONDS = 5.0
+"""Waited for the thread at the end of a claim, should the database not answer it."""
+
 HUNG_EXIT_CODE = os.EX_TEMPFAIL
 
 
 class Keeper:
-    """A context in which one assignment's lease is renewed from a thread of its own.
+    """A context in which one claim's lease is renewed from a thread of its own.
 
     `lost` is set when another worker has taken the slot over. The training thread only leaves its progress here:
     it never waits for the database.
     """
 
-    def __init__(self, study: OpenStudy, assignment: Assignment, worker: str) -> None:
+    def __init__(self, study: OpenStudy, claim: Claim, worker: str) -> None:
         self.study = study
-        self.assignment = assignment
+        self.claim = claim
         self.worker = worker
         self.lost = threading.Event()
         self._ended = threading.Event()
+        self._trial_number: int | None = None
+        self._moved: float | None = None
         self._progress: Progress | None = None
         self._scored: list[Progress] = []
-        self._moved = time.monotonic()
-        self._best = float("-inf")
         self._last_is: float | None = None
+        self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> "Keeper":
@@ -47,77 +49,95 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join(timeout=5.0)
+        self._thread.join(timeout=JOIN_SECONDS)
+
+    def training_begins(self, trial_number: int) -> None:
+        """From now on a time without progress is a hang."""
+        self._trial_number = trial_number
+        self._moved = time.monotonic()
+
+    def training_ends(self) -> None:
+        """From now on waiting is no hang: the database may be away for long while the result is delivered."""
+        self._moved = None
 
     def on_progress(self, progress: Progress) -> None:
         """Takes note of the training's progress; quick, and never fails."""
-        self._moved = time.monotonic()
+        self.alive()
         if progress.scores is not None:
             self._scored.append(progress)
         self._progress = progress
 
     def alive(self) -> None:
         """Takes note that the training moves on, where there is nothing else to say."""
-        self._moved = time.monotonic()
+        if self._moved is not None:
+            self._moved = time.monotonic()
 
     def _run(self) -> None:
-        service = self.study.config.service
-        renewed = time.monotonic()
         shown: Progress | None = None
-        while not self._ended.wait(min(REPORT_SECONDS, service.lease_seconds / 4)):
+        failing = False
+        while not self._ended.wait(min(REPORT_SECONDS, self.study.config.service.lease_seconds / 4)):
             self._stop_if_hung()
+            if self.lost.is_set():
+                continue
             try:
-                if time.monotonic() - renewed >= service.lease_seconds / 4:
-                    if not self.study.slots.renew(self.assignment.claim, service.lease_seconds):
-                        log.warning("trial %d: lease lost, another worker has it", self.assignment.trial_number)
-                        self.lost.set()
-                        return
-                    renewed = time.monotonic()
-                if self._progress is not shown:
+                renewed = self._renew_if_due()
+                if renewed or self._progress is not shown:
                     shown = self._progress
                     self._show(shown)
-                while self._scored:
+                while self._scored and not self.lost.is_set():
                     self._report(self._scored[0])
                     self._scored.pop(0)
+                if failing:
+                    log.info("the database answers again")
+                failing = False
             except Exception as error:
                 # Other errors (a deleted study, say) meet the training thread when it delivers.
-                what = "database away" if is_outage(error) else "lease not renewed"
-                log.warning("%s, the training goes on: %s", what, one_line(error))
+                if not failing:
+                    what = "database away" if is_outage(error) else "lease not renewed"
+                    log.warning("%s, the training goes on: %s", what, one_line(error))
+                failing = True
+        self.study.storage.forget_thread()
+
+    def _renew_if_due(self) -> bool:
+        lease = self.study.config.service.lease_seconds
+        if time.monotonic() - self._renewed < lease / 4:
+            return False
+        if not self.study.slots.renew(self.claim, lease) and not self._ended.is_set():
+            log.warning("slot %d: lease lost, another worker has it", self.claim.slot)
+            self.lost.set()
+        self._renewed = time.monotonic()
+        return True
 
     def _show(self, progress: Progress | None) -> None:
-        if progress is None:
-            return
         if self._scored and self._scored[-1].scores is not None:
             self._last_is = self._scored[-1].scores.value
+        epoch, epochs = (progress.epoch, progress.epochs) if progress is not None else (None, None)
         Registry(self.study.storage, self.study.uid).update(
-            self.worker,
-            "training",
-            self.assignment.trial_number,
-            progress.epoch,
-            progress.epochs,
-            self._last_is,
+            self.worker, "training", self._trial_number, epoch, epochs, self._last_is
         )
 
     def _report(self, progress: Progress) -> None:
         """Reports an evaluation to Optuna as a running maximum; what is missed is told with the result."""
-        if progress.scores is None or progress.evaluation is None:
+        if progress.scores is None or progress.evaluation is None or self._trial_number is None:
             return
-        self._best = max(self._best, progress.scores.value)
-        optuna_study = self.study.load()
-        for trial in optuna_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            steps = trial.intermediate_values
-            if trial.number == self.assignment.trial_number and progress.evaluation not in steps:
-                Trial(optuna_study, trial._trial_id).report(self._best, progress.evaluation)
+        trial = self.study.running_trial(self._trial_number)
+        if trial is None:
+            return
+        known = trial.storage.get_trial(trial._trial_id).intermediate_values
+        if progress.evaluation not in known:
+            before = [value for step, value in known.items() if step < progress.evaluation]
+            trial.report(max([progress.scores.value, *before]), progress.evaluation)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""
         limit = self.study.config.service.hang_minutes * 60.0
-        if time.monotonic() - self._moved < limit:
+        moved = self._moved
+        if moved is None or time.monotonic() - moved < limit or self._ended.is_set():
             return
         reason = f"no progress for {limit:.0f} s"
-        log.error("trial %d: %s; the slot is given back and this worker ends", self.assignment.trial_number, reason)
+        log.error("slot %d: %s; it is given back and this worker ends", self.claim.slot, reason)
         try:
-            self.study.slots.release(self.assignment.claim, reason, self.study.config.service.max_faults)
+            self.study.slots.release(self.claim, reason, self.study.config.service.max_faults)
         except Exception as error:
             log.error("could not give the slot back (its lease will run out): %s", one_line(error))
         os._exit(HUNG_EXIT_CODE)

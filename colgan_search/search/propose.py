@@ -1,6 +1,7 @@
 """From a claimed slot to its trial: exactly one Optuna trial per slot, made under the study's lock."""
 
 import json
+import logging
 from dataclasses import dataclass
 
 import optuna
@@ -15,8 +16,13 @@ from colgan_search.search.slots import Claim
 from colgan_search.search.study import OpenStudy
 from colgan_search.seeds import derive_seed
 
+log = logging.getLogger(__name__)
+
 GRAPH, SEED = "graph", "seed"
 """Names of the trial's user attributes that are set before it runs."""
+
+FIRST = "first"
+"""User attribute of the trials that come from the config's `search.first`: 0, 1, ..."""
 
 
 @dataclass(frozen=True)
@@ -35,44 +41,57 @@ def assign(study: OpenStudy, claim: Claim) -> Assignment:
     LeaseLost if another worker has taken the slot over in the meantime.
     """
     config = study.config
-    if claim.trial_number is not None:
-        return _assignment(study, claim, _trial(study.load(), claim.trial_number))
-    optuna_study = study.load(make_sampler(config.search, config.seed, claim.slot))
-    with study.storage.lock(f"ask {study.uid}"):
-        trial = _adopt_orphan(study, optuna_study) or _ask(study, optuna_study)
-        graph = space.suggest_graph(trial, config.k, config.search.gates)
+    number = claim.trial_number
+    if number is None:
+        optuna_study = study.load(make_sampler(config.search, config.seed, claim.slot))
+        with study.storage.lock(f"ask {study.uid}"):
+            bound = study.slots.bound_trials()
+            number = bound.get(claim.slot)  # known if the answer to an earlier attempt was lost
+            if number is None:
+                number = _new_trial(study, optuna_study, set(bound.values()))
+                if not study.slots.bind(claim, number):
+                    raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
+    return _assignment(study, claim, study.trial(number))
+
+
+def _new_trial(study: OpenStudy, optuna_study: optuna.Study, bound: set[int]) -> int:
+    """A running trial with a graph and a seed that belongs to no slot yet; its number."""
+    config = study.config
+    while True:
+        trial = _adopt_orphan(optuna_study, bound) or _ask(study, optuna_study)
+        try:
+            space.suggest_graph(trial, config.k, config.search.gates)
+        except ValueError as error:
+            # Only a trial that somebody enqueued can have a gate that the study has not.
+            log.warning("trial %d, enqueued from outside, is told as failed: %s", trial.number, error)
+            trial.set_user_attr("faults", [{"worker": None, "reason": str(error), "at": None}])
+            optuna_study.tell(trial.number, state=TrialState.FAIL)
+            continue
+        # As recorded: of two that ever write the same parameter, the first one counts.
+        graph = space.graph_of(study.trial(trial.number).params, config.k)
         trial.set_user_attr(GRAPH, graph.to_text())
         trial.set_user_attr(SEED, derive_seed(config.seed, "trial", trial.number, "replicate", 0))
-        if not study.slots.bind(claim, trial.number):
-            raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
-    return _assignment(study, claim, _trial(optuna_study, trial.number))
+        return trial.number
 
 
 def _ask(study: OpenStudy, optuna_study: optuna.Study) -> Trial:
-    """The next proposal; the config's first graphs, then what people enqueued, then the sampler's."""
-    number = len(optuna_study.get_trials(deepcopy=False))
-    first = study.config.search.first
-    if number < len(first) or study.config.search.sampler == "repeat":
-        graph = presets.resolve(first[number % len(first)], study.config.k)
+    """The next proposal: what people enqueued, then the config's first graphs, then the sampler's."""
+    search = study.config.search
+    trials = optuna_study.get_trials(deepcopy=False)
+    given = sum(FIRST in trial.user_attrs for trial in trials)
+    if (given < len(search.first) or search.sampler == "repeat") and all(t.state != TrialState.WAITING for t in trials):
+        graph = presets.resolve(search.first[given % len(search.first)], study.config.k)
         # One at a time: many waiting trials make every ask slow.
-        optuna_study.enqueue_trial(space.params_of(graph, study.config.search.gates))
+        optuna_study.enqueue_trial(space.params_of(graph, search.gates), user_attrs={FIRST: given})
     return optuna_study.ask()
 
 
-def _adopt_orphan(study: OpenStudy, optuna_study: optuna.Study) -> Trial | None:
+def _adopt_orphan(optuna_study: optuna.Study, bound: set[int]) -> Trial | None:
     """A trial whose worker died between Optuna's ask and ours binding it: nobody else can be asking now."""
-    bound = study.slots.bound_trials()
     for trial in optuna_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.number not in bound:
             return Trial(optuna_study, trial._trial_id)
     return None
-
-
-def _trial(optuna_study: optuna.Study, number: int) -> FrozenTrial:
-    for trial in optuna_study.get_trials(deepcopy=False):
-        if trial.number == number:
-            return trial
-    raise KeyError(f"trial {number} is not in study {optuna_study.study_name}")
 
 
 def _assignment(study: OpenStudy, claim: Claim, trial: FrozenTrial) -> Assignment:

@@ -24,11 +24,15 @@ class ProcessId:
     machine: str
     pid: int
     created: float
+    """Seconds since 1970 UTC; moves when the clock is set."""
+    ticks: int | None
+    """Start in clock ticks since the boot, where the system tells it; nothing moves it."""
 
     @classmethod
     def mine(cls) -> "ProcessId":
         """This process."""
-        return cls(socket.gethostname(), _machine(), os.getpid(), psutil.Process().create_time())
+        pid = os.getpid()
+        return cls(socket.gethostname(), _machine(), pid, psutil.Process().create_time(), _start_ticks(pid))
 
     @property
     def name(self) -> str:
@@ -41,7 +45,9 @@ class ProcessId:
             return False
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < CREATE_TIME_TOLERANCE_SECONDS
+            same = _start_ticks(self.pid) == self.ticks
+            if self.ticks is None:
+                same = abs(process.create_time() - self.created) < CREATE_TIME_TOLERANCE_SECONDS
             return not same or process.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return True
@@ -54,6 +60,16 @@ def _machine() -> str:
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return f"{socket.gethostname()}/{psutil.boot_time():.0f}"
+
+
+def _start_ticks(pid: int) -> int | None:
+    try:
+        # Field 22; the second field is the program's name in brackets and may hold spaces.
+        return int(
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        )
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,13 @@ OUTAGES: tuple[type[Exception], ...] = (
 
 def is_outage(error: Exception) -> bool:
     """True for errors that pass when the database is back."""
+    if isinstance(error, optuna.exceptions.StorageInternalError) and isinstance(
+        error.__cause__, sa.exc.SQLAlchemyError
+    ):
+        error = error.__cause__
+    if isinstance(error, sa.exc.DBAPIError):
+        # SQLite has one class for "locked", which passes, and for a file that is not the study's any more.
+        return (error.connection_invalidated or isinstance(error, OUTAGES)) and "no such table" not in str(error.orig)
     # Optuna 5.0 raises UnboundLocalError from its own `finally` when the database goes away during a tell.
     if isinstance(error, UnboundLocalError):
         return any("optuna" in frame.filename for frame in traceback.extract_tb(error.__traceback__)[-1:])

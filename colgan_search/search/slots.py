@@ -97,28 +97,28 @@ class Slots:
         )
 
     def claim(self, worker: str, lease_seconds: float) -> Claim | None:
-        """Takes over a slot that is free or whose lease ran out, or else opens the next one; None if there is none.
+        """Takes a slot that is free or whose lease ran out, or else opens the next one; None if there is none.
 
-        Slots on which this worker itself faulted come last. No lease counts as run out in the first
-        `lease_seconds` after the server's start or after a time in which nobody could renew: their owners go first.
+        A worker has one slot at a time: one that holds a slot gets that one again, so that no slot is lost when the
+        answer to a claim is. Slots on which this worker itself faulted come last. No lease counts as run out in the
+        first `lease_seconds` after the server's start or after a time in which nobody could renew: owners go first.
         """
         with self.storage.transaction() as db:
             study = self._lock_study(db)
-            takeover_allowed = self._note_contact(db, study, lease_seconds)
-            ready = slots.c.state == FREE
-            if takeover_allowed:
+            mine = (slots.c.state == LEASED) & (slots.c.worker == worker)
+            ready = (slots.c.state == FREE) | mine
+            if self._note_contact(db, lease_seconds):
                 ready |= (slots.c.state == LEASED) & (slots.c.lease_until < now())
             rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, ready).order_by(slots.c.slot)).all()
+            held = [row for row in rows if row.state == LEASED and row.worker == worker]
             fresh = [row for row in rows if worker not in {f["worker"] for f in json.loads(row.faults)}]
-            if not fresh and self._count(db, slots.c.state.not_in(LOST)) < study.total:
+            if not held and not fresh and self._count(db, slots.c.state.not_in(LOST)) < study.total:
                 return self._open_next(db, worker, lease_seconds)
-            for row in fresh or rows:
-                db.execute(
-                    self._row(row.slot).values(
-                        state=LEASED, token=row.token + 1, worker=worker, lease_until=now() + lease_seconds
-                    )
-                )
-                return Claim(row.slot, row.token + 1, row.trial_number, taken_over=row.state == LEASED)
+            for row in held or fresh or rows:
+                token = row.token if held else row.token + 1
+                changes = {"state": LEASED, "token": token, "worker": worker, "lease_until": now() + lease_seconds}
+                db.execute(self._row(row.slot).values(changes))
+                return Claim(row.slot, token, row.trial_number, taken_over=row.state == LEASED and not held)
         return None
 
     def _open_next(self, db: sa.Connection, worker: str, lease_seconds: float) -> Claim:
@@ -136,34 +136,37 @@ class Slots:
         )
         return Claim(slot, 1, None, taken_over=False)
 
-    def _note_contact(self, db: sa.Connection, study: Any, lease_seconds: float) -> bool:
+    def _note_contact(self, db: sa.Connection, lease_seconds: float) -> bool:
         """True if leases that ran out may be taken over now; begins a time of grace after an outage."""
-        clock = db.execute(sa.select(now().label("now"), server_started().label("started"))).one()
-        grace_until = max(study.grace_until, clock.started + lease_seconds)
-        if study.contact < clock.now - lease_seconds:
-            # Nobody reached the database for a whole lease: every lease looks stale at once.
-            grace_until = max(grace_until, clock.now + lease_seconds)
-        db.execute(studies.update().where(studies.c.uid == self.uid).values(contact=clock.now, grace_until=grace_until))
-        return bool(clock.now >= grace_until)
+        # Owners renew every quarter of a lease. If nobody did for half of one, nobody could: soon all look stale.
+        silent = studies.c.contact < now() - lease_seconds / 2
+        grace = sa.case((silent, now() + lease_seconds), else_=studies.c.grace_until)
+        study = studies.c.uid == self.uid
+        db.execute(studies.update().where(study).values(contact=now(), grace_until=grace))
+        over = (now() >= studies.c.grace_until) & (now() >= server_started() + lease_seconds)
+        return bool(db.execute(sa.select(over).where(study)).scalar())
 
     def bind(self, claim: Claim, trial_number: int) -> bool:
-        """Gives the slot its Optuna trial, once. False if the lease is lost or another slot has that trial."""
+        """Gives the slot its Optuna trial, once. False if the lease is lost, or either of them is bound already."""
         try:
             with self.storage.transaction() as db:
-                return self._update_held(db, claim, trial_number=trial_number)
+                return self._update(db, claim, slots.c.trial_number.is_(None), trial_number=trial_number)
         except sa.exc.IntegrityError:
             return False
 
     def renew(self, claim: Claim, lease_seconds: float) -> bool:
         """Extends the lease from now. False if another worker has taken the slot over."""
         with self.storage.transaction() as db:
-            db.execute(studies.update().where(studies.c.uid == self.uid).values(contact=now()))
-            return self._update_held(db, claim, lease_until=now() + lease_seconds)
+            self._note_contact(db, lease_seconds)
+            return self._update(db, claim, lease_until=now() + lease_seconds)
 
     def accept(self, claim: Claim, outcome: str) -> bool:
-        """Records the slot's one result. False, and nothing recorded, if the lease was lost. Safe to repeat."""
+        """Records the slot's one result. False, and nothing recorded, if the slot was claimed again. Safe to repeat.
+
+        A slot that was given back meanwhile (its worker died with the result on disk) still takes it.
+        """
         with self.storage.transaction() as db:
-            if self._update_held(db, claim, state=ACCEPTED, outcome=outcome):
+            if self._update(db, claim, states=(LEASED, FREE), state=ACCEPTED, outcome=outcome):
                 return True
             row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
             return row is not None and row.token == claim.token and row.outcome == outcome
@@ -184,7 +187,7 @@ class Slots:
             workers = {f["worker"] for f in faults}
             poisoned = fault is not None and len(workers) >= max_faults and row.trial_number is not None
             state = FAILING if poisoned else FREE
-            return self._update_held(db, claim, state=state, lease_until=0.0, faults=json.dumps(faults))
+            return self._update(db, claim, state=state, lease_until=0.0, faults=json.dumps(faults))
 
     def release_of(self, workers: Sequence[str]) -> int:
         """Gives back every slot that these workers hold; for workers known to be dead. The number of slots."""
@@ -217,11 +220,12 @@ class Slots:
             for before, after in ((ACCEPTED, DONE), (FAILING, FAILED)):
                 db.execute(self._row(slot).where(slots.c.state == before).values(state=after))
 
-    def bound_trials(self) -> set[int]:
-        """The numbers of all Optuna trials that belong to a slot."""
+    def bound_trials(self) -> dict[int, int]:
+        """Slot -> number of its Optuna trial, for all slots that have one."""
+        bound = slots.c.trial_number.is_not(None)
         with self.storage.engine.connect() as db:
-            rows = db.execute(sa.select(slots.c.trial_number).where(slots.c.uid == self.uid))
-            return {number for (number,) in rows if number is not None}
+            rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(slots.c.uid == self.uid, bound))
+            return dict(rows.tuples().all())
 
     def _is(self, slot: int) -> sa.ColumnElement[bool]:
         return (slots.c.uid == self.uid) & (slots.c.slot == slot)
@@ -229,10 +233,12 @@ class Slots:
     def _row(self, slot: int) -> sa.Update:
         return slots.update().where(self._is(slot))
 
-    def _update_held(self, db: sa.Connection, claim: Claim, **values: Any) -> bool:
-        """Updates the slot if `claim` still holds it."""
-        held = (slots.c.token == claim.token) & (slots.c.state == LEASED)
-        return db.execute(self._row(claim.slot).where(held).values(**values)).rowcount == 1
+    def _update(
+        self, db: sa.Connection, claim: Claim, *where: sa.ColumnElement[bool], states: Any = (LEASED,), **values: Any
+    ) -> bool:
+        """Updates the slot if nobody has claimed it after `claim` and it is in one of `states`."""
+        held = (slots.c.token == claim.token) & slots.c.state.in_(states)
+        return db.execute(self._row(claim.slot).where(held, *where).values(**values)).rowcount == 1
 
     def _lock_study(self, db: sa.Connection) -> Any:
         row = db.execute(sa.select(studies).where(studies.c.uid == self.uid).with_for_update()).first()

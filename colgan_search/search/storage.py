@@ -1,4 +1,4 @@
-"""The study's database: one URL in every usual form, one engine, one lock. PostgreSQL, or SQLite on a local disk."""
+"""The study's database: two engines, ours and Optuna's, and named locks. PostgreSQL, or SQLite on a local disk."""
 
 import hashlib
 import os
@@ -10,22 +10,22 @@ from typing import Any
 
 import optuna
 import psutil
-import psycopg2.extensions
 import sqlalchemy as sa
 from filelock import FileLock
 from filelock import Timeout as FileLockTimeout
+from optuna.storages import BaseStorage, RDBStorage
 
 from colgan_search import logs
 from colgan_search.errors import StorageError
 from colgan_search.search import tables
+from colgan_search.search.urls import hide_password, normalise_url, passwords
 
 # Our own log says what happens, once.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 CONNECT_TIMEOUT_SECONDS = 5
 NO_ANSWER_MILLISECONDS = 10_000
-"""A connection whose data nobody acknowledges for so long is dead. With the time to connect, well below 30 s of drain."""
-
+"""A connection whose data nobody acknowledges for so long is dead: a drain must end within 30 s."""
 SQLITE_BUSY_SECONDS = 60
 LOCK_TIMEOUT_SECONDS = 120
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "9p", "afs")
@@ -40,88 +40,20 @@ POSTGRESQL_DEFAULTS = {
 }
 """Used where the URL does not say otherwise."""
 
-FORMS = "postgresql://USER:PASSWORD@HOST:5432/DATABASE or sqlite:///FILE.db"
-
-
-def normalise_url(text: str) -> sa.URL:
-    """The SQLAlchemy URL of any usual form: postgres://, postgresql[+driver]://, a libpq `host=... dbname=...`
-    string, sqlite:///FILE, or the path of a .db or .sqlite file. StorageError for any other."""
-    text = text.strip()
-    if "://" not in text and "=" in text:
-        return _from_keywords(text)
-    if "://" not in text and Path(text).suffix in (".db", ".sqlite", ".sqlite3"):
-        return sa.URL.create("sqlite", database=str(Path(text).resolve()))
-    if text.partition("?")[0].count("@") > 1:
-        # Part of the password would be read as the host, and shown in errors.
-        raise StorageError(f"the storage's URL has more than one '@'; write {FORMS} (in a password, @ is %40)")
-    try:
-        url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError):
-        # The text itself may hold a password and is not repeated.
-        raise StorageError(f"the storage is not a URL; write {FORMS} (special characters in %-form)") from None
-    kind = url.drivername.split("+")[0]
-    if kind in ("postgres", "postgresql"):
-        if not url.database:
-            raise StorageError(f"{hide_password(url)}: names no database; write {FORMS}")
-        query = dict(url.query)
-        password = query.pop("password", url.password)
-        return url.set(drivername="postgresql+psycopg2", query=query, password=_one(password))
-    if kind == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise StorageError("SQLite in memory cannot be shared between processes; name a file: sqlite:///FILE.db")
-        if url.host or url.query or url.database.startswith("file:"):
-            raise StorageError("an SQLite URL is sqlite:///FILE.db, with three slashes and without parameters")
-        return url.set(drivername="sqlite", database=str(Path(url.database).resolve()))
-    raise StorageError(f"storage of unknown kind {kind!r}; write {FORMS}")
-
-
-def _one(value: Any) -> str | None:
-    return str(value[0] if isinstance(value, tuple) else value) if value is not None else None
-
-
-def _from_keywords(text: str) -> sa.URL:
-    """The URL of libpq's keyword form, e.g. `host=db dbname=colgan user=me`."""
-    try:
-        words = psycopg2.extensions.parse_dsn(text)
-    except psycopg2.ProgrammingError:
-        raise StorageError(f"the storage is neither a URL nor libpq keywords; write {FORMS}") from None
-    database = words.pop("dbname", None)
-    if not database:
-        raise StorageError("the storage's keywords name no dbname; write host=HOST dbname=DATABASE user=USER")
-    port = words.pop("port", None)
-    if port is not None and not port.isdecimal():
-        raise StorageError("the storage's keywords name no one port; write host=HOST port=5432 dbname=DATABASE")
-    return sa.URL.create(
-        "postgresql+psycopg2",
-        username=words.pop("user", None),
-        password=words.pop("password", None),
-        host=words.pop("host", None),
-        port=int(port) if port else None,
-        database=database,
-        query=words,
-    )
-
-
-def hide_password(url: sa.URL) -> str:
-    """The URL as text, with *** for the password and for that of a TLS key."""
-    if "sslpassword" in url.query:
-        url = url.update_query_dict({"sslpassword": logs.HIDDEN})
-    return url.render_as_string(hide_password=True)
-
 
 class Storage:
     """An open database: our engine, Optuna's storage on the same database, and named locks."""
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
-        for secret in (url.password, url.query.get("sslpassword"), os.environ.get("PGPASSWORD")):
-            logs.hide(_one(secret))
+        for secret in passwords(url):
+            logs.hide(secret)
         self.engine = sa.create_engine(url, creator=self._connect, **_pool_options(url))
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _leave_begin_to_us)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
-        self._backend: optuna.storages.RDBStorage | None = None
-        self._optuna: optuna.storages.BaseStorage | None = None
+        self._backend: RDBStorage | None = None
+        self._optuna: BaseStorage | None = None
         self._opening = threading.Lock()
 
     @property
@@ -139,7 +71,7 @@ class Storage:
         return self.url.render_as_string(hide_password=False)
 
     @property
-    def optuna(self) -> optuna.storages.BaseStorage:
+    def optuna(self) -> BaseStorage:
         """Optuna's own storage with its cache of finished trials."""
         with self._opening:
             if self._optuna is None:
@@ -156,9 +88,9 @@ class Storage:
             raise StorageError(f"{self.name}: {' '.join(str(error).split())}") from None
         backend.engine.dispose()
 
-    def _new_backend(self, *, create: bool) -> optuna.storages.RDBStorage:
+    def _new_backend(self, *, create: bool) -> RDBStorage:
         """Optuna's storage, with an engine of its own. It would take the text of a URL as a template: it sees none."""
-        return optuna.storages.RDBStorage(
+        return RDBStorage(
             "sqlite:///file.db" if self.is_sqlite else "postgresql+psycopg2://",
             engine_kwargs={**_pool_options(self.url), "creator": self._connect},
             skip_table_creation=not create,
@@ -199,11 +131,16 @@ class Storage:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
             yield
 
+    def forget_thread(self) -> None:
+        """Closes Optuna's session of the calling thread, before that thread ends."""
+        if self._backend is not None:
+            self._backend.remove_session()
+
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+        self.forget_thread()
         if self._backend is not None:
-            self._backend.remove_session()
             self._backend.engine.dispose()
 
 

@@ -5,6 +5,8 @@ import warnings
 from dataclasses import dataclass
 
 import optuna
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from colgan_search import __version__
 from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
@@ -30,15 +32,27 @@ class OpenStudy:
         """Its budget."""
         return Slots(self.storage, self.uid)
 
-    def require_exists(self) -> None:
-        """StudyError if the study has been deleted (or deleted and made anew) since it was opened."""
-        names = optuna.get_all_study_names(self.storage.optuna)
-        if self.name not in names or self.load().user_attrs.get(UID) != self.uid:
-            raise StudyError(f"{self.storage.name}: study {self.name!r} was deleted while it was in use")
-
     def load(self, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
-        """Its Optuna study."""
-        return optuna.load_study(study_name=self.name, storage=self.storage.optuna, sampler=sampler)
+        """Its Optuna study. StudyError if it has been deleted (or deleted and made anew) since it was opened."""
+        try:
+            study = optuna.load_study(study_name=self.name, storage=self.storage.optuna, sampler=sampler)
+            if study.user_attrs.get(UID) == self.uid:
+                return study
+        except KeyError:
+            pass
+        raise StudyError(f"{self.storage.name}: study {self.name!r} was deleted while it was in use")
+
+    def trial(self, number: int) -> FrozenTrial:
+        """Trial `number` as it is now. KeyError if there is none."""
+        optuna_storage = self.storage.optuna
+        return optuna_storage.get_trial(
+            optuna_storage.get_trial_id_from_study_id_trial_number(self.load()._study_id, number)
+        )
+
+    def running_trial(self, number: int) -> Trial | None:
+        """Trial `number` to write to, or None if it is finished."""
+        trial = self.trial(number)
+        return Trial(self.load(), trial._trial_id) if trial.state == TrialState.RUNNING else None
 
 
 def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int) -> OpenStudy:
@@ -46,8 +60,7 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
     with storage.lock(f"study {name}"):
         if name in optuna.get_all_study_names(storage.optuna):
             study = optuna.load_study(study_name=name, storage=storage.optuna)
-            cut_short = UID not in study.user_attrs and not study.get_trials(deepcopy=False)
-            if not cut_short or not set(study.user_attrs) <= {CONFIG, FINGERPRINT, VERSION}:
+            if not _was_cut_short(study):
                 opened = open_study(storage, name, config)
                 # Settings outside the fingerprint (where and how fast) follow the latest launch.
                 study.set_user_attr(CONFIG, config.model_dump(mode="json"))
@@ -65,6 +78,12 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
         # Last: a study without it was cut short while it was made, and is made again.
         study.set_user_attr(UID, uid)
     return open_study(storage, name, config)
+
+
+def _was_cut_short(study: optuna.Study) -> bool:
+    """True if a process that was making this study died over it."""
+    ours = study.directions == [StudyDirection.MAXIMIZE] and set(study.user_attrs) <= {CONFIG, FINGERPRINT, VERSION}
+    return ours and not study.get_trials(deepcopy=False)
 
 
 def open_study(storage: Storage, name: str, expected: StudyConfig | None = None) -> OpenStudy:

@@ -59,6 +59,14 @@ workers = sa.Table(
     sa.Column("last_is", sa.Float),
 )
 
+files = sa.Table(
+    "colgan_files",
+    metadata,
+    sa.Column("uid", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+
 
 class now(FunctionElement[float]):
     """Seconds since 1970 UTC on the database's clock, whatever the client's time zone."""

@@ -4,11 +4,14 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import sqlalchemy as sa
+
 from colgan_search import logs
-from colgan_search.errors import ColganError, Interrupted, LeaseLost, Outage, StudyError, TrialFault
+from colgan_search.errors import ColganError, Interrupted, LeaseLost, Outage, StorageError, StudyError, TrialFault
 from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
@@ -66,15 +69,25 @@ class Worker:
     def run(self) -> Worked:
         """Works until the study is finished or `drain` is set.
 
-        Raises StudyError if the study is deleted, Outage if the database stays away, and ColganError after
-        `max_faults` faults in a row.
+        Raises StudyError if the study is deleted, StorageError if its tables are gone or closed to us, Outage if the
+        database stays away, and ColganError after `max_faults` faults in a row.
         """
         try:
             self._through_outages(lambda: self.registry.enter(self.process, self.device), "entering")
+            # Before their slots are given to others: what dead workers of this work folder had finished.
+            self._deliver()
             self._through_outages(lambda: release_dead(self.study), "looking for dead workers")
             return self._work()
-        except KeyError as error:
-            raise StudyError(f"study {self.study.name!r} is gone from the database: {one_line(error)}") from error
+        except Outage as outage:
+            if not self.drain.is_set():
+                raise
+            log.warning("left without the database; the lease runs out, results wait in the spool: %s", outage)
+            return Worked(self.accepted, finished=False)
+        except KeyError:
+            self.study.load()  # StudyError if the trials are gone because the study is
+            raise
+        except sa.exc.DBAPIError as error:
+            raise StorageError(f"{self.study.storage.name}: {one_line(error)}") from error
         finally:
             self._say_quietly("left")
 
@@ -86,6 +99,7 @@ class Worker:
             claim = self._through_outages(self._claim, "asking for a slot")
             if claim is None:
                 if self._through_outages(self.study.slots.budget, "counting").finished:
+                    self._deliver()  # what a worker that is dead by now had accepted, but not told
                     return Worked(self.accepted, finished=True)
                 self._say_quietly("waiting")
                 self.drain.wait(IDLE_SECONDS)
@@ -94,14 +108,14 @@ class Worker:
                 self._run_claim(claim)
                 faults = 0
             except LeaseLost as lost:
-                log.warning("%s", lost)
+                self._give_back(claim, str(lost))
             except Interrupted:
-                self._give_back(claim)
+                self._give_back(claim, "asked to stop")
             except (Outage, StudyError):
                 raise
             except Exception as error:
                 faults += 1
-                self._through_outages(self.study.require_exists, "looking for the study")
+                self._through_outages(self.study.load, "looking for the study")
                 self._fault(claim, error)
                 if faults >= self.study.config.service.max_faults:
                     raise ColganError(
@@ -114,24 +128,27 @@ class Worker:
 
     def _run_claim(self, claim: Claim) -> None:
         """One trial: its graph, its training, its result on disk and then in the database."""
-        assignment = self._through_outages(lambda: propose.assign(self.study, claim), "asking for a graph")
-        how = "taken over" if claim.taken_over else "continued" if claim.trial_number is not None else "begun"
-        logs.set_trial(assignment.trial_number)
-        log.info("trial %d %s: %s", assignment.trial_number, how, assignment.graph.to_text())
-        self._say_quietly("training", assignment.trial_number)
-        folder = self.work.run(self.study.name, assignment.trial_number)
-        with Keeper(self.study, assignment, self.name) as keeper:
+        with Keeper(self.study, claim, self.name) as keeper:
+            assignment = self._through_outages(lambda: propose.assign(self.study, claim), "asking for a graph")
+            how = "taken over" if claim.taken_over else "continued" if claim.trial_number is not None else "begun"
+            logs.set_trial(assignment.trial_number)
+            log.info("trial %d %s: %s", assignment.trial_number, how, assignment.graph.to_text())
+            self._say_quietly("training", assignment.trial_number)
+            folder = self.work.run(self.study.name, assignment.trial_number)
 
             def should_stop() -> bool:
                 keeper.alive()
                 return self.drain.is_set() or keeper.lost.is_set()
 
+            keeper.training_begins(assignment.trial_number)
             try:
                 outcome = self.experiment(assignment.graph, assignment.seed, folder, keeper.on_progress, should_stop)
             except Interrupted:
                 if keeper.lost.is_set():
                     raise LeaseLost(f"trial {assignment.trial_number}: another worker has it; dropped") from None
                 raise
+            finally:
+                keeper.training_ends()
             self._spool(assignment, outcome)
             # Inside the keeper: while the database is away the lease is renewed as soon as it is back.
             self._deliver()
@@ -155,10 +172,10 @@ class Worker:
         self._through_outages(lambda: deliver.tell_closings(self.study), "telling results")
         self.accepted += len(accepted)
         for number in accepted:
-            self.on_accepted(number)
+            self._through_outages(partial(self.on_accepted, number), "tidying up")
 
-    def _give_back(self, claim: Claim) -> None:
-        log.info("slot %d given back: asked to stop", claim.slot)
+    def _give_back(self, claim: Claim, reason: str) -> None:
+        log.info("slot %d given back: %s", claim.slot, reason)
         self._through_outages(lambda: self.study.slots.release(claim), "giving the slot back")
 
     def _fault(self, claim: Claim, error: Exception) -> None:

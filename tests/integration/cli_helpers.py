@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a tiny study config, the program as a process, the database as Optuna sees it."""
+"""What the tests of the command line share: a tiny study config, the program as a process, Optuna's view."""
 
 import hashlib
 import json
@@ -18,8 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.records import Outcome
 from colgan_search.search import deliver, propose
-from colgan_search.search.storage import normalise_url, open_storage
+from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy, create_or_open
+from colgan_search.search.urls import normalise_url
 from tests.fake_worker import FakeExperiment
 
 WAIT_SECONDS = 90.0

@@ -118,7 +118,7 @@ TEXT_LIKE = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.one_of(TEXT_LIKE, st.text(max_size=30)))
 def test_any_text_is_a_graph_or_a_graph_error(text: str) -> None:
     graph = None
@@ -137,7 +137,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.one_of(JSON, st.fixed_dictionaries({"k": JSON, "edges": JSON})))
 def test_any_json_is_a_graph_or_a_graph_error(data: object) -> None:
     graph = None

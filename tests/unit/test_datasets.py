@@ -133,7 +133,7 @@ def test_a_limited_image_folder_reads_only_its_share(root: Path) -> None:
 def test_every_kind_of_image(root: Path) -> None:
     grey = picture(20, 20, 1)
     Image.fromarray(grey).save(root / "cats" / "d-grey.png")
-    Image.fromarray(grey.astype(np.uint16) * 257).save(root / "cats" / "e-16-bit.png")
+    Image.fromarray(grey.astype(np.uint16) * 256 + 77).save(root / "cats" / "e-16-bit.png")
     Image.fromarray(picture(20, 20, 4)).save(root / "cats" / "f-alpha.png")
     Image.fromarray(picture()).quantize(16).save(root / "cats" / "g-palette.png")
     Image.fromarray(picture()).save(root / "cats" / "h.JPG")

@@ -1,0 +1,181 @@
+"""`doctor`: is everything well with this machine, the database and the studies in it? Changes nothing."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+import sqlalchemy as sa
+
+from colgan_search import __version__
+from colgan_search.api import health
+from colgan_search.api.health import Check
+from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.config import StudyConfig, with_overrides
+from colgan_search.errors import ColganError
+from colgan_search.search.monitor import GONE
+from colgan_search.search.probe import leases_run_out, probe
+from colgan_search.search.registry import Registry
+from colgan_search.search.retry import one_line
+from colgan_search.search.storage import Storage, open_storage
+from colgan_search.search.study import UID, OpenStudy, open_study, study_names
+from colgan_search.search.tables import SCHEMA_VERSION
+from colgan_search.search.urls import normalise_url
+
+SLOW_SECONDS = 0.1
+"""A claim asks the database a few times: slower than this, workers wait noticeably."""
+
+SKEW_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class DoctorRequest:
+    """Everything may be left out: then the machine and the usual database are looked at."""
+
+    storage: str | None = None
+    study: str | None = None
+    config: StudyConfig | None = None
+    work_dir: Path = DEFAULT_WORK_DIR
+    data_root: str | None = None
+    weights: str | None = None
+
+
+def doctor(request: DoctorRequest) -> list[Check]:
+    """Every check, in an order to read. Bad input in the request itself (a URL, say) is raised as ever."""
+    work = work_folder(request.work_dir)
+    text = storage_text(request.storage, work)
+    of_database, studies = _database(text, request.study)
+    config = request.config or (studies[0].config if len(studies) == 1 else None)
+    try:
+        checks = [health.versions(), *_safely("gpu", lambda: health.gpus(config)), health.memory(), health.disk(work)]
+        checks += _safely("config", lambda: _config(config, request))
+        checks += of_database
+        for study in studies:
+            checks += _safely(f"study {study.name}", lambda study=study: _study(study))  # type: ignore[misc]
+        return [*checks, health.spooled(work, request.study)]
+    finally:
+        for study in studies:
+            study.storage.close()
+
+
+def _safely(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
+    """The checks, or one error line: a doctor does not faint."""
+    try:
+        return list(checks())
+    except Exception as error:
+        return [Check(name, "error", f"{type(error).__name__}: {one_line(error)}", "this could not be looked at")]
+
+
+def _config(config: StudyConfig | None, request: DoctorRequest) -> Iterator[Check]:
+    if config is None:
+        yield Check("data", "ok", "not looked at: no study; name one with --study, or a --config")
+        return
+    if request.data_root is not None:
+        config = with_overrides(config, "--data-root", data={"root": request.data_root})
+    if request.weights is not None:
+        config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
+    yield from health.of_config(config)
+
+
+def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy]]:
+    """How the database is, and the studies in it that can be opened."""
+    url = normalise_url(text)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        what = f"{url.database}: not there yet"
+        if study is not None:
+            return [Check("database", "error", what, "name the storage of the study: --storage or COLGAN_STORAGE")], []
+        return [Check("database", "ok", f"{what}; `colgan-search launch` makes it")], []
+    storage = Storage(url)
+    try:
+        found = probe(storage)
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        advice = "is the server running, are host, port, user and password right? Workers wait out an outage"
+        return [Check("database", "error", f"{storage.name}: {one_line(error)}", advice)], []
+    finally:
+        storage.close()
+    slow = found.latency > SLOW_SECONDS
+    checks = [
+        Check(
+            "database",
+            "warning" if slow else "ok",
+            f"{storage.name}: {found.server}, answers in {found.latency * 1000:.1f} ms",
+            "every claim asks several times; move the database nearer to the workers" if slow else "",
+        ),
+        Check(
+            "clock",
+            "warning" if abs(found.skew) > SKEW_SECONDS else "ok",
+            f"{abs(found.skew):.1f} s {'behind' if found.skew > 0 else 'ahead of'} the database's",
+            "leases go by the database's clock alone, but log times differ: run an NTP client"
+            if abs(found.skew) > SKEW_SECONDS
+            else "",
+        ),
+        _schema(found.schema),
+    ]
+    if found.refused is not None:
+        advice = "name the primary server, or grant the role what docs/operations.md lists"
+        checks.append(Check("rights", "error", f"cannot write: {found.refused}", advice))
+    if found.schema != SCHEMA_VERSION:
+        return checks, []
+    of_studies, studies = _studies(text, study)
+    return checks + of_studies, studies
+
+
+def _schema(version: int | None) -> Check:
+    if version is None:
+        return Check("schema", "ok", "no tables yet; `colgan-search launch` makes them")
+    if version != SCHEMA_VERSION:
+        advice = "use the package version that made the tables, or another database"
+        return Check("schema", "error", f"version {version}, this package needs {SCHEMA_VERSION}", advice)
+    return Check("schema", "ok", f"version {version}")
+
+
+def _studies(text: str, wanted: str | None) -> tuple[list[Check], list[OpenStudy]]:
+    checks, opened = [], []
+    try:
+        storage = open_storage(text)
+    except ColganError as error:
+        return [Check("database", "error", str(error), "see the message")], []
+    for name in [wanted] if wanted is not None else study_names(storage):
+        try:
+            if wanted is None and UID not in optuna.load_study(study_name=name, storage=storage.optuna).user_attrs:
+                continue  # somebody else's
+            opened.append(open_study(storage, name))
+        except ColganError as error:
+            checks.append(Check(f"study {name}", "error", str(error), "see the message"))
+    if not opened:
+        storage.close()
+    return checks, opened
+
+
+def _study(study: OpenStudy) -> Iterator[Check]:
+    """Budget, leases, workers and their versions."""
+    name = f"study {study.name}"
+    budget = study.slots.budget()
+    what = f"{budget.done} of {budget.total} results, {budget.running} running, {budget.free} given back"
+    failed = f"; {budget.failed} graphs failed on several workers" if budget.failed else ""
+    advice = "`colgan-search status` shows the reasons" if failed else ""
+    yield Check(name, "warning" if failed else "ok", what + failed, advice)
+    late = leases_run_out(study)
+    if late:
+        what = ", ".join(f"trial {lease.trial_number} of {lease.worker} ({lease.seconds:.0f} s ago)" for lease in late)
+        yield Check(f"{name}: leases", "warning", f"ran out: {what}", "the next worker that asks takes them over")
+    else:
+        yield Check(f"{name}: leases", "ok", "none ran out")
+    silent = 3 * study.config.service.lease_seconds
+    rows = [row for row in Registry(study.storage, study.uid).all() if row.state not in GONE]
+    live = [row for row in rows if row.quiet < silent and not row.process.is_dead_here()]
+    yield _workers(name, {row.worker: row.version for row in live}, len(rows) - len(live))
+    untold = len(study.slots.closings())
+    if untold:
+        advice = "the next worker tells Optuna of them"
+        yield Check(f"{name}: results", "warning", f"{untold} accepted that Optuna does not know yet", advice)
+
+
+def _workers(name: str, versions: dict[str, str], silent: int) -> Check:
+    what = f"{len(versions)} at work" + (f", {silent} gone without a word" if silent else "")
+    others = sorted({version for version in versions.values() if version != __version__})
+    if others:
+        who = ", ".join(worker for worker, version in versions.items() if version != __version__)
+        advice = "scores of two versions must not mix: drain them and install the same version everywhere"
+        return Check(f"{name}: workers", "warning", f"{what}; {who} run {', '.join(others)}, not {__version__}", advice)
+    return Check(f"{name}: workers", "ok", what)

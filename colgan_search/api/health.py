@@ -1,0 +1,158 @@
+"""`doctor`'s questions to this machine: versions, GPUs, memory, disk, images, weights, results that wait."""
+
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import joblib
+import optuna
+import psutil
+import torch
+from torchvision.datasets import CIFAR10
+
+from colgan_search import __version__
+from colgan_search.api.places import existing_parent
+from colgan_search.config import StudyConfig
+from colgan_search.errors import BadInput, DataError
+from colgan_search.evaluation.inception import hub_path, load_inception
+from colgan_search.experiment import check_config
+from colgan_search.files import FREE_SPACE_FLOOR_BYTES, WorkFolder
+from colgan_search.gan.datasets import default_download_folder, load_images
+
+MEMORY_BYTES_PER_WORKER = 2 * 2**30
+"""PyTorch, CIFAR-10 at 64 x 64 and a trial's networks, rounded up."""
+
+SPARE_DISK_BYTES = 5 * 2**30
+IMAGES_READ = 8
+
+Level = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `doctor`: what was looked at, how it is, and what to do if it is not well."""
+
+    name: str
+    level: Level
+    what: str
+    advice: str = ""
+
+
+def versions() -> Check:
+    """Of what matters for scores and for the database."""
+    what = f"colgan-search {__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"
+    return Check("versions", "ok", f"{what}, Optuna {optuna.__version__}")
+
+
+def gpus(config: StudyConfig | None) -> Iterator[Check]:
+    """One line per GPU, after a computation on it; without any, what that means."""
+    wanted = config.runtime.device if config is not None else "auto"
+    if not torch.cuda.is_available():
+        built = (
+            f"PyTorch is built for CUDA {torch.version.cuda}" if torch.version.cuda else "PyTorch is built without CUDA"
+        )
+        what = f"none that PyTorch can use ({built}); trials would run on {joblib.cpu_count()} cores"
+        advice = "check `nvidia-smi`, the driver and PyTorch's CUDA; the CPU is enough for small studies only"
+        level: Level = "error" if wanted == "cuda" else "ok" if wanted == "cpu" else "warning"
+        yield Check("gpu", level, what, "" if level == "ok" else advice)
+        return
+    for index in range(torch.cuda.device_count()):
+        name = f"gpu cuda:{index}"
+        try:
+            torch.ones(1, device=f"cuda:{index}").sum().item()
+            free, total = torch.cuda.mem_get_info(index)
+        except RuntimeError as error:
+            yield Check(name, "error", str(error).splitlines()[0], "look at `nvidia-smi`; a restart may be needed")
+            continue
+        what = f"{torch.cuda.get_device_name(index)}, {_gib(free)} of {_gib(total)} free"
+        busy = free < total / 2
+        advice = "`nvidia-smi` shows who uses it; a trial that runs out of memory is given back" if busy else ""
+        yield Check(name, "warning" if busy else "ok", what, advice)
+
+
+def memory() -> Check:
+    """Main memory that one more worker could use."""
+    state = psutil.virtual_memory()
+    what = f"{_gib(state.available)} of {_gib(state.total)} available"
+    if state.available < MEMORY_BYTES_PER_WORKER:
+        return Check("memory", "warning", what, "a worker may need 2 GiB: start fewer (`launch --workers`)")
+    return Check("memory", "ok", what)
+
+
+def disk(work: WorkFolder) -> Check:
+    """Free space for checkpoints, results and logs."""
+    place = existing_parent(work.root)
+    free = shutil.disk_usage(place).free
+    what = f"{_gib(free)} free at {place}"
+    if free < FREE_SPACE_FLOOR_BYTES:
+        return Check("disk", "error", what, "below the floor nothing is written: `colgan-search clean`, or --work-dir")
+    if free < SPARE_DISK_BYTES:
+        return Check("disk", "warning", what, "`colgan-search clean` shows what can go")
+    return Check("disk", "ok", what)
+
+
+def config_fits(config: StudyConfig) -> Check:
+    """Whether the network can make such images."""
+    check_config(config)
+    return Check("config", "ok", f"{config.name}: k = {config.k}, {config.data.name} at {config.data.size} pixels")
+
+
+def data(config: StudyConfig) -> Check:
+    """Reads a few of the real images. Downloads nothing."""
+    settings = config.data
+    if settings.name == "cifar10":
+        folder = Path(settings.root).expanduser() if settings.root else default_download_folder()
+        try:
+            count = len(CIFAR10(folder, train=True))
+        except (OSError, RuntimeError, EOFError):
+            advice = "the first worker downloads it; without internet see `colgan-search prepare`, or --data-root"
+            return Check("data", "warning", f"CIFAR-10 is not in {folder}", advice)
+        return Check("data", "ok", f"{count} images of CIFAR-10 in {folder}")
+    few = load_images(settings.model_copy(update={"limit": min(settings.limit or IMAGES_READ, IMAGES_READ)}))
+    where = f" in {settings.root}" if settings.root else ""
+    return Check("data", "ok", f"{settings.name}{where}: {len(few.classes)} classes, readable")
+
+
+def weights(config: StudyConfig) -> Check:
+    """Whether the extractor's weights are there and whole. Downloads nothing."""
+    if config.evaluation.extractor == "classifier":
+        return Check("weights", "ok", "the classifier is trained by the first worker, or taken from the cache")
+    named = config.evaluation.weights
+    path = Path(named).expanduser() if named is not None else hub_path()
+    if not path.exists() and named is None:
+        advice = "the first worker downloads them; without internet see `colgan-search prepare`, or --weights"
+        return Check("weights", "warning", f"no Inception weights at {path}", advice)
+    _, digest = load_inception(path)
+    return Check("weights", "ok", f"Inception at {path}, digest {digest}")
+
+
+def spooled(work: WorkFolder, study: str | None) -> Check:
+    """Results on this machine that the database has not accepted yet, of one study or of all."""
+    folders = [work.spool(study)] if study is not None else sorted(work.root.glob("*/spool"))
+    counts = {folder.parent.name: len(list(folder.glob("*.json"))) for folder in folders}
+    broken = sum(len(list(folder.glob("*.unreadable"))) for folder in folders)
+    waiting = [f"{count} of study {name}" for name, count in counts.items() if count]
+    if waiting:
+        advice = "once the database is reachable, any worker on this machine and work folder delivers them"
+        return Check("spooled results", "warning", f"waiting: {', '.join(waiting)}", advice)
+    if broken:
+        return Check("spooled results", "warning", f"{broken} unreadable files", "`colgan-search clean` removes them")
+    return Check("spooled results", "ok", "none wait")
+
+
+def of_config(config: StudyConfig) -> Iterator[Check]:
+    """What a study needs of this machine."""
+    for name, check in (("config", config_fits), ("data", data), ("weights", weights)):
+        try:
+            yield check(config)
+        except DataError as error:
+            yield Check(name, "error", str(error), "see the message; --data-root and --weights name this machine's own")
+        except BadInput as error:
+            yield Check(name, "error", str(error), "correct the study config")
+
+
+def _gib(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB"

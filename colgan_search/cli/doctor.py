@@ -1,0 +1,45 @@
+"""`doctor`: what is wrong, and what to do."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from colgan_search import api
+from colgan_search.api.doctoring import DoctorRequest, doctor
+from colgan_search.cli import console, options
+from colgan_search.config import load_config
+
+EXAMPLE = "colgan-search doctor --study digits"
+
+
+def command(
+    study: options.Study = None,
+    storage: options.Storage = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="Look at the data and weights of this study config, not the study's.")
+    ] = None,
+    data_root: options.DataRoot = None,
+    weights: options.Weights = None,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    as_json: options.AsJson = False,
+) -> int:
+    """Look at this machine, the database and its studies: every line is ok, warning or error, with what to do.
+
+    Changes and downloads nothing. Exit code 1 if there is an error.
+    """
+    settings = None if config is None else load_config(config)
+    checks = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights))
+    counts = Counter(check.level for check in checks)
+    if as_json:
+        found = {"errors": counts["error"], "warnings": counts["warning"], "checks": [asdict(c) for c in checks]}
+        console.out(json.dumps(found))
+    else:
+        for check in checks:
+            console.out(f"{check.level:7}  {check.name}: {check.what}")
+            if check.advice:
+                console.out(f"{'':7}  -> {check.advice}")
+        console.out(f"{counts['error']} errors, {counts['warning']} warnings")
+    return 1 if counts["error"] else 0

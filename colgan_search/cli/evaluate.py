@@ -1,0 +1,129 @@
+"""`evaluate`: inception score, FID, KID, precision and recall of what is already there."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from colgan_search import api
+from colgan_search.cli import console, options
+from colgan_search.config import StudyConfig, load_config
+
+EXAMPLE = "colgan-search evaluate --real --config digits --splits 10"
+
+
+def command(
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A bundle (of `best --export` or `train`), or a trial's run folder with --config or --study."
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Score all images below this folder, with class folders or without.")
+    ] = None,
+    real: Annotated[bool, typer.Option("--real", help="Score the real images themselves.")] = False,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            help="The real images and the protocol: a YAML file or a shipped name. Else the bundle's, or cifar10.",
+        ),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option("--study", help="Take the config of this study instead (see --storage).")
+    ] = None,
+    storage: options.Storage = None,
+    images_per_generator: Annotated[
+        int | None, typer.Option("--images-per-generator", help="Generated images, instead of the config's.", min=2)
+    ] = None,
+    splits: Annotated[int | None, typer.Option("--splits", help="Splits of the IS, instead of the config's.")] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", help="Pixels of --images and --real, instead of the config's.")
+    ] = None,
+    extractor: Annotated[
+        str | None, typer.Option("--extractor", help="inception or classifier, instead of the config's.")
+    ] = None,
+    kid: Annotated[bool, typer.Option("--kid", help="The kernel inception distance as well.")] = False,
+    precision_recall: Annotated[bool, typer.Option("--precision-recall", help="Precision and recall as well.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the generated images.", min=0)] = 0,
+    device: options.Device = None,
+    data_root: options.DataRoot = None,
+    weights: options.Weights = None,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    as_json: options.AsJson = False,
+) -> int:
+    """Score trained generators, a folder of images, or the real images: IS and FID, and KID, precision and recall.
+
+    The real CIFAR-10 images at 32 x 32 under Inception must give torch-fidelity's figure, 11.24 +- 0.10: `evaluate
+    --real --config cifar10 --size 32` checks this installation, and exits with 1 if they do not.
+    """
+    settings = _settings(config, study, storage, work_dir, default=run is None)
+    overrides: dict[str, dict[str, Any]] = {}
+    for section, key, value in (
+        ("evaluation", "images", images_per_generator),
+        ("evaluation", "splits", splits),
+        ("evaluation", "extractor", extractor),
+        ("evaluation", "weights", weights),
+        ("data", "size", size),
+        ("data", "root", data_root),
+    ):
+        if value is not None:
+            overrides.setdefault(section, {})[key] = value
+    request = api.EvaluateRequest(settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device)
+    found = api.evaluate(request)
+    wrong = found.calibration is not None and not found.calibration.ok
+    if as_json:
+        console.out(json.dumps(found.as_dict()))
+    else:
+        _show(found, kid, precision_recall)
+    return 1 if wrong else 0
+
+
+def _settings(
+    config: str | None, study: str | None, storage: str | None, work_dir: Path, default: bool
+) -> StudyConfig | None:
+    """The config that is named, or that of the study, or cifar10 if there has to be one."""
+    if study is not None:
+        with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
+            return opened.config
+    if config is None and not default:
+        return None
+    return load_config(config or "cifar10")
+
+
+def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
+    protocol = found.scores.protocol
+    columns = ["", "IS", f"std over {protocol.splits} splits", "FID"]
+    table = Table(
+        *columns, *(["KID", "std"] if kid else []), *(["precision", "recall"] if precision_recall else []), box=None
+    )
+    for number, (name, score) in enumerate(zip(found.names, found.scores.generators, strict=True)):
+        row = [name, f"{score.is_mean:.3f}", f"{score.is_std:.3f}", "" if score.fid is None else f"{score.fid:.2f}"]
+        if kid:
+            row += [f"{found.more[number].kid_mean:.5f}", f"{found.more[number].kid_std:.5f}"]
+        if precision_recall:
+            row += [f"{found.more[number].precision:.3f}", f"{found.more[number].recall:.3f}"]
+        table.add_row(*row)
+    console.console().print(table)
+    console.out(
+        f"measured with {protocol.extractor} ({protocol.weights_digest}), {protocol.images} images of "
+        f"{protocol.resolution} x {protocol.resolution} pixels, {protocol.channels} channels, {protocol.splits} splits"
+    )
+    if protocol.reference is not None:
+        console.out(f"FID against {protocol.reference}")
+    if kid:
+        more = found.more[0]
+        console.out(
+            f"KID over {more.kid_subsets} subsets of {more.kid_subset_size}, against {more.real_images} real images"
+        )
+    if precision_recall:
+        console.out(f"precision and recall with {found.more[0].neighbours} nearest neighbours")
+    if found.calibration is not None:
+        check = found.calibration
+        console.out(
+            f"calibration: expected IS {check.expected:.2f} +- {check.tolerance:.2f} (torch-fidelity, CIFAR-10's "
+            f"training set at 32 x 32), measured {check.measured:.2f}: {'ok' if check.ok else 'not ok'}"
+        )

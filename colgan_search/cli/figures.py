@@ -1,0 +1,60 @@
+"""`figures`: the paper's figures 5 to 8 and more, of a study or of one run."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from colgan_search import api
+from colgan_search.cli import console, options
+
+EXAMPLE = "colgan-search figures --study digits --out pictures --format png,svg"
+
+
+def command(
+    study: options.Study = None,
+    storage: options.Storage = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A folder that `train` left, instead of a study.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for the pictures; else figures/ in the study's or run's folder."),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="png, svg, pdf, or several of them.")] = "png,svg,pdf",
+    against: Annotated[
+        list[str] | None, typer.Option("--against", help="Another study for the boxplot; may be given again.")
+    ] = None,
+    mad_gan: Annotated[
+        Path | None,
+        typer.Option("--mad-gan", help="Run folder of MAD-GAN for t-SNE, of `train` or of a trial; else the study's."),
+    ] = None,
+    tsne_images: Annotated[int, typer.Option("--tsne-images", help="Images per generator for t-SNE.")] = 1000,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    as_json: options.AsJson = False,
+) -> None:
+    """Draw samples (figure 5), t-SNE (6), the boxplot of all trials (7), the best graph (8), IS over epochs and ramps.
+
+    Draws what the study and this machine's run folders hold, and says in one line each what cannot be drawn, and why.
+    """
+    request = api.FiguresRequest(
+        study=study,
+        run=run,
+        out=out,
+        formats=tuple(dict.fromkeys(name.strip().lower() for name in form.split(","))),
+        against=tuple(against or ()),
+        mad_gan=mad_gan,
+        tsne_images=tsne_images,
+        storage=storage,
+        work_dir=work_dir,
+    )
+    drawn = api.draw_figures(request, console.note)
+    if as_json:
+        files = {name: [str(path) for path in paths] for name, paths in drawn.files.items()}
+        console.out(json.dumps({"figures": files, "missing": drawn.missing}))
+        return
+    for name, paths in drawn.files.items():
+        console.out(f"{name}: {', '.join(str(path) for path in paths)}")
+    for name, why in drawn.missing.items():
+        console.out(f"not drawn: {name}: {why}")

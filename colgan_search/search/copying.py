@@ -1,0 +1,142 @@
+"""Copies a study into another database: Optuna's trials under their numbers, our slots and workers beside them."""
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+
+from colgan_search.errors import StudyError
+from colgan_search.search import tables
+from colgan_search.search.monitor import GONE
+from colgan_search.search.registry import Registry
+from colgan_search.search.slots import FREE, LEASED
+from colgan_search.search.storage import Storage
+from colgan_search.search.study import UID, OpenStudy, open_study
+from colgan_search.search.tables import now, slots, studies, workers
+from colgan_search.search.worker import release_dead
+
+COPIED_FROM = "copied_from"
+"""User attribute of a copy: where it comes from. Set first, so that a copy that was cut short is known as one."""
+
+TRIAL_KEY = re.compile(r"(?P<before>dashboard:)(?P<trial>\d+)(?P<after>:.*)", re.DOTALL)
+"""The dashboard keeps notes on trials in the study, under the trial's number in the database."""
+
+
+def copy_study(
+    source: OpenStudy, target: Storage, name: str, on_trial: Callable[[int, int], None] = lambda done, total: None
+) -> OpenStudy:
+    """Makes `name` in `target`: the same config, budget, trials and numbers, under an identity of its own.
+
+    It goes on there with an exact budget: what was in progress is continued as the same trial, with the same graph
+    and seed. `source` stays as it is. `on_trial(done, total)` is told of every trial.
+    StudyError if workers are at the study, if they come while it is copied (the copy is removed again), or if
+    `target` has a study of that name; one that an earlier copy left unfinished is replaced.
+    """
+    release_dead(source)
+    require_drained(source)
+    with target.lock(f"study {name}"):
+        _make_room(target, name)
+        before = _state(source)
+        copy = optuna.create_study(storage=target.optuna, study_name=name, direction="maximize")
+        copy.set_user_attr(COPIED_FROM, f"{source.name} in {source.storage.name}")
+        uid = uuid.uuid4().hex
+        original = source.load()
+        trials = original.get_trials(deepcopy=False)
+        for trial in trials:
+            copy.add_trial(trial)
+            on_trial(trial.number + 1, len(trials))
+        _copy_system_attributes(original, copy)
+        _copy_tables(source, target, uid)
+        for key, value in original.user_attrs.items():
+            if key not in (UID, COPIED_FROM):
+                copy.set_user_attr(key, value)
+        if _state(source) != before:
+            optuna.delete_study(study_name=name, storage=target.optuna)
+            _forget(target, uid)
+            raise StudyError(
+                f"study {source.name!r} went on while it was copied, and the copy was removed again; "
+                "drain all its workers (SIGTERM, or Ctrl-C in `launch`) and copy then"
+            )
+        # Last: a study without it was cut short while it was made.
+        copy.set_user_attr(UID, uid)
+    return open_study(target, name, source.config)
+
+
+def require_drained(study: OpenStudy) -> None:
+    """StudyError if a worker is at the study: one that holds a lease, or was heard of lately and has not left."""
+    with study.storage.engine.connect() as db:
+        held = slots.c.uid == study.uid, slots.c.state == LEASED, slots.c.lease_until >= now()
+        holders = set(db.execute(sa.select(slots.c.worker).where(*held)).scalars())
+    silent = 3 * study.config.service.lease_seconds
+    rows = Registry(study.storage, study.uid).all()
+    holders |= {row.worker for row in rows if row.state not in GONE and row.quiet < silent}
+    if holders:
+        raise StudyError(
+            f"study {study.name!r} has workers at it: {', '.join(sorted(map(str, holders)))}; drain them first "
+            f"(SIGTERM, or Ctrl-C in `launch`). Workers that are gone without a word count as gone after {silent:.0f} s"
+        )
+
+
+def _make_room(target: Storage, name: str) -> None:
+    """StudyError if `target` has a study of that name, unless an earlier copy was cut short in making it."""
+    if name not in optuna.get_all_study_names(target.optuna):
+        return
+    there = optuna.load_study(study_name=name, storage=target.optuna)
+    begun = COPIED_FROM in there.user_attrs or not (there.user_attrs or there.get_trials(deepcopy=False))
+    if UID in there.user_attrs or not begun:
+        raise StudyError(f"{target.name}: there is a study {name!r} already; name the copy otherwise: --name NAME")
+    optuna.delete_study(study_name=name, storage=target.optuna)
+
+
+def _state(study: OpenStudy) -> list[tuple[Any, ...]]:
+    """What changes when anybody works on the study."""
+    with study.storage.engine.connect() as db:
+        rows = db.execute(
+            sa.select(slots.c.slot, slots.c.state, slots.c.token, slots.c.trial_number, slots.c.outcome)
+            .where(slots.c.uid == study.uid)
+            .order_by(slots.c.slot)
+        ).all()
+        total = db.execute(sa.select(studies.c.total).where(studies.c.uid == study.uid)).scalar()
+    trials = study.load().get_trials(deepcopy=False)
+    return [(total,), *map(tuple, rows), *((trial.number, trial.state) for trial in trials)]
+
+
+def _copy_system_attributes(original: optuna.Study, copy: optuna.Study) -> None:
+    """Metric names and the dashboard's notes, which name a trial by its number in the database."""
+    number_of = {trial._trial_id: trial.number for trial in original.get_trials(deepcopy=False)}
+    id_of = {trial.number: trial._trial_id for trial in copy.get_trials(deepcopy=False)}
+    for key, value in original._storage.get_study_system_attrs(original._study_id).items():
+        match = TRIAL_KEY.fullmatch(key)
+        if match is not None and int(match["trial"]) in number_of:
+            key = f"{match['before']}{id_of[number_of[int(match['trial'])]]}{match['after']}"
+        copy._storage.set_study_system_attr(copy._study_id, key, value)
+
+
+def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
+    """Our rows, under the copy's own `uid`. Nobody works there: leases are given back, workers have left."""
+    with source.storage.engine.connect() as db:
+        rows = {
+            table: [dict(row) for row in db.execute(sa.select(table).where(table.c.uid == source.uid)).mappings()]
+            for table in (studies, slots, workers)
+        }
+    # Times on the other database's clock mean nothing here.
+    for row in rows[studies]:
+        row |= {"grace_until": 0.0, "contact": 0.0}
+    for row in rows[slots]:
+        row |= {"lease_until": 0.0, "state": FREE if row["state"] == LEASED else row["state"]}
+    for row in rows[workers]:
+        row["state"] = row["state"] if row["state"] in GONE else "left"
+    with target.transaction() as db:
+        for table, values in rows.items():
+            if values:
+                db.execute(table.insert(), [{**row, "uid": uid} for row in values])
+
+
+def _forget(target: Storage, uid: str) -> None:
+    with target.transaction() as db:
+        for table in reversed(tables.metadata.sorted_tables):
+            if "uid" in table.c:
+                db.execute(table.delete().where(table.c.uid == uid))

@@ -1,0 +1,80 @@
+"""How a database is: reachable, its clock, its schema, whether we may write to it. Changes nothing."""
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from colgan_search.search.retry import one_line
+from colgan_search.search.slots import LEASED
+from colgan_search.search.storage import Storage
+from colgan_search.search.study import OpenStudy
+from colgan_search.search.tables import now, schema, slots, studies
+
+SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a few questions to the database have shown."""
+
+    server: str
+    latency: float
+    """Median seconds of a question and its answer."""
+    skew: float
+    """Seconds by which the database's clock is ahead of ours, give or take half the latency."""
+    schema: int | None
+    """Version of our tables; None if there are none yet."""
+    refused: str | None
+    """Why we may not write to our tables; None if we may, or there are none."""
+
+
+@dataclass(frozen=True)
+class RunOut:
+    """A lease that its owner has not renewed in time."""
+
+    slot: int
+    trial_number: int | None
+    worker: str
+    seconds: float
+    """Since when."""
+
+
+def probe(storage: Storage) -> Probe:
+    """Asks the database. Raises what the driver raises if it cannot be reached."""
+    with storage.engine.connect() as db:
+        server = db.dialect.name
+        if db.dialect.server_version_info:
+            server += " " + ".".join(map(str, db.dialect.server_version_info))
+        times, skews = [], []
+        for _ in range(SAMPLES):
+            before, started = time.time(), time.perf_counter()
+            theirs = float(db.execute(sa.select(now())).scalar_one())
+            times.append(time.perf_counter() - started)
+            skews.append(theirs - before - times[-1] / 2)
+        skew = skews[times.index(min(times))]
+        ours = sa.inspect(db).has_table(schema.name)
+        version = db.execute(sa.select(sa.func.max(schema.c.version))).scalar() if ours else None
+    return Probe(server, statistics.median(times), skew, version, _refused(storage) if ours else None)
+
+
+def _refused(storage: Storage) -> str | None:
+    with storage.engine.connect() as db:
+        try:
+            db.execute(studies.update().where(studies.c.uid == "").values(total=0))
+        except sa.exc.DBAPIError as error:
+            return one_line(error)
+        db.rollback()
+    return None
+
+
+def leases_run_out(study: OpenStudy) -> list[RunOut]:
+    """Slots whose lease ran out and that nobody has taken over yet."""
+    with study.storage.engine.connect() as db:
+        rows = db.execute(
+            sa.select(slots.c.slot, slots.c.trial_number, slots.c.worker, (now() - slots.c.lease_until).label("late"))
+            .where(slots.c.uid == study.uid, slots.c.state == LEASED, slots.c.lease_until < now())
+            .order_by(slots.c.slot)
+        ).all()
+    return [RunOut(row.slot, row.trial_number, row.worker, float(row.late)) for row in rows]

@@ -1,0 +1,184 @@
+"""Fake workers as real processes, and what must be true of the database when they are done."""
+
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import optuna
+import psycopg2
+from optuna.trial import FrozenTrial, TrialState
+
+from colgan_search.config import StudyConfig, parse_config
+from colgan_search.search.storage import open_storage
+from colgan_search.search.study import OpenStudy, create_or_open
+from colgan_search.search.urls import normalise_url
+from colgan_search.seeds import derive_seed
+from tests import fake_worker
+
+# A worker's imports take a second of processor time; forked from one process that has them, it starts at once.
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["tests.fake_worker"])
+
+WAIT_SECONDS = 120.0
+
+
+def fake_config(name: str = "fake", k: int = 2, seed: int = 7, **sections: dict[str, Any]) -> StudyConfig:
+    """A study of random graphs with leases of three seconds; sections replace or add settings."""
+    data: dict[str, Any] = {
+        "name": name,
+        "k": k,
+        "seed": seed,
+        "data": {"name": "digits", "size": 16, "channels": 1},
+        "transfer": {"kind": "image"},
+        "search": {"sampler": "random"} | sections.pop("search", {}),
+        "service": {"lease_seconds": 3.0} | sections.pop("service", {}),
+    }
+    return parse_config(data | sections, "test")
+
+
+def make_study(url: str, total: int, config: StudyConfig | None = None, name: str | None = None) -> OpenStudy:
+    """A new study (or the one that is there), in a storage that the test closes or forgets."""
+    config = config or fake_config()
+    return create_or_open(open_storage(url, create=True), config, name or config.name, total)
+
+
+class Fleet:
+    """Worker processes of one study and one work folder; a context that ends what is left of them."""
+
+    def __init__(self, url: str, work_dir: Path, seconds: float, study: str = "fake", orders: str = "") -> None:
+        self.url, self.work_dir, self.seconds, self.study, self.orders = url, work_dir, seconds, study, orders
+        self.processes: list[BaseProcess] = []
+        self.started = 0
+
+    def __enter__(self) -> "Fleet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            if process.is_alive():
+                process.kill()
+        for process in self.processes:
+            process.join()
+
+    def start(self, count: int = 1, orders: str | None = None) -> BaseProcess:
+        """Starts `count` workers; gives the last one."""
+        for _ in range(count):
+            log_file = self.work_dir / f"worker-{self.started}.log"
+            arguments = (self.url, self.study, self.work_dir, self.seconds, orders or self.orders, log_file)
+            process = _forks.Process(target=fake_worker.serve, args=arguments, daemon=True)
+            process.start()
+            self.processes.append(process)
+            self.started += 1
+        return self.processes[-1]
+
+    @property
+    def living(self) -> list[BaseProcess]:
+        return [process for process in self.processes if process.is_alive()]
+
+    def kill(self, process: BaseProcess) -> None:
+        """SIGKILL, and waits until it is gone."""
+        process.kill()
+        process.join()
+
+    def signal(self, process: BaseProcess, number: signal.Signals) -> None:
+        assert process.pid is not None
+        os.kill(process.pid, number)
+
+    def wait(self, seconds: float = WAIT_SECONDS) -> list[int | None]:
+        """Waits for all workers; their exit codes in the order of their start."""
+        until = time.monotonic() + seconds
+        for process in self.processes:
+            process.join(max(0.0, until - time.monotonic()))
+        return [process.exitcode for process in self.processes]
+
+    def log(self) -> str:
+        """All that the workers wrote, for a failed assertion."""
+        files = sorted(self.work_dir.glob("worker-*.log"))
+        return "\n".join(f"== {file.name}\n{file.read_text(encoding='utf-8')[-3000:]}" for file in files[-6:])
+
+
+def wait_until(true: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:
+    """Waits for a state; the test fails if it does not come."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.05)
+
+
+def rows_of(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Reads the database with its plain driver, past all our own code."""
+    address = normalise_url(url)
+    if address.get_backend_name() == "sqlite":
+        connection: Any = sqlite3.connect(str(address.database))
+    else:
+        connection = psycopg2.connect(
+            host=address.host,
+            port=address.port,
+            user=address.username,
+            password=address.password,
+            dbname=address.database,
+        )
+    try:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+    finally:
+        connection.close()
+
+
+def optuna_trials(url: str, name: str = "fake") -> list[FrozenTrial]:
+    """All trials as Optuna's own API shows them to anybody."""
+    text = normalise_url(url).render_as_string(hide_password=False)
+    storage = optuna.storages.RDBStorage(text)
+    try:
+        return optuna.load_study(study_name=name, storage=storage).get_trials()
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def slot_tokens(url: str) -> list[int]:
+    """How often each slot was claimed."""
+    return [token for (token,) in rows_of(url, "SELECT token FROM colgan_slots ORDER BY slot")]
+
+
+def assert_exact(url: str, total: int, failed: int = 0, config: StudyConfig | None = None) -> None:
+    """Exactly `total` results, one per slot, each from the graph and seed recorded for it; nothing left open."""
+    config = config or fake_config()
+    trials = optuna_trials(url, config.name)
+    states = Counter(trial.state for trial in trials)
+    assert states == Counter({TrialState.COMPLETE: total, TrialState.FAIL: failed}), states
+    rows = rows_of(url, "SELECT slot, state, trial_number, outcome FROM colgan_slots ORDER BY slot")
+    assert Counter(state for _, state, _, _ in rows) == Counter({"done": total, "failed": failed})
+    assert [slot for slot, *_ in rows] == list(range(total + failed))
+    assert sorted(number for _, _, number, _ in rows) == [trial.number for trial in trials]
+    by_number = {trial.number: trial for trial in trials}
+    for _, state, number, outcome in rows:
+        trial = by_number[number]
+        assert trial.user_attrs["seed"] == derive_seed(config.seed, "trial", number, "replicate", 0)
+        assert _text_of(trial.params, config.k) == trial.user_attrs["graph"]
+        if state == "done":
+            accepted = json.loads(outcome)
+            value = fake_worker.fake_value(trial.user_attrs["graph"], trial.user_attrs["seed"])
+            assert trial.value == accepted["value"] == value
+            assert (accepted["graph"], accepted["seed"]) == (trial.user_attrs["graph"], trial.user_attrs["seed"])
+            assert trial.intermediate_values == {1: value}
+
+
+def _text_of(params: dict[str, str], k: int) -> str:
+    """The text form of a trial's parameters, written down here a second time."""
+    letters = {"through": "t", "positive": "p", "negative": "n"}
+    parts = []
+    for target in range(1, k + 1):
+        sources = ["D", *(f"G{i}" for i in range(1, k + 1) if i != target)]
+        kept = [(s, params[f"{s}->G{target}"]) for s in sources if params[f"{s}->G{target}"] != "cutoff"]
+        parts.append(f"G{target}=" + (",".join(f"{s}:{letters[gate]}" for s, gate in kept) or "-"))
+    return "/".join(parts)

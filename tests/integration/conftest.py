@@ -1,0 +1,20 @@
+"""Commands that run inside the test's own process."""
+
+import logging
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture
+def quiet_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a command changes in this process is put back: signals, log handlers."""
+    monkeypatch.delenv("COLGAN_STORAGE", raising=False)
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)}
+    handlers, level = list(logging.getLogger().handlers), logging.getLogger().level
+    yield
+    for number, handler in signals.items():
+        signal.signal(number, handler)
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
