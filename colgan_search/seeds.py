@@ -1,6 +1,7 @@
 """Seeds derived from names, so that no two streams of random numbers are ever the same by accident."""
 
 import hashlib
+import json
 
 
 def derive_seed(seed: int, *names: int | str) -> int:
@@ -8,5 +9,5 @@ def derive_seed(seed: int, *names: int | str) -> int:
 
     The same arguments give the same seed on every machine and in every version of Python.
     """
-    text = "/".join([str(seed), *(f"{type(name).__name__}:{name}" for name in names)])
+    text = json.dumps([seed, *names])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -32,7 +32,10 @@ class Weights:
 class Source:
     """One graph and all that is known of its runs. Some of it may be absent."""
 
+    title: str
+    """Of all its runs: the study's or the folder's name."""
     name: str
+    """Of the run that is drawn."""
     graph: KnowledgeTransferGraph
     is_mean: tuple[float, ...] | None
     """IS of G1..Gk; None if the run diverged."""
@@ -72,6 +75,7 @@ def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -
                 rival = Weights(f"MAD-GAN, trial {trial.number}", path)
                 break
     return Source(
+        title=study.name,
         name=f"{study.name}, trial {best.number}",
         graph=graph,
         is_mean=best.is_mean,
@@ -141,6 +145,7 @@ def of_run(folder: Path) -> Source:
         config = load_config(str(file.parent / CONFIG))
     name = folder.absolute().name
     return Source(
+        title=name,
         name=f"{name}, seed {best}",
         graph=graph,
         is_mean=None if scores is None else tuple(score.is_mean for score in scores.generators),

@@ -88,7 +88,7 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
     else:
         drawn.missing["figure7-trials"] = source.absent["boxes"]
     if source.runs:
-        draw_epochs(source.runs, paths("epochs"), source.name)
+        draw_epochs(source.runs, paths("epochs"), source.title)
     else:
         drawn.missing["epochs"] = f"{source.name} was never scored: it diverged before"
     if not own:

@@ -116,11 +116,11 @@ def _write_down(request: PrepareRequest, root: Path, options: list[str]) -> Prep
 
 def _readme(request: PrepareRequest, name: str, options: list[str]) -> str:
     used = " ".join(options)
-    statistics = "and the reference statistics of FID" if request.statistics else "but no reference statistics"
+    statistics = "and the reference statistics in `cache/`" if request.statistics else "without reference statistics"
     return f"""# Prepared for colgan-search {__version__}: config {name}
 
-Data and weights, as far as the config needs them, {statistics} (`cache/`). Carry the folder whole; see that it
-arrived whole with `sha256sum -c {SUMS}`. Then, inside it:
+Data and weights, as far as the config needs them, {statistics}.
+Carry the folder whole, and see that it arrived so with `sha256sum -c {SUMS}`. Then, inside it:
 
     colgan-search launch --config {name} {used}
     colgan-search train --graph mad-gan --config {name} {used}

@@ -108,9 +108,10 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
             row += [f"{found.more[number].precision:.3f}", f"{found.more[number].recall:.3f}"]
         table.add_row(*row)
     console.console().print(table)
+    colour = "colour" if protocol.channels == 3 else "grey"
     console.out(
         f"measured with {protocol.extractor} ({protocol.weights_digest}), {protocol.images} images of "
-        f"{protocol.resolution} x {protocol.resolution} pixels, {protocol.channels} channels, {protocol.splits} splits"
+        f"{protocol.resolution} x {protocol.resolution} pixels in {colour}, {protocol.splits} splits"
     )
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")
@@ -121,6 +122,8 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
         )
     if precision_recall:
         console.out(f"precision and recall with {found.more[0].neighbours} nearest neighbours")
+    if found.calibration is None and found.names == ("real",) and found.config.data.name == "cifar10":
+        console.out("no calibration check: it needs inception, --size 32, --splits 10 and all images, in colour")
     if found.calibration is not None:
         check = found.calibration
         console.out(

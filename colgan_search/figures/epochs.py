@@ -44,6 +44,8 @@ def epochs_figure(runs: Mapping[str, Outcome], title: str | None = None) -> Figu
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, (label, outcome) in zip(panels, runs.items(), strict=False):
         _draw_run(axes, label, outcome)
+    last = max(outcome.history[-1].epoch for outcome in runs.values())
+    panels[0].set_xlim(0, 1.04 * last)
     for axes in panels[len(runs) :]:
         axes.set_axis_off()
     for axes in panels[max(0, len(runs) - across) : len(runs)]:
@@ -80,7 +82,7 @@ def _draw_run(axes: Axes, label: str, outcome: Outcome) -> None:
             at = outcome.best_epochs[number - 1] if outcome.best_epochs else end.epoch
             axes.plot([at], [score.is_mean], color=style.colour, marker=style.marker, ms=8, mew=1.6, ls="", zorder=4)
     axes.set_title(label, fontsize=TEXT_SIZE, color=INK).set_parse_math(False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if otherwise:
         note = f"small: {_measure(before[-1])}; large: {_measure(end)}"
         if outcome.best_epochs:

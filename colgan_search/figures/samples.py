@@ -59,7 +59,7 @@ def samples_figure(images: Sequence[Images], titles: Sequence[str], title: str |
         axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="none", aspect="auto")
         axes.set_axis_off()
         axes.set_title(text, fontsize=TEXT_SIZE, color=INK, pad=5).set_parse_math(False)
-    note = f"{n} latent vectors z; the same place in every panel is the same z"
+    note = f"{n} latent vector{'s' if n > 1 else ''} z; the same place in every panel is the same z"
     figure.text(0.5, 0.12 / size[1], note, ha="center", va="bottom", fontsize=SMALL_SIZE, color=INK)
     if title:
         y = 1 - 0.1 / size[1]
@@ -80,7 +80,7 @@ def grid_columns(n: int, panels: int, image_shape: float = 1.0) -> int:
     def badness(columns: int) -> float:
         rows = math.ceil(n / columns)
         shape = panels * columns * image_shape / rows
-        return abs(math.log(shape / SHAPE)) + (0.45 if rows * columns > n else 0.0) + (rows * columns - n) / n
+        return abs(math.log(shape / SHAPE)) + (0.75 if rows * columns > n else 0.0) + (rows * columns - n) / n
 
     return min(range(1, n + 1), key=badness)
 

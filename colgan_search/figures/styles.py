@@ -12,7 +12,7 @@ TEXT_SIZE = 10.0
 SMALL_SIZE = 9.0
 """Font sizes in points."""
 
-_COLOURS = ("#12355b", "#e07b39", "#3a9a5b", "#a03a78", "#6b6b6b", "#b59410")
+_COLOURS = ("#12355b", "#ec8f45", "#1c6e3f", "#a03a78", "#6b6b6b", "#b59410")
 _MARKERS = ("o", "^", "x", "s", "+", "D", "v")
 _DASHES: tuple[tuple[float, ...], ...] = ((), (5.0, 2.0), (1.2, 1.4), (6.0, 1.6, 1.2, 1.6), (9.0, 3.0))
 

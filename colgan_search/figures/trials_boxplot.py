@@ -41,8 +41,8 @@ def trials_boxplot_figure(values: Mapping[str, Sequence[float]], title: str | No
     positions = list(range(1, len(values) + 1))
     for position, scores in zip(positions, values.values(), strict=True):
         aside = np.random.default_rng(position).uniform(-SCATTER, SCATTER, len(scores))
-        faint = min(0.6, max(0.15, 12 / len(scores) ** 0.6))
-        axes.scatter(position + aside, scores, s=9, color=FAINT, alpha=faint, linewidths=0, zorder=2)
+        faint, size = min(0.75, max(0.15, 12 / len(scores) ** 0.6)), 9 if len(scores) > 60 else 18
+        axes.scatter(position + aside, scores, s=size, color=FAINT, alpha=faint, linewidths=0, zorder=2)
         median = float(np.median(scores))
         axes.annotate(
             f"{median:.2f}",

@@ -123,7 +123,7 @@ def _draw_system(axes: Axes, clouds: Sequence[NDArray[np.float64]]) -> None:
             axes.scatter(
                 points[:, 0],
                 points[:, 1],
-                s=9,
+                s=12,
                 marker=style.marker,
                 facecolors=style.colour if filled else "none",
                 edgecolors=style.colour if style.open_marker else None,

@@ -157,12 +157,16 @@ def versions() -> dict[str, str]:
 def _read_config(path: Path, same_version: bool) -> StudyConfig:
     try:
         return load_config(str(path))
-    except ConfigError:
+    except ConfigError as error:
         if same_version:
             raise
+        refusal = error
     # Another version may know settings that this one does not; they do not change what the weights are.
-    known = _known_only(yaml.safe_load(path.read_text(encoding="utf-8")), StudyConfig)
-    config = parse_config(known, str(path))
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        raise refusal from None
+    config = parse_config(_known_only(data, StudyConfig), str(path))
     log.warning("%s: settings that this version does not know are left out", path)
     return config
 

@@ -1,5 +1,6 @@
 """Images drawn from trained generators, and the ways to put them into files."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def write_grid(path: Path, samples: Mapping[str, Tensor], columns: int | None = 
     images = torch.cat(list(samples.values()))
     count = len(next(iter(samples.values())))
     # A row never holds images of two generators.
-    row = min(count, columns or max(1, round(count**0.5)))
+    row = min(count, columns or math.ceil(math.sqrt(count)))
     blocks = [make_grid(block, nrow=row, padding=2) for block in torch.split(images, count)]
     _write_png(path, torch.cat(blocks, dim=1))
 

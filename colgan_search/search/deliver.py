@@ -3,16 +3,18 @@
 import json
 import logging
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
 from colgan_search.search.slots import Claim, Closing
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study import OpenStudy, trial_of
 
 log = logging.getLogger(__name__)
 
@@ -82,41 +84,38 @@ def tell_closings(study: OpenStudy) -> int:
     closings = study.slots.closings()
     if not closings:
         return 0
+    optuna_study = study.load()
     for closing in closings:
         try:
-            trial = study.running_trial(closing.trial_number)
-            if trial is not None and closing.outcome is None:
-                _tell_failed(trial, closing)
-            elif trial is not None:
-                _tell_complete(trial, json.loads(str(closing.outcome)))
+            trial = trial_of(optuna_study, closing.trial_number)
+            if not trial.state.is_finished():
+                _tell(optuna_study, trial, closing, study.storage.optuna)
         except optuna.exceptions.UpdateFinishedTrialError:
             log.debug("trial %d: another worker told it first", closing.trial_number)
         study.slots.mark_told(closing.slot)
     return len(closings)
 
 
-def _tell_complete(trial: Trial, data: dict[str, Any]) -> None:
+def _tell(optuna_study: optuna.Study, trial: FrozenTrial, closing: Closing, storage: BaseStorage) -> None:
+    if closing.outcome is None:
+        storage.set_trial_user_attr(trial._trial_id, "faults", list(closing.faults))
+        optuna_study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        return
+    data = json.loads(closing.outcome)
     worker = data.pop("worker")
     outcome = Outcome.model_validate(data)
     for key, value in attributes(outcome, worker).items():
-        trial.set_user_attr(key, value)
-    report_missing(trial, outcome)
-    trial.study.tell(trial, outcome.value, skip_if_finished=True)
+        storage.set_trial_user_attr(trial._trial_id, key, value)
+    for step, best in running_maxima(outcome).items():
+        if trial.intermediate_values.get(step) != best:
+            storage.set_trial_intermediate_value(trial._trial_id, step, best)
+    optuna_study.tell(trial.number, outcome.value, skip_if_finished=True)
 
 
-def _tell_failed(trial: Trial, closing: Closing) -> None:
-    trial.set_user_attr("faults", list(closing.faults))
-    trial.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def report_missing(trial: Trial, outcome: Outcome) -> None:
-    """Reports the evaluations that the database has not seen, as running maxima over steps 1, 2, ..."""
-    known = trial.storage.get_trial(trial._trial_id).intermediate_values
-    best = float("-inf")
-    for step, moment in enumerate(outcome.history, start=1):
-        best = max(best, moment.scores.value)
-        if step not in known:
-            trial.report(best, step)
+def running_maxima(outcome: Outcome) -> dict[int, float]:
+    """Step (1, 2, ...: the number of the evaluation) -> the highest value so far, as pruners expect it."""
+    values = (moment.scores.value for moment in outcome.history)
+    return dict(enumerate(accumulate(values, max), start=1))
 
 
 def attributes(outcome: Outcome, worker: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from colgan_search.records import Progress
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slots import Claim
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study import OpenStudy, trial_of
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Keeper:
         self.lost = threading.Event()
         self._ended = threading.Event()
         self._trial_number: int | None = None
+        self._delivering = False
         self._moved: float | None = None
         self._progress: Progress | None = None
         self._scored: list[Progress] = []
@@ -59,6 +60,7 @@ class Keeper:
     def training_ends(self) -> None:
         """From now on waiting is no hang: the database may be away for long while the result is delivered."""
         self._moved = None
+        self._delivering = True  # an accepted slot has no lease either
 
     def on_progress(self, progress: Progress) -> None:
         """Takes note of the training's progress; quick, and never fails."""
@@ -102,7 +104,7 @@ class Keeper:
         lease = self.study.config.service.lease_seconds
         if time.monotonic() - self._renewed < lease / 4:
             return False
-        if not self.study.slots.renew(self.claim, lease) and not self._ended.is_set():
+        if not self.study.slots.renew(self.claim, lease) and not self._delivering:
             log.warning("slot %d: lease lost, another worker has it", self.claim.slot)
             self.lost.set()
         self._renewed = time.monotonic()
@@ -120,13 +122,13 @@ class Keeper:
         """Reports an evaluation to Optuna as a running maximum; what is missed is told with the result."""
         if progress.scores is None or progress.evaluation is None or self._trial_number is None:
             return
-        trial = self.study.running_trial(self._trial_number)
-        if trial is None:
-            return
-        known = trial.storage.get_trial(trial._trial_id).intermediate_values
-        if progress.evaluation not in known:
+        optuna_study = self.study.load()
+        trial = trial_of(optuna_study, self._trial_number)
+        known = trial.intermediate_values
+        if not trial.state.is_finished() and progress.evaluation not in known:
             before = [value for step, value in known.items() if step < progress.evaluation]
-            trial.report(max([progress.scores.value, *before]), progress.evaluation)
+            best = max([progress.scores.value, *before])
+            self.study.storage.optuna.set_trial_intermediate_value(trial._trial_id, progress.evaluation, best)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

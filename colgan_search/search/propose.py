@@ -13,7 +13,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import space
 from colgan_search.search.sampler import make_sampler
 from colgan_search.search.slots import Claim
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study import OpenStudy, trial_of
 from colgan_search.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ def assign(study: OpenStudy, claim: Claim) -> Assignment:
     """
     config = study.config
     number = claim.trial_number
+    optuna_study = study.load(make_sampler(config.search, config.seed, claim.slot))
     if number is None:
-        optuna_study = study.load(make_sampler(config.search, config.seed, claim.slot))
         with study.storage.lock(f"ask {study.uid}"):
             bound = study.slots.bound_trials()
             number = bound.get(claim.slot)  # known if the answer to an earlier attempt was lost
@@ -51,7 +51,7 @@ def assign(study: OpenStudy, claim: Claim) -> Assignment:
                 number = _new_trial(study, optuna_study, set(bound.values()))
                 if not study.slots.bind(claim, number):
                     raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
-    return _assignment(study, claim, study.trial(number))
+    return _assignment(study, claim, trial_of(optuna_study, number))
 
 
 def _new_trial(study: OpenStudy, optuna_study: optuna.Study, bound: set[int]) -> int:
@@ -68,7 +68,7 @@ def _new_trial(study: OpenStudy, optuna_study: optuna.Study, bound: set[int]) ->
             optuna_study.tell(trial.number, state=TrialState.FAIL)
             continue
         # As recorded: of two that ever write the same parameter, the first one counts.
-        graph = space.graph_of(study.trial(trial.number).params, config.k)
+        graph = space.graph_of(trial_of(optuna_study, trial.number).params, config.k)
         trial.set_user_attr(GRAPH, graph.to_text())
         trial.set_user_attr(SEED, derive_seed(config.seed, "trial", trial.number, "replicate", 0))
         return trial.number

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import optuna
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial
 
 from colgan_search import __version__
 from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
@@ -42,17 +42,11 @@ class OpenStudy:
             pass
         raise StudyError(f"{self.storage.name}: study {self.name!r} was deleted while it was in use")
 
-    def trial(self, number: int) -> FrozenTrial:
-        """Trial `number` as it is now. KeyError if there is none."""
-        optuna_storage = self.storage.optuna
-        return optuna_storage.get_trial(
-            optuna_storage.get_trial_id_from_study_id_trial_number(self.load()._study_id, number)
-        )
 
-    def running_trial(self, number: int) -> Trial | None:
-        """Trial `number` to write to, or None if it is finished."""
-        trial = self.trial(number)
-        return Trial(self.load(), trial._trial_id) if trial.state == TrialState.RUNNING else None
+def trial_of(optuna_study: optuna.Study, number: int) -> FrozenTrial:
+    """Trial `number` as it is now, without a look at the others. KeyError if there is none."""
+    storage = optuna_study._storage
+    return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(optuna_study._study_id, number))
 
 
 def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int) -> OpenStudy:

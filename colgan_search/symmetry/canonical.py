@@ -161,37 +161,38 @@ def _one_per_orbit(unused: list[int], order: Order, symmetries: list[Order]) -> 
 
 
 def _merge_equivalent(tied: list[Order], pairs: NDArray[np.int64], symmetries: list[Order]) -> list[Order]:
-    """Leaves out orders that a symmetry makes from one that is kept; adds what it finds to `symmetries`."""
+    """Leaves out orders that a symmetry makes from one that is kept; adds what it finds to `symmetries`.
+
+    Only orders that differ in their last generator are compared: the others were told apart before.
+    """
     kept: list[Order] = []
-    newest: list[Order] = []
-    for order in tied:
+    for _, group in itertools.groupby(tied, key=lambda order: order[:-1]):
         # Compared with the newest of each set: neighbours give symmetries that move little, of most use later on.
-        for place, other in enumerate(newest):
-            symmetry = _symmetry(pairs, other, order)
-            if symmetry:
-                symmetries.append(symmetry)
-                newest[place] = order
-                break
-        else:
-            kept.append(order)
-            newest.append(order)
+        newest: list[list[int]] = []
+        for order in group:
+            classes = _classes(pairs, _colours(order, len(pairs)))
+            for place, other in enumerate(newest):
+                symmetry = _symmetry(pairs, other, classes)
+                if symmetry:
+                    symmetries.append(symmetry)
+                    newest[place] = classes
+                    break
+            else:
+                kept.append(order)
+                newest.append(classes)
     return kept
 
 
-def _symmetry(pairs: NDArray[np.int64], source: Order, target: Order) -> Order | None:
-    """A symmetry of the graph that takes `source` to `target` in order, or None when the first try finds none."""
-    k = len(pairs)
-    colours = [_colours(order, k) for order in (source, target)]
-    while True:
-        a, b = (_classes(pairs, c) for c in colours)
-        if sorted(a) != sorted(b):
-            return None
+def _symmetry(pairs: NDArray[np.int64], source: list[int], target: list[int]) -> Order | None:
+    """A symmetry of the graph that takes the classes `source` to `target`, or None when the first try finds none."""
+    a, b = list(source), list(target)
+    while sorted(a) == sorted(b):
         open_class = next((c for c in a if a.count(c) > 1), None)
         if open_class is None:
             symmetry = tuple(b.index(c) for c in a)
-            moved = pairs[np.ix_(symmetry, symmetry)]
-            return symmetry if np.array_equal(moved, pairs) else None
+            return symmetry if np.array_equal(pairs[np.ix_(symmetry, symmetry)], pairs) else None
         chosen = a.index(open_class)
         partner = chosen if b[chosen] == open_class else b.index(open_class)
-        a[chosen] = b[partner] = k
-        colours = [a, b]
+        a[chosen] = b[partner] = len(pairs)
+        a, b = _classes(pairs, a), _classes(pairs, b)
+    return None

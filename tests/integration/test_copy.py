@@ -1,6 +1,5 @@
 """A study moved to another database goes on there: same numbers, same graphs, an exact budget."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import optuna_dashboard
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from colgan_search.cli.app import run
 from colgan_search.errors import StudyError
 from colgan_search.search import propose
 from colgan_search.search.copying import COPIED_FROM, copy_study
@@ -165,13 +165,21 @@ def test_notes_on_trials_follow_their_trials(storage_url: str, tmp_path: Path) -
         ([], "--to"),
     ],
 )
-def test_what_cannot_be_copied_is_said_in_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:
+def test_what_cannot_be_copied_is_said_in_one_line(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
     helpers.fake_study(f"sqlite:///{tmp_path / 'study.db'}", helpers.small_config(tmp_path), total=1, done=1)
-    ran = helpers.run_cli("copy", "--storage", "sqlite:///study.db", *arguments, cwd=tmp_path)
-    assert ran.returncode == 2, ran.stderr
-    assert said in ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert not os.path.exists(tmp_path / "b.db")
+    code = run(["copy", "--storage", "sqlite:///study.db", *arguments])
+    printed = capsys.readouterr().err
+    assert code == 2, printed
+    assert said in printed
+    assert "Traceback" not in printed
+    assert not (tmp_path / "b.db").exists()
 
 
 def test_a_name_that_exists_there_is_refused(tmp_path: Path) -> None:
@@ -184,11 +192,13 @@ def test_a_name_that_exists_there_is_refused(tmp_path: Path) -> None:
     assert copy_study(study, other.storage, "small-2").slots.budget().done == 1
 
 
-def test_results_that_wait_on_this_machine_are_delivered_first(tmp_path: Path) -> None:
+def test_results_that_wait_on_this_machine_are_delivered_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     study = helpers.fake_study(f"sqlite:///{tmp_path / 'study.db'}", helpers.small_config(tmp_path), total=2, done=1)
     spool = tmp_path / "colgan_work" / "small" / "spool"
     spool.mkdir(parents=True)
     (spool / f"{study.uid}-1-1.json").write_text("{}")
-    ran = helpers.run_cli("copy", "--storage", "sqlite:///study.db", "--to", "sqlite:///b.db", cwd=tmp_path)
-    assert ran.returncode == 2
-    assert "1 results of study 'small' wait to be delivered" in ran.stderr
+    assert run(["copy", "--storage", "sqlite:///study.db", "--to", "sqlite:///b.db"]) == 2
+    assert "1 results of study 'small' wait to be delivered" in capsys.readouterr().err

@@ -34,7 +34,7 @@ from tests.integration.cli_helpers import (
 )
 
 DRAIN_SECONDS = 30.0
-"""What PAPER-size workers promise; these are far quicker."""
+"""What every worker promises; these are far quicker."""
 
 
 def storage_of(folder: Path) -> str:
@@ -73,7 +73,7 @@ def test_launched_typed_again_and_extended(
     assert first.returncode == 0, first.stderr
     trials = require_complete(storage_of(tmp_path), 2)
     best = optuna_study(storage_of(tmp_path)).best_trial
-    assert best.user_attrs["graph"] in first.stdout and "D" in first.stdout
+    assert best.user_attrs["graph"] in first.stdout
     for line in KnowledgeTransferGraph.from_text(best.user_attrs["graph"]).describe():
         assert line in first.stdout
     picture = tmp_path / "colgan_work" / "small" / "best.png"
@@ -141,6 +141,7 @@ class Terminal:
         os.write(self.master, key)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet_process")
 def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_config(tmp_path, training__epochs=12, evaluation__every_epochs=2)
@@ -174,6 +175,7 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert trials[1].params == before[1].params and trials[1].datetime_start == before[1].datetime_start
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet_process")
 def test_killed_launch_leaves_no_worker_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_config(tmp_path, training__epochs=12)
@@ -191,5 +193,5 @@ def test_killed_launch_leaves_no_worker_behind(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    assert run(["launch", "--config", str(path), "--workers", "2"]) in (0, 2)
+    assert run(["launch", "--config", str(path), "--workers", "2"]) == 0
     require_complete(storage_of(tmp_path), 4)
