@@ -16,7 +16,16 @@ from colgan_search import logs
 from colgan_search.errors import ColganError, Interrupted, TrialFault
 from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import EpochScores, GeneratorScore, OnProgress, Outcome, Progress, Protocol, Scores, ShouldStop
+from colgan_search.records import (
+    EpochScores,
+    GeneratorScore,
+    OnProgress,
+    Outcome,
+    Progress,
+    Protocol,
+    Scores,
+    ShouldStop,
+)
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import open_study
 from colgan_search.search.worker import Worker
@@ -74,7 +83,9 @@ class FakeExperiment:
         )
 
 
-def serve(url: str, study_name: str, work_dir: Path, seconds: float, orders: str = "", log_file: Path | None = None) -> None:
+def serve(
+    url: str, study_name: str, work_dir: Path, seconds: float, orders: str = "", log_file: Path | None = None
+) -> None:
     """A worker process's whole life: drains on signals, ends the process with a failure's exit code."""
     logs.set_up(log_file, terminal=log_file is None)
     logging.getLogger("colgan_search").setLevel(logging.INFO)

@@ -62,10 +62,10 @@ class Postgres:
         finally:
             connection.close()
 
-    def new_database(self) -> str:
-        """The URL of a new database that the role `colgan` owns."""
+    def new_database(self, template: str = "template0") -> str:
+        """The URL of a new database that the role `colgan` owns: empty, or a copy of another that nobody uses now."""
         name = f"test_{os.getpid()}_{secrets.token_hex(4)}"
-        self.execute(f"CREATE DATABASE {name} OWNER colgan")
+        self.execute(f"CREATE DATABASE {name} OWNER colgan TEMPLATE {template}")
         return self.url(name)
 
     def url(self, database: str, user: str = "colgan", password: str = PASSWORD) -> str:

@@ -45,7 +45,7 @@ def clean(request: CleanRequest) -> Cleaned:
     with opened_study(request.storage, work, request.study) as study:
         found = [*of_trials(study, work), *of_spool(study, work), *of_logs(study, work)]
         if request.caches:
-            found += of_caches(study.storage, work)
+            found += of_caches(study, work)
         if request.yes:
             try:
                 remove(found)

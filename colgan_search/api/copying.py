@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search import logs
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, work_folder
-from colgan_search.config import parse_config
+from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, require_study_name, work_folder
 from colgan_search.errors import StudyError
 from colgan_search.files import WorkFolder
 from colgan_search.search.copying import copy_study
@@ -43,10 +42,7 @@ def copy(request: CopyRequest, on_trial: Callable[[int, int], None] = lambda don
     url = normalise_url(request.target)
     logs.hide(url.password)
     with opened_study(request.storage, work, request.study) as source:
-        name = request.name or source.name
-        parse_config(
-            {**source.config.model_dump(mode="json"), "name": name}, "--name"
-        )  # refuses what is not a study's name
+        name = require_study_name(request.name or source.name, source.config, "--name")
         _require_delivered(source, work)
         if url == source.storage.url and name == source.name:
             raise StudyError(f"{source.storage.name}: the copy needs another database (--to) or another name (--name)")

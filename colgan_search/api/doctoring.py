@@ -114,7 +114,7 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
     if found.refused is not None:
         advice = "name the primary server, or grant the role what docs/operations.md lists"
         checks.append(Check("rights", "error", f"cannot write: {found.refused}", advice))
-    if found.schema != SCHEMA_VERSION:
+    if found.schema != SCHEMA_VERSION or found.refused is not None:
         return checks, []
     of_studies, studies = _studies(text, study)
     return checks + of_studies, studies

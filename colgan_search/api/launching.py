@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
-from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, storage_text, work_folder
+from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, require_study_name, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.evaluation.extractors import load_extractor
@@ -34,7 +34,7 @@ class LaunchRequest:
 
 @dataclass(frozen=True)
 class Launched:
-    """A study with its budget set, and the devices that workers are to be started on."""
+    """A study with its budget set, and the devices that workers are to be started on; none with `--workers 0`."""
 
     study: OpenStudy
     work: WorkFolder
@@ -51,22 +51,19 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     total = config.search.trials if request.trials is None else request.trials
     if total < 1:
         raise StudyError(f"--trials {total} is not allowed: it is the study's total, at least 1")
+    name = require_study_name(request.study or config.name, config, "--study")
     check_config(config)
     for text in config.search.first:
         space.params_of(presets.resolve(text, config.k), config.search.gates)
     devices = plan_devices(config.runtime, request.workers, request.device)
     work = work_folder(request.work_dir)
     storage = storage_text(request.storage, work)
-    say(f"reading the real images: {config.data.name}")
-    real = load_real(config)
-    if config.evaluation.extractor == "inception":
-        # A classifier is trained by the first worker, on its device; Inception's weights must be there before.
-        say("looking for Inception's weights")
-        load_extractor(config.evaluation, real, work.cache, torch.device("cpu"))
+    if devices:
+        _require_readiness(config, work, say)
     require_space(existing_parent(work.root))
     opened = open_storage(storage, create=True)
     try:
-        study = create_or_open(opened, config, request.study or config.name, total)
+        study = create_or_open(opened, config, name, total)
         # Without --trials a study that was extended keeps its total.
         if request.trials is not None:
             study.slots.set_total(total)
@@ -74,3 +71,13 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         opened.close()
         raise
     return Launched(study, work, devices)
+
+
+def _require_readiness(config: StudyConfig, work: WorkFolder, say: Callable[[str], None]) -> None:
+    """BadInput unless the images and weights that workers on this machine need are here, or can be downloaded."""
+    say(f"reading the real images: {config.data.name}")
+    real = load_real(config)
+    if config.evaluation.extractor == "inception":
+        # A classifier is trained by the first worker, on its device; Inception's weights must be there before.
+        say("looking for Inception's weights")
+        load_extractor(config.evaluation, real, work.cache, torch.device("cpu"))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from colgan_search import logs
+from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError, StudyError
 from colgan_search.files import WorkFolder
 from colgan_search.search.storage import Storage, open_storage
@@ -29,6 +30,11 @@ def work_folder(path: Path, option: str = "--work-dir") -> WorkFolder:
 def existing_parent(path: Path) -> Path:
     """The path itself, or the nearest folder above it that exists."""
     return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+
+
+def require_study_name(name: str, config: StudyConfig, option: str) -> str:
+    """The name, which also names a folder; ConfigError, which names `option`, if it is not a study's name."""
+    return parse_config({**config.model_dump(mode="json"), "name": name}, option).name
 
 
 def storage_text(storage: str | None, work: WorkFolder) -> str:

@@ -54,7 +54,7 @@ def prepare(request: PrepareRequest, say: Callable[[str], None] = lambda text: N
     """
     check_config(request.config)
     check_mirror(request.mirror)
-    root = work_folder(request.folder, "DIR").root
+    root = work_folder(request.folder, "FOLDER").root
     device = choose_device(request.config.runtime, request.device or "auto")
     torch.set_num_threads(request.config.runtime.threads)
     root.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import Interrupted
 from colgan_search.experiment import Experiment, choose_device
 from colgan_search.files import WorkFolder
+from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.registry import ProcessId
 from colgan_search.search.shared_files import SharedFiles
@@ -47,20 +48,21 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
         if request.keep_log:
             logs.add_file(folder.logs(study.name) / f"{name.replace(':', '-')}.log")
         config = _here(study.config, request)
-        device = choose_device(config.runtime, request.device)
-        torch.set_num_threads(config.runtime.threads)
-        if device.type == "cuda":
-            torch.cuda.set_device(device)
         study = OpenStudy(storage, study.name, study.uid, config)
         if study.slots.budget().finished:
             log.info("study %s is done", study.name)
             return Worked(0, finished=True)
-        try:
-            experiment = _experiment(study, folder, device, drain)
-        except Interrupted:
-            return Worked(0, finished=False)
-        worker = Worker(study, experiment, folder, str(device), drain, on_accepted=lambda number: tidy(study, folder))
-        return worker.run()
+        torch.set_num_threads(config.runtime.threads)
+        with own_gpu(choose_device(config.runtime, request.device), folder) as device:
+            if device.type == "cuda":
+                torch.cuda.set_device(device)
+            try:
+                experiment = _experiment(study, folder, device, drain)
+            except Interrupted:
+                return Worked(0, finished=False)
+            name = str(device)
+            worker = Worker(study, experiment, folder, name, drain, on_accepted=lambda number: tidy(study, folder))
+            return worker.run()
 
 
 def _experiment(study: OpenStudy, work: WorkFolder, device: torch.device, drain: threading.Event) -> Experiment:

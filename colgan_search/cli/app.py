@@ -52,7 +52,7 @@ def _program(
     """Finds the best knowledge transfer graph for collaborative GANs."""
 
 
-def _register(arguments: list[str]) -> None:
+def register(arguments: list[str]) -> None:
     """Imports the command that is asked for, or all of them for the program's own help."""
     wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
     there = {command.name for command in app.registered_commands}
@@ -60,7 +60,8 @@ def _register(arguments: list[str]) -> None:
         if name in there:
             continue
         module = import_module(f"colgan_search.cli.{name}")
-        app.command(name, epilog=f"Example: {module.EXAMPLE}")(module.command)
+        # \b keeps the example on one line, as it is to be typed.
+        app.command(name, epilog=f"\b\nExample: {module.EXAMPLE}")(module.command)
 
 
 def main() -> None:
@@ -70,7 +71,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code of a command line. Errors that we name are one message on standard error, never a traceback."""
-    _register(arguments)
+    register(arguments)
     try:
         result = app(arguments or ["--help"], prog_name=app.info.name, standalone_mode=False)
     except usage.UsageError as error:

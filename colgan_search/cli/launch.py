@@ -20,7 +20,11 @@ def command(
     study: options.Study = None,
     storage: options.Storage = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Worker processes; else one per GPU, or per core without a GPU.")
+        int | None,
+        typer.Option(
+            "--workers",
+            help="Worker processes, else one per GPU, or per core without a GPU; 0 = only make the study.",
+        ),
     ] = None,
     device: options.Device = None,
     data_root: options.DataRoot = None,
@@ -43,6 +47,12 @@ def command(
     if opened.slots.budget().finished:
         console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials; nothing to do")
         show.best(opened, work_dir)
+        return 0
+    if not launched.devices:
+        console.note(
+            f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, no workers here; "
+            f"start them anywhere: colgan-search worker --study {opened.name}"
+        )
         return 0
     console.note(
         f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, "

@@ -30,8 +30,8 @@ def epochs_figure(runs: Mapping[str, Outcome], title: str | None = None) -> Figu
     """A panel per entry of `runs` (label -> outcome), all with the same axes: IS of G1..Gk after each scored epoch.
 
     The scores at the end are larger marks where they were measured otherwise than those on the way (more images, more
-    splits), at the epoch of the weights that they belong to, and the panel's note says how. Outcomes that were never
-    scored, or no runs at all: BadInput.
+    splits), at the epoch of the weights that they belong to, and the line below the panel says how. BadInput if
+    there are no runs, or one was never scored.
     """
     if not runs:
         raise BadInput("no runs to draw; give the outcome of at least one")
@@ -48,9 +48,6 @@ def epochs_figure(runs: Mapping[str, Outcome], title: str | None = None) -> Figu
     panels[0].set_xlim(0, 1.04 * last)
     for axes in panels[len(runs) :]:
         axes.set_axis_off()
-    for axes in panels[max(0, len(runs) - across) : len(runs)]:
-        axes.tick_params(labelbottom=True)
-        axes.set_xlabel("epoch", fontsize=TEXT_SIZE, color=INK)
     for axes in panels[::across]:
         axes.set_ylabel("inception score", fontsize=TEXT_SIZE, color=INK)
     most = max(len(outcome.history[-1].scores.generators) for outcome in runs.values())
@@ -83,11 +80,13 @@ def _draw_run(axes: Axes, label: str, outcome: Outcome) -> None:
             axes.plot([at], [score.is_mean], color=style.colour, marker=style.marker, ms=8, mew=1.6, ls="", zorder=4)
     axes.set_title(label, fontsize=TEXT_SIZE, color=INK).set_parse_math(False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.tick_params(labelbottom=True)
+    below = "epoch"
     if otherwise:
-        note = f"small: {_measure(before[-1])}; large: {_measure(end)}"
+        below += f"\nsmall: {_measure(before[-1])}\nlarge: {_measure(end)}"
         if outcome.best_epochs:
-            note += ", best epoch's weights"
-        axes.text(0.98, 0.02, note, transform=axes.transAxes, ha="right", va="bottom", fontsize=7.5, color=INK)
+            below += ", at its best"
+    axes.set_xlabel(below, fontsize=SMALL_SIZE, color=INK)
 
 
 def _measure(moment: EpochScores) -> str:

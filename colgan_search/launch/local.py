@@ -29,9 +29,12 @@ def plan_devices(runtime: RuntimeSettings, workers: int | None, device: str | No
     """One device name per worker: one worker per GPU, or one per usable core where there is none.
 
     `workers` says how many instead, `device` (cpu, cuda, cuda:N) where. DeviceError if that makes no sense here.
+    With 0 workers nothing is asked of this machine.
     """
-    if workers is not None and workers < 1:
-        raise DeviceError(f"--workers {workers} is not allowed: at least 1")
+    if workers == 0:
+        return []
+    if workers is not None and workers < 0:
+        raise DeviceError(f"--workers {workers} is not allowed: 0 starts none here, 1 or more are processes")
     chosen = choose_device(runtime, device)
     if chosen.type == "cpu":
         usable = joblib.cpu_count()

@@ -120,7 +120,7 @@ def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
     with source.storage.engine.connect() as db:
         rows = {
             table: [dict(row) for row in db.execute(sa.select(table).where(table.c.uid == source.uid)).mappings()]
-            for table in (studies, slots, workers)
+            for table in _tables()
         }
     # Times on the other database's clock mean nothing here.
     for row in rows[studies]:
@@ -137,6 +137,10 @@ def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
 
 def _forget(target: Storage, uid: str) -> None:
     with target.transaction() as db:
-        for table in reversed(tables.metadata.sorted_tables):
-            if "uid" in table.c:
-                db.execute(table.delete().where(table.c.uid == uid))
+        for table in _tables():
+            db.execute(table.delete().where(table.c.uid == uid))
+
+
+def _tables() -> list[sa.Table]:
+    """Ours that hold rows of a study: its budget, slots, workers, and the files that its workers share."""
+    return [table for table in tables.metadata.sorted_tables if "uid" in table.c]

@@ -68,22 +68,21 @@ def _last_worker(paths: list[Path]) -> str | None:
     return None
 
 
-def of_caches(storage: Storage, work: WorkFolder) -> list[Leftover]:
+def of_caches(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     """Classifiers and reference statistics by which no study of this database has been measured.
 
-    None at all as long as a study has no result yet, or cannot be read: it may need any of them.
+    Both the study's own and those that `train` and `evaluate` share. None at all as long as a study of the database
+    has no result yet, or cannot be read: it may need any of them.
     """
     used: set[str] = set()
-    for name in study_names(storage):
-        digests = _digests(storage, name)
+    for name in study_names(study.storage):
+        digests = _digests(study.storage, name)
         if digests is None:
             return []
         used |= digests
-    found = []
-    for path, digest in _cached(work.cache):
-        if digest not in used:
-            found.append(Leftover(path, size_of(path), "no study of this database was measured by it"))
-    return found
+    cached = [*_cached(work.study(study.name) / work.cache.name), *_cached(work.cache)]
+    why = "no study of this database was measured by it"
+    return [Leftover(path, size_of(path), why) for path, digest in cached if digest not in used]
 
 
 def _digests(storage: Storage, name: str) -> set[str] | None:

@@ -87,7 +87,7 @@ class Slots:
             rows = db.execute(
                 sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
             )
-            count: dict[str, int] = dict(rows.tuples().all())
+            count = {row.state: int(row[1]) for row in rows}
         return Budget(
             total=total,
             done=count.get(ACCEPTED, 0) + count.get(DONE, 0),
@@ -225,7 +225,7 @@ class Slots:
         bound = slots.c.trial_number.is_not(None)
         with self.storage.engine.connect() as db:
             rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(slots.c.uid == self.uid, bound))
-            return dict(rows.tuples().all())
+            return {row.slot: row.trial_number for row in rows}
 
     def _is(self, slot: int) -> sa.ColumnElement[bool]:
         return (slots.c.uid == self.uid) & (slots.c.slot == slot)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import psycopg2
 import psycopg2.extensions
@@ -36,6 +37,9 @@ def normalise_url(text: str) -> sa.URL:
             raise StorageError(f"{hide_password(url)}: names no database; write {FORMS}")
         query = dict(url.query)
         password = query.pop("password", url.password)
+        if url.host is not None and url.host.lower().startswith("%2f"):  # libpq's form of a Unix socket's folder
+            query["host"] = unquote(url.host)
+            url = url._replace(host=None)
         return url.set(drivername="postgresql+psycopg2", query=query, password=_one(password))
     if kind == "sqlite":
         if not url.database or url.database == ":memory:":

@@ -2,9 +2,12 @@
 
 import logging
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
+
+from tests.integration.file_server import Server
 
 
 @pytest.fixture
@@ -18,3 +21,16 @@ def quiet_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         signal.signal(number, handler)
     logging.getLogger().handlers[:] = handlers
     logging.getLogger().setLevel(level)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "*")
+    made = Server()
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield made
+    made.go_on.set()
+    made.shutdown()
+    made.server_close()
+    thread.join()

@@ -33,8 +33,8 @@ def study(storage_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COLGAN_STORAGE", storage_url)
     config = helpers.small_config(tmp_path, runtime__keep_best=1, service__max_faults=1)
     study = helpers.fake_study(storage_url, config, total=6, done=3)
-    for fault in ("out of memory", None, ""):
-        claim = study.slots.claim("host:2:00000002", 600.0)
+    for number, fault in enumerate(("out of memory", None, "")):
+        claim = study.slots.claim(f"host:2:0000000{number}", 600.0)
         assert claim is not None
         claim = propose.assign(study, claim).claim
         if fault:
@@ -117,7 +117,7 @@ def test_logs_of_workers_that_are_gone_go(study: OpenStudy, tmp_path: Path, caps
     registry = Registry(study.storage, study.uid)
     mine = ProcessId.mine()
     left, elsewhere = replace(mine, host="left"), replace(mine, host="far", machine="another machine")
-    killed = replace(mine, host="killed", created=mine.created - 1000.0)
+    killed = replace(mine, host="killed", created=mine.created - 1000.0, ticks=1)
     for process in (mine, left, elsewhere, killed):
         registry.enter(process, "cpu")
     registry.update(left.name, "left")
@@ -148,19 +148,17 @@ def test_caches_go_only_when_told_and_only_if_no_study_was_measured_by_them(
     cache = tmp_path / "colgan_work/cache"
     used, unused = PROTOCOL.weights_digest, "f" * 16
     card = {"held_out_accuracy": 1.0, "epochs": 1, "classes": ["a"], "real": "digits:2:ab", "architecture": 1}
-    for name, digest in (("classifier-used", used), ("classifier-old", unused)):
-        _old(cache / f"{name}.safetensors")
-        _old(cache / f"{name}.json", json.dumps({**card, "weights_digest": digest}))
-        _old(cache / f"fid-classifier-{digest}-0123456789abcdef.npz")
-    assert not any(name.startswith("cache") for name in _clean(capsys))
-    listed = {name for name in _clean(capsys, "--caches", "--yes") if name.startswith("cache")}
-    assert listed == {
-        "cache/classifier-old.safetensors",
-        "cache/classifier-old.json",
-        f"cache/fid-classifier-{unused}-0123456789abcdef.npz",
-    }
+    for folder in (cache, tmp_path / "colgan_work/small/cache"):
+        for name, digest in (("classifier-used", used), ("classifier-old", unused)):
+            _old(folder / f"{name}.safetensors")
+            _old(folder / f"{name}.json", json.dumps({**card, "weights_digest": digest}))
+            _old(folder / f"fid-classifier-{digest}-0123456789abcdef.npz")
+    assert not any("cache/" in name for name in _clean(capsys))
+    listed = {name for name in _clean(capsys, "--caches", "--yes") if "cache/" in name}
+    unneeded = {"classifier-old.safetensors", "classifier-old.json", f"fid-classifier-{unused}-0123456789abcdef.npz"}
+    assert listed == {f"{folder}/{name}" for folder in ("cache", "small/cache") for name in unneeded}
     helpers.fake_study(os.environ["COLGAN_STORAGE"], helpers.small_config(tmp_path, name="fresh"), total=1, done=0)
-    assert not any(name.startswith("cache") for name in _clean(capsys, "--caches")), "the fresh study may need any"
+    assert not any("cache/" in name for name in _clean(capsys, "--caches")), "the fresh study may need any"
     assert len(list(cache.iterdir())) == 3
 
 

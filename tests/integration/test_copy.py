@@ -14,6 +14,7 @@ from colgan_search.cli.app import run
 from colgan_search.errors import StudyError
 from colgan_search.search import propose
 from colgan_search.search.copying import COPIED_FROM, copy_study
+from colgan_search.search.shared_files import SharedFiles
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open, open_study
 from tests.fake_worker import fake_value
@@ -137,6 +138,16 @@ def test_two_copies_never_share_results(storage_url: str, tmp_path: Path) -> Non
     assert propose.assign(copied, claim).trial_number == 1
     assert study.slots.budget().running == 0
     assert len(study.load().trials) == 1
+
+
+def test_the_classifier_that_scores_goes_along(storage_url: str, tmp_path: Path) -> None:
+    study = helpers.fake_study(storage_url, helpers.small_config(tmp_path), total=2, done=1)
+    weights = tmp_path / "classifier-ab.safetensors"
+    weights.write_bytes(bytes(range(256)))
+    assert SharedFiles(study).push([weights])
+    copied = copy_study(study, open_storage(f"sqlite:///{tmp_path / 'other.db'}", create=True), "small")
+    (pulled,) = SharedFiles(copied).pull(tmp_path / "pulled")
+    assert (pulled.name, pulled.read_bytes()) == (weights.name, bytes(range(256)))
 
 
 def test_notes_on_trials_follow_their_trials(storage_url: str, tmp_path: Path) -> None:

@@ -73,12 +73,11 @@ def test_a_healthy_study(storage_url: str, capsys: pytest.CaptureFixture[str], t
 def test_what_is_wrong_with_a_study(storage_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     config = helpers.small_config(tmp_path, service__max_faults=1)
     study = helpers.fake_study(storage_url, config, total=4, done=1)
-    late = study.slots.claim("far:1:00000001", -5.0)
-    assert late is not None
     poisoned = study.slots.claim("far:1:00000002", 60.0)
     assert poisoned is not None
     assert study.slots.bind(poisoned, 17)
     assert study.slots.release(poisoned, "CUDA error", 1)
+    assert study.slots.claim("far:1:00000001", -5.0) is not None
     registry = Registry(study.storage, study.uid)
     other = dataclasses.replace(ProcessId.mine(), host="far", machine="another machine")
     registry.enter(other, "cuda:0")

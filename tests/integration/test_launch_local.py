@@ -144,11 +144,11 @@ class Terminal:
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet_process")
 def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_config(tmp_path, training__epochs=12, evaluation__every_epochs=2)
-    terminal = Terminal(command("launch", "--config", path, "--trials", 3, "--workers", 1), tmp_path)
+    path = write_config(tmp_path, training__epochs=15, evaluation__every_epochs=3)
+    terminal = Terminal(command("launch", "--config", path, "--trials", 2, "--workers", 1), tmp_path)
     try:
         # One result is there, and the second trial is under way.
-        wait_for(lambda: "1/3 trials" in terminal.text and "best: IS" in terminal.text, "the first result")
+        wait_for(lambda: "1/2 trials" in terminal.text and "best: IS" in terminal.text, "the first result")
         wait_for(lambda: any(row.trial_number == 1 for row in training(tmp_path)), "the second trial")
         shown = terminal.text
         terminal.press(b"\x03")
@@ -156,12 +156,12 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     finally:
         end(terminal.process)
     assert "\x1b[" in terminal.raw and "━" in shown  # a bar, drawn again in its place
-    assert re.search(r"small +━+.* [01]/3 trials", shown)
+    assert re.search(r"small +━+.* [01]/2 trials", shown)
     assert re.search(r"worker +device +does +trial +epoch +last IS", shown)
-    assert re.search(r":\d+ +cpu +training +0 +\d+/12 +\d\.\d\d", shown)
+    assert re.search(r":\d+ +cpu +training +0 +\d+/15 +\d\.\d\d", shown)
     assert re.search(r"best: IS \d\.\d+, trial 0, G1=", shown)
     assert "draining: workers checkpoint and leave" in terminal.text
-    assert "stopped with 1 of 3 trials done; the same command goes on from here" in terminal.text
+    assert "stopped with 1 of 2 trials done; the same command goes on from here" in terminal.text
     study = opened(tmp_path)
     assert (study.slots.budget().done, study.slots.budget().running, study.slots.budget().free) == (1, 0, 1)
     assert len(list((tmp_path / "colgan_work" / "small" / "trial-00001").glob("checkpoint*.pt"))) > 0
@@ -170,7 +170,7 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     assert run(["launch", "--config", str(path), "--workers", "1"]) == 0
-    trials = require_complete(storage_of(tmp_path), 3)
+    trials = require_complete(storage_of(tmp_path), 2)
     assert trials[0] == before[0]
     assert trials[1].params == before[1].params and trials[1].datetime_start == before[1].datetime_start
 
@@ -178,8 +178,8 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet_process")
 def test_killed_launch_leaves_no_worker_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_config(tmp_path, training__epochs=12)
-    launch = start_cli("launch", "--config", path, "--trials", 4, "--workers", 2, cwd=tmp_path)
+    path = write_config(tmp_path, training__epochs=15)
+    launch = start_cli("launch", "--config", path, "--trials", 3, "--workers", 2, cwd=tmp_path)
     try:
         wait_for(lambda: len(training(tmp_path)) == 2, "two workers that train")
     finally:
@@ -188,10 +188,10 @@ def test_killed_launch_leaves_no_worker_behind(tmp_path: Path, monkeypatch: pyte
     assert len(workers) == 2
     wait_for(lambda: all(dead(pid) for pid in workers), "both workers to leave", DRAIN_SECONDS)
     budget = opened(tmp_path).slots.budget()
-    assert budget.running == 0 and budget.done < 4
+    assert budget.running == 0 and budget.done < 3
     assert {row.state for row in rows_of(tmp_path)} == {"left"}
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     assert run(["launch", "--config", str(path), "--workers", "2"]) == 0
-    require_complete(storage_of(tmp_path), 4)
+    require_complete(storage_of(tmp_path), 3)

@@ -11,14 +11,14 @@ from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy, open_study
 from tests.integration.cli_helpers import end, require_complete, start_cli, trials_of, wait_for, write_config
 
-TRIALS = 4
+TRIALS = 3
 LEASE_SECONDS = 3.0
 
 
 @pytest.mark.slow
 def test_killed_workers_trial_is_finished_by_another(postgres_url: str, tmp_path: Path) -> None:
     """`launch` with one worker, and a second worker from another folder, killed in the middle of a trial."""
-    path = write_config(tmp_path, training__epochs=10, service__lease_seconds=LEASE_SECONDS)
+    path = write_config(tmp_path, training__epochs=15, service__lease_seconds=LEASE_SECONDS)
     folders = [tmp_path / name for name in ("first", "second")]
     for folder in folders:
         folder.mkdir()

@@ -68,9 +68,7 @@ def bundle(tmp_path: Path, generators: list[nn.Module]) -> Bundle:
 
 
 def test_a_bundle_gives_the_bits_of_the_generators_in_memory(bundle: Bundle, generators: list[nn.Module]) -> None:
-    z = torch.cat(
-        [torch.randn(64, 6, generator=random) for random in [torch.Generator().manual_seed(derive_seed(5, "sample"))]]
-    )
+    z = torch.randn(64, 6, generator=torch.Generator().manual_seed(derive_seed(5, "sample")))
     for loaded, original in zip(read_bundle(bundle.folder).load(torch.device("cpu")), generators, strict=True):
         with torch.no_grad():
             expected = to_bytes(original.eval()(z))
@@ -197,7 +195,7 @@ def test_the_folder_of_train_stands_for_its_only_seed(bundle: Bundle, tmp_path: 
     assert find_bundle(tmp_path / "out") == tmp_path / "out" / "seed-0"
     (tmp_path / "out" / "seed-1").mkdir()
     (tmp_path / "out" / "seed-1" / "versions.json").write_text("{}")
-    with pytest.raises(BadInput, match="several bundles; name one of them: .*seed-0, .*seed-1"):
+    with pytest.raises(BadInput, match=r"several bundles; name one of them: .*seed-0, .*seed-1"):
         find_bundle(tmp_path / "out")
 
 

@@ -122,7 +122,7 @@ def test_scores_at_the_end_stand_apart_at_the_epoch_of_their_weights() -> None:
     figure = epochs_figure({"a": run})
     drawn = [line.get_xydata().tolist() for line in lines_of(figure)]
     assert drawn == [[[2, 3.0], [4, 2.0]], [[2, 3.25]], [[2, 1.0], [4, 2.5]], [[4, 2.75]]]
-    assert figure.axes[0].texts[0].get_text() == "small: 50 images; large: 1,000 images, best epoch's weights"
+    assert figure.axes[0].get_xlabel() == "epoch\nsmall: 50 images\nlarge: 1,000 images, at its best"
 
 
 @pytest.mark.parametrize("runs", [{}, {"seed 3": outcome([])}])

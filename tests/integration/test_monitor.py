@@ -1,0 +1,71 @@
+"""The snapshot behind the live view."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from colgan_search.search.monitor import Monitor
+from colgan_search.search.registry import ProcessId, Registry
+from colgan_search.search.study import OpenStudy
+from colgan_search.search.tables import workers
+from tests.fleet import fake_config, make_study, optuna_trials
+from tests.integration.test_results import finish
+
+
+@pytest.fixture
+def study(prepared_url: str) -> Iterator[OpenStudy]:
+    made = make_study(prepared_url, 5, fake_config())
+    yield made
+    made.storage.close()
+
+
+def _enter(study: OpenStudy, pid: int, state: str = "training") -> str:
+    identity = dataclasses.replace(ProcessId.mine(), pid=pid)
+    registry = Registry(study.storage, study.uid)
+    registry.enter(identity, "cpu")
+    registry.update(identity.name, state)
+    return identity.name
+
+
+def test_an_empty_study(study: OpenStudy) -> None:
+    seen = Monitor(study).snapshot()
+    assert (seen.budget.total, seen.budget.done, seen.workers, seen.best, seen.seconds_left) == (5, 0, (), None, None)
+
+
+def test_the_best_trial_follows_the_results(study: OpenStudy, tmp_path: Path, prepared_url: str) -> None:
+    monitor = Monitor(study)
+    for done in range(1, 4):
+        finish(study, tmp_path)
+        seen = monitor.snapshot()
+        highest = max(trial.value for trial in optuna_trials(prepared_url))
+        assert seen.budget.done == done and seen.best is not None and seen.best.value == highest
+
+
+def test_only_workers_that_live_are_shown(study: OpenStudy) -> None:
+    here = [_enter(study, 1), _enter(study, 2, "waiting")]
+    _enter(study, 3, "left")
+    _enter(study, 4, "died")
+    silent = _enter(study, 5)
+    with study.storage.transaction() as db:
+        db.execute(workers.update().where(workers.c.worker == silent).values(seen=workers.c.seen - 100.0))
+    assert sorted(row.worker for row in Monitor(study).snapshot().workers) == sorted(here)
+
+
+def test_the_time_left_is_the_mean_over_the_workers(study: OpenStudy, tmp_path: Path) -> None:
+    monitor = Monitor(study)
+    for _ in range(2):
+        finish(study, tmp_path)
+    for trial, seconds in zip(study.load().trials, (10.0, 30.0), strict=True):
+        with study.storage.transaction() as db:
+            statement = "UPDATE trial_user_attributes SET value_json = :text WHERE key = 'seconds' AND trial_id = :id"
+            db.execute(sa.text(statement), {"text": str(seconds), "id": trial._trial_id})
+    assert monitor.snapshot().seconds_left is None, "nobody works on it"
+    fresh = make_study(study.storage.url_with_password, 5)
+    _enter(study, 1)
+    _enter(study, 2)
+    seen = Monitor(fresh).snapshot()
+    fresh.storage.close()
+    assert seen.seconds_left == pytest.approx((5 - 2) * 20.0 / 2)
