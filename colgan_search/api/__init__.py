@@ -14,6 +14,7 @@ from colgan_search.search.study import OpenStudy
 if TYPE_CHECKING:
     from colgan_search.api.bundles import ExportRequest, SampleRequest, export_best, sample
     from colgan_search.api.evaluating import Evaluated, EvaluateRequest, evaluate
+    from colgan_search.api.judging import study_cache
     from colgan_search.api.figures import Drawn, FiguresRequest, draw_figures
     from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
     from colgan_search.api.preparing import Prepared, PrepareRequest, prepare
@@ -43,6 +44,7 @@ _LATER = {
     "prepare": "api.preparing",
     "prepare_launch": "api.launching",
     "sample": "api.bundles",
+    "study_cache": "api.judging",
     "serve_dashboard": "api.serving",
     "train_graph": "api.training",
     "work": "api.working",
@@ -81,6 +83,7 @@ __all__ = [
     "prepare_launch",
     "sample",
     "serve_dashboard",
+    "study_cache",
     "train_graph",
     "trials",
     "work",

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
+from colgan_search.api.judging import study_experiment
 from colgan_search.config import RuntimeSettings
 from colgan_search.errors import BadInput, StudyError
-from colgan_search.experiment import GENERATORS_FILE, Experiment, choose_device
+from colgan_search.experiment import GENERATORS_FILE, choose_device
 from colgan_search.files import WorkFolder
 from colgan_search.gan.bundle import Bundle, read_bundle, require_free, write_bundle
 from colgan_search.gan.sampling import FORMATS, sample_images, write_samples
@@ -75,7 +76,7 @@ def _train_again(
     config = request.study.config
     device = choose_device(config.runtime, request.device)
     torch.set_num_threads(config.runtime.threads)
-    experiment = Experiment(config, request.work, device, should_stop=should_stop)
+    experiment = study_experiment(request.study, request.work, device, should_stop)
     outcome = experiment(best_graph(record), _seed(record), folder, on_progress, should_stop)
     if outcome.scores is None:
         raise StudyError(f"trial {record.number} diverged when it was trained again here: {outcome.diverged}")

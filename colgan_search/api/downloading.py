@@ -83,7 +83,7 @@ def fetch(remote: Remote, folder: Path, mirror: str | None, say: Callable[[str],
                 f"{address}: could not be fetched ({error}); try again later, {_remedy(remote, folder)}"
             ) from error
         finally:
-            for partial in folder.glob(f"{remote.name}.*.partial"):  # torch leaves it behind on a full disk
+            for partial in folder.glob(f"{remote.name}.*.partial"):  # also of an earlier attempt that was killed
                 partial.unlink()
     return path
 

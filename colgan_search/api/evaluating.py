@@ -52,6 +52,8 @@ class EvaluateRequest:
     seed: int = 0
     work_dir: Path = DEFAULT_WORK_DIR
     device: str | None = None
+    cache: Path | None = None
+    """Where extractor and statistics are kept (`judging.study_cache`); None = the work folder's cache."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     size, channels = config.data.size, config.data.channels
     given = None if request.images is None else read_any_folder(request.images, size, channels)
     real = load_images(config.data)
-    evaluator = Evaluator(config.evaluation, real, work.cache, device)
+    evaluator = Evaluator(config.evaluation, real, request.cache or work.cache, device)
     more: list[MoreScores] = []
     if request.kid or request.precision_recall:
         against, kid, prc = real_features(evaluator), request.kid, request.precision_recall

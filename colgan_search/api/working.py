@@ -8,15 +8,14 @@ from pathlib import Path
 import torch
 
 from colgan_search import logs
+from colgan_search.api.judging import study_experiment
 from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, work_folder
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import Interrupted
-from colgan_search.experiment import Experiment, choose_device
-from colgan_search.files import WorkFolder
+from colgan_search.experiment import choose_device
 from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.registry import ProcessId
-from colgan_search.search.shared_files import SharedFiles
 from colgan_search.search.study import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker
 
@@ -57,26 +56,12 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
             if device.type == "cuda":
                 torch.cuda.set_device(device)
             try:
-                experiment = _experiment(study, folder, device, drain)
+                experiment = study_experiment(study, folder, device, drain.is_set)
             except Interrupted:
                 return Worked(0, finished=False)
             name = str(device)
             worker = Worker(study, experiment, folder, name, drain, on_accepted=lambda number: tidy(study, folder))
             return worker.run()
-
-
-def _experiment(study: OpenStudy, work: WorkFolder, device: torch.device, drain: threading.Event) -> Experiment:
-    """The study's experiment, with the one classifier that all its workers score with, whoever trained it."""
-    cache = work.study(study.name) / "cache"
-    shared = SharedFiles(study)
-    shared.pull(cache)
-    experiment = Experiment(study.config, work, device, drain.is_set, cache=cache)
-    ours = [path for path in sorted(cache.glob("classifier-*")) if path.suffix in (".safetensors", ".json")]
-    if ours and not shared.push(ours):
-        log.info("another machine's classifier came first and is used instead")
-        shared.pull(cache)
-        experiment = Experiment(study.config, work, device, drain.is_set, cache=cache)
-    return experiment
 
 
 def _here(config: StudyConfig, request: WorkRequest) -> StudyConfig:

@@ -60,7 +60,7 @@ def command(
     The real CIFAR-10 images at 32 x 32 under Inception must give torch-fidelity's figure, 11.24 +- 0.10: `evaluate
     --real --config cifar10 --size 32` checks this installation, and exits with 1 if they do not.
     """
-    settings = _settings(config, study, storage, work_dir, default=run is None)
+    settings, cache = _settings(config, study, storage, work_dir, default=run is None)
     overrides: dict[str, dict[str, Any]] = {}
     for section, key, value in (
         ("evaluation", "images", images_per_generator),
@@ -72,7 +72,9 @@ def command(
     ):
         if value is not None:
             overrides.setdefault(section, {})[key] = value
-    request = api.EvaluateRequest(settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device)
+    request = api.EvaluateRequest(
+        settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device, cache
+    )
     found = api.evaluate(request)
     wrong = found.calibration is not None and not found.calibration.ok
     if as_json:
@@ -84,14 +86,14 @@ def command(
 
 def _settings(
     config: str | None, study: str | None, storage: str | None, work_dir: Path, default: bool
-) -> StudyConfig | None:
-    """The config that is named, or that of the study, or cifar10 if there has to be one."""
+) -> tuple[StudyConfig | None, Path | None]:
+    """The config that is named, or the study's with its cache, or cifar10 if there has to be one."""
     if study is not None:
         with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
-            return opened.config
+            return opened.config, api.study_cache(opened, api.work_folder(work_dir))
     if config is None and not default:
-        return None
-    return load_config(config or "cifar10")
+        return None, None
+    return load_config(config or "cifar10"), None
 
 
 def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:

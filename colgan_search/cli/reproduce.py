@@ -10,6 +10,7 @@ from colgan_search.api.launching import LaunchRequest, prepare_launch
 from colgan_search.api.places import DEFAULT_WORK_DIR
 from colgan_search.api.reports import as_json as report_as_json
 from colgan_search.api.reports import markdown, write_reports
+from colgan_search.api.reproduced_figures import draw_paper_figures, run_figures
 from colgan_search.api.reproducing import Reproduction, gather, run_table, score_real_images
 from colgan_search.cli import console, options, watch
 from colgan_search.errors import ColganError, Interrupted
@@ -23,6 +24,7 @@ class Table(str, Enum):
     table1 = "table1"
     table2 = "table2"
     table3 = "table3"
+    figures = "figures"
 
 
 class Size(str, Enum):
@@ -33,7 +35,7 @@ class Size(str, Enum):
 
 
 def command(
-    table: Annotated[Table, typer.Argument(help="table1, table2 or table3.")],
+    table: Annotated[Table, typer.Argument(help="table1, table2, table3 or figures.")],
     scale: Annotated[Size, typer.Option("--scale", help="paper (GPUs, weeks) or digits (two cores, minutes).")],
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings per row.")] = 3,
     trials: Annotated[
@@ -51,6 +53,16 @@ def command(
 
     Every row is a study, so workers on other machines can help. A search's best graph is trained again with new seeds.
     """
+    if table is Table.figures:
+        wanted = Reproduction("table3", scale.value, seeds, trials, storage, work_dir, workers, device)
+        run_figures(wanted, _run, only_draw=only_report)
+        drawn = draw_paper_figures(wanted, out or work_dir / "reproduce" / f"figures-{scale.value}")
+        for done in drawn.values():
+            for files in done.files.values():
+                console.out(", ".join(str(file) for file in files))
+            for name, reason in done.missing.items():
+                console.note(f"{name} not drawn: {reason}")
+        return
     wanted = Reproduction(table.value, scale.value, seeds, trials, storage, work_dir, workers, device)
     real = None
     if not only_report:

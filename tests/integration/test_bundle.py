@@ -1,6 +1,7 @@
 """Bundles by the command line: left by `train`, exported from a study, trained again, sampled from."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from safetensors.numpy import load_file
 from colgan_search import api, logs
 from colgan_search.cli import console
 from colgan_search.cli.app import run
+from colgan_search.evaluation import classifier
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open
+from colgan_search.seeds import derive_seed
 from tests.integration.cli_helpers import small_config, write_config
 
 pytestmark = pytest.mark.usefixtures("quiet_process")
@@ -99,6 +102,21 @@ def test_export_and_train_again(work: Path, capsys: pytest.CaptureFixture[str]) 
         np.testing.assert_array_equal(tensor, first[name], err_msg=name)
     assert json.loads(Path("elsewhere/scores.json").read_text()) == scores
     assert not list(work.rglob("checkpoint*.pt"))
+
+
+def test_evaluate_takes_the_config_and_the_classifier_of_a_study(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = json.loads(answer(capsys, 0, "best", "--work-dir", work, "--json"))
+    run_folder = work / "small" / f"trial-{shown['number']:05d}"
+    shutil.rmtree(work / "small" / "cache")  # as on a machine that has never worked on it
+    monkeypatch.setattr(classifier, "train_classifier", lambda *a: pytest.fail("trained a classifier of its own"))
+    seed = derive_seed(shown["seed"], "evaluation", 1, "final")
+    options = ("--study", "small", "--work-dir", work, "--seed", seed, "--json")
+    found = json.loads(answer(capsys, 0, "evaluate", run_folder, *options).splitlines()[-1])
+    assert [score["is_mean"] for score in found["scores"]["generators"]] == shown["is_mean"]
+    assert [score["fid"] for score in found["scores"]["generators"]] == shown["fid"]
+    assert found["scores"]["protocol"] == shown["protocol"]
 
 
 def test_exports_that_are_refused(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,19 +6,23 @@ import json
 import pickle
 import socket
 import tarfile
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
+from colgan_search import api
 from colgan_search.api import preparing
 from colgan_search.api.downloading import Remote
 from colgan_search.cli.app import run
-from colgan_search.config import DataSettings
-from colgan_search.evaluation import scores
+from colgan_search.config import DataSettings, load_config
+from colgan_search.evaluation import classifier, fid, scores
 from colgan_search.evaluation.cache import sha256_of
 from colgan_search.gan.datasets import load_images
+from colgan_search.search.storage import open_storage
+from colgan_search.search.study import create_or_open
 from tests.integration.cli_helpers import write_config
 from tests.integration.file_server import Server
 from tests.unit.evaluation_helpers import first_pixels
@@ -130,6 +134,13 @@ def test_digits_need_nothing_fetched(
     train = ("train", "--config", "config.yaml", "--graph", "mad-gan", "--out", "run", "--work-dir", ".")
     assert run(list(train)) == 0
     assert before == {path: path.stat().st_mtime_ns for path in Path("cache").iterdir() if path.suffix != ".lock"}
+
+    # a search in it scores with the prepared classifier and statistics too
+    monkeypatch.setattr(classifier, "train_classifier", lambda *a: pytest.fail("trained a classifier of its own"))
+    monkeypatch.setattr(fid, "_compute", lambda *a: pytest.fail("computed the statistics again"))
+    url = f"sqlite:///{Path.cwd() / 'studies.db'}"
+    create_or_open(open_storage(url, create=True), load_config("config.yaml"), "small", 1).storage.close()
+    assert api.work(api.WorkRequest("small", url, Path.cwd()), threading.Event()).accepted == 1
 
 
 @pytest.mark.parametrize(

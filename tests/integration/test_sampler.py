@@ -4,7 +4,6 @@ import pytest
 
 from colgan_search.gates import Gate
 from colgan_search.search import propose
-from colgan_search.search.sampler import make_sampler
 from tests.fleet import fake_config, make_study
 
 
@@ -43,15 +42,3 @@ def test_slots_and_studies_have_different_seeds_and_one_slot_always_the_same(nam
         study.storage.close()
         again.storage.close()
     assert len({*proposals[7], *proposals[8]}) == 12
-
-
-def test_the_seed_depends_on_study_and_slot() -> None:
-    settings = fake_config().search
-    states = {
-        repr(make_sampler(settings, seed, slot)._rng.rng.bit_generator.state)  # type: ignore[attr-defined]
-        if hasattr(make_sampler(settings, seed, slot)._rng.rng, "bit_generator")  # type: ignore[attr-defined]
-        else repr(make_sampler(settings, seed, slot)._rng.rng.get_state()[1].tolist())  # type: ignore[attr-defined]
-        for seed in (1, 2)
-        for slot in (0, 1, 2)
-    }
-    assert len(states) == 6

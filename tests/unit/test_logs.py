@@ -21,7 +21,13 @@ import sqlalchemy as sa
 from colgan_search import logs
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ \S+ trial=\S+ .+")
-SECRETS = ["p@ss:w/rd%1", 'it\'s "so" \\ secret', "ümlaut +&?=#", "tab\there"]
+SECRETS = {
+    "p@ss:w/rd%1": ("p@ss", "p%40ss", "rd%1", "rd%251"),
+    'it\'s "so" \\ quizzical': ("quizzical",),
+    "ümlaut +&?=#zephyr": ("mlaut", "zephyr"),
+    "tab\tquizzical": ("quizzical",),
+}
+"""Passwords, and the parts by which they would be recognised."""
 
 
 @pytest.fixture(autouse=True)
