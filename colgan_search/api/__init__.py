@@ -14,8 +14,8 @@ from colgan_search.search.study import OpenStudy
 if TYPE_CHECKING:
     from colgan_search.api.bundles import ExportRequest, SampleRequest, export_best, sample
     from colgan_search.api.evaluating import Evaluated, EvaluateRequest, evaluate
-    from colgan_search.api.judging import study_cache
     from colgan_search.api.figures import Drawn, FiguresRequest, draw_figures
+    from colgan_search.api.judging import study_cache
     from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
     from colgan_search.api.preparing import Prepared, PrepareRequest, prepare
     from colgan_search.api.serving import serve_dashboard

@@ -15,7 +15,7 @@ from colgan_search.experiment import check_config, load_real
 from colgan_search.files import WorkFolder, require_space
 from colgan_search.launch.local import LocalWorkers, plan_devices
 from colgan_search.search import space
-from colgan_search.search.storage import open_storage
+from colgan_search.search.storage import open_storage, require_server
 from colgan_search.search.study import OpenStudy, create_or_open
 
 
@@ -58,6 +58,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     devices = plan_devices(config.runtime, request.workers, request.device)
     work = work_folder(request.work_dir)
     storage = storage_text(request.storage, work)
+    require_server(storage)  # a wrong password is told at once, not after 50,000 images
     if devices:
         _require_readiness(config, work, say)
     require_space(existing_parent(work.root))

@@ -55,10 +55,7 @@ def _download(path: Path) -> None:
         torch.hub.download_url_to_file(
             URL_INCEPTION_V3, str(path), hash_prefix=digits.group(1) if digits else None, progress=False
         )
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # URLError and time-outs are OSErrors, a wrong digest a RuntimeError
+    except (OSError, RuntimeError) as error:  # URLError and time-outs are OSErrors, a wrong digest a RuntimeError
         raise DataError(f"the Inception weights could not be downloaded ({error}); {_remedy()}") from error
 
 
@@ -67,10 +64,10 @@ def _require_tensors_only(path: Path) -> None:
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling garbage can raise almost anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        # PyTorch's own words would advise to unpickle the file all the same.
         raise DataError(
             f"{path}: refused as Inception weights: cut short, not a PyTorch file, or holding more than "
-            f"tensors ({reason}); {_remedy()}"
+            f"tensors; {_remedy()}"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise DataError(f"{path}: refused as Inception weights: not a dictionary of tensors; {_remedy()}")

@@ -167,6 +167,18 @@ def open_storage(text: str, *, create: bool = False) -> Storage:
     return storage
 
 
+def require_server(text: str) -> None:
+    """StorageError if the URL names a server that cannot be reached or does not let us in; makes nothing."""
+    storage = Storage(normalise_url(text))
+    try:
+        if not storage.is_sqlite:
+            storage.engine.connect().close()
+    except sa.exc.DBAPIError as error:
+        raise StorageError(f"{storage.name}: {_explain(error)}") from None
+    finally:
+        storage.close()
+
+
 def _pool_options(url: sa.URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {}

@@ -98,6 +98,18 @@ def test_a_study_with_a_lease_is_not_copied(storage_url: str, tmp_path: Path) ->
     assert copy_study(study, target, "small").slots.budget().done == 1
 
 
+def test_a_lease_that_ran_out_is_free_in_the_copy(storage_url: str, tmp_path: Path) -> None:
+    study = helpers.fake_study(storage_url, helpers.small_config(tmp_path), total=4, done=1)
+    late = study.slots.claim("elsewhere:7:00000001", -5.0)
+    assert late is not None
+    number = propose.assign(study, late).trial_number
+    copied = copy_study(study, open_storage(f"sqlite:///{tmp_path / 'other.db'}", create=True), "small")
+    assert (copied.slots.budget().running, copied.slots.budget().free) == (0, 1)
+    claim = copied.slots.claim("here:1:00000001", 60.0)
+    assert claim is not None
+    assert (claim.trial_number, claim.taken_over) == (number, False)
+
+
 def test_work_during_the_copy_undoes_it(storage_url: str, tmp_path: Path) -> None:
     study = helpers.fake_study(storage_url, helpers.small_config(tmp_path), total=4, done=2)
     target = open_storage(f"sqlite:///{tmp_path / 'other.db'}", create=True)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from colgan_search.config import RuntimeSettings
 from colgan_search.errors import DeviceError
 from colgan_search.files import WorkFolder
 from colgan_search.launch.gpus import WORKERS_PER_GPU, least_used, own_gpu
+from colgan_search.launch.local import plan_devices
 
 NAMES = ["GPU-a", "GPU-b", "GPU-c"]
 
@@ -18,6 +20,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from colgan_search.files import WorkFolder
+from colgan_search.launch.local import plan_devices
 from colgan_search.launch.gpus import least_used
 with least_used(["GPU-a", "GPU-b", "GPU-c"], WorkFolder(Path(sys.argv[1]))) as index:
     print(index, flush=True)
@@ -71,3 +74,9 @@ def test_cuda_without_a_number_becomes_one(tmp_path: Path, monkeypatch: pytest.M
     work = WorkFolder(tmp_path)
     with own_gpu(torch.device("cuda"), work) as first, own_gpu(torch.device("cuda"), work) as second:
         assert (first, second) == (torch.device("cuda", 0), torch.device("cuda", 1))
+
+
+def test_no_workers_ask_nothing_of_the_machine() -> None:
+    assert plan_devices(RuntimeSettings(device="cuda"), 0, "cuda:7") == []
+    with pytest.raises(DeviceError, match="--workers -1"):
+        plan_devices(RuntimeSettings(), -1, None)

@@ -11,7 +11,19 @@ def test_the_same_on_every_machine() -> None:
 
 
 def test_every_name_its_type_and_its_place_matter() -> None:
-    calls = [(0,), (1,), (0, 1), (0, "1"), (0, 1, 2), (0, 2, 1), (0, 12), (0, "a", "b"), (0, "ab"), (0, "1, 2"), (0, "1", "2")]
+    calls = [
+        (0,),
+        (1,),
+        (0, 1),
+        (0, "1"),
+        (0, 1, 2),
+        (0, 2, 1),
+        (0, 12),
+        (0, "a", "b"),
+        (0, "ab"),
+        (0, "1, 2"),
+        (0, "1", "2"),
+    ]
     seeds = [derive_seed(*call) for call in calls]
     assert all(a != b for a, b in itertools.combinations(seeds, 2))
 
