@@ -41,7 +41,7 @@ def fake_value(graph: str, seed: int) -> float:
 
 
 class FakeExperiment:
-    """Waits `seconds`, looks every 20 ms whether it should stop, and returns `fake_value`.
+    """Tells `fake_value`, waits `seconds`, looks every 20 ms whether it should stop, and returns the value.
 
     `orders` changes that: `fault` faults always; `fault-on:N` faults on trials whose run folder is number N;
     `hang-once:FILE` hangs if FILE is not there yet, after making it.
@@ -61,16 +61,16 @@ class FakeExperiment:
         if order == "hang-once" and not Path(what).exists():
             Path(what).touch()
             threading.Event().wait()
-        while time.monotonic() - started < self.seconds:
-            if should_stop():
-                raise Interrupted("asked to stop")
-            time.sleep(0.02)
         value = fake_value(graph.to_text(), seed)
         scores = Scores(
             generators=tuple(GeneratorScore(is_mean=value if i == 0 else 1.0, is_std=0.0) for i in range(graph.k)),
             protocol=PROTOCOL,
         )
         on_progress(Progress(epoch=1, epochs=1, iteration=1, iterations=1, scores=scores, evaluation=1))
+        while time.monotonic() - started < self.seconds:
+            if should_stop():
+                raise Interrupted("asked to stop")
+            time.sleep(0.02)
         return Outcome(
             graph=graph.to_text(),
             seed=seed,

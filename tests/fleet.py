@@ -23,9 +23,9 @@ from colgan_search.search.urls import normalise_url
 from colgan_search.seeds import derive_seed
 from tests import fake_worker
 
-# A worker's imports take a second of processor time; forked from one process that has them, it starts at once.
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.fake_worker"])
+# A worker's imports take seconds of processor time; forked from one process that has them, it starts at once.
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(["tests.warm"])
 
 WAIT_SECONDS = 120.0
 
@@ -53,8 +53,17 @@ def make_study(url: str, total: int, config: StudyConfig | None = None, name: st
 class Fleet:
     """Worker processes of one study and one work folder; a context that ends what is left of them."""
 
-    def __init__(self, url: str, work_dir: Path, seconds: float, study: str = "fake", orders: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        work_dir: Path,
+        seconds: float,
+        study: str = "fake",
+        orders: str = "",
+        log_dir: Path | None = None,
+    ) -> None:
         self.url, self.work_dir, self.seconds, self.study, self.orders = url, work_dir, seconds, study, orders
+        self.log_dir = log_dir or work_dir
         self.processes: list[BaseProcess] = []
         self.started = 0
 
@@ -71,9 +80,9 @@ class Fleet:
     def start(self, count: int = 1, orders: str | None = None) -> BaseProcess:
         """Starts `count` workers; gives the last one."""
         for _ in range(count):
-            log_file = self.work_dir / f"worker-{self.started}.log"
+            log_file = self.log_dir / f"worker-{self.started}.log"
             arguments = (self.url, self.study, self.work_dir, self.seconds, orders or self.orders, log_file)
-            process = _forks.Process(target=fake_worker.serve, args=arguments, daemon=True)
+            process = forks.Process(target=fake_worker.serve, args=arguments, daemon=True)
             process.start()
             self.processes.append(process)
             self.started += 1
@@ -100,9 +109,11 @@ class Fleet:
         return [process.exitcode for process in self.processes]
 
     def log(self) -> str:
-        """All that the workers wrote, for a failed assertion."""
-        files = sorted(self.work_dir.glob("worker-*.log"))
-        return "\n".join(f"== {file.name}\n{file.read_text(encoding='utf-8')[-3000:]}" for file in files[-6:])
+        """The end of what the workers wrote that failed, or else of the last ones; for a failed assertion."""
+        codes = [process.exitcode for process in self.processes]
+        odd = [i for i, code in enumerate(codes) if code not in (0, -signal.SIGKILL)] or range(len(codes))[-4:]
+        files = [self.log_dir / f"worker-{i}.log" for i in odd]
+        return "\n".join(f"== {f.name}\n{f.read_text(encoding='utf-8')[-3000:]}" for f in files if f.exists())
 
 
 def wait_until(true: Callable[[], object], what: str, seconds: float = WAIT_SECONDS) -> None:

@@ -20,6 +20,7 @@ from colgan_search.search import results
 from colgan_search.search.results import TrialRecord
 from colgan_search.search.storage import Storage
 from colgan_search.search.study import open_study, study_names
+from colgan_search.seeds import derive_seed
 
 RunStudy = Callable[[LaunchRequest], None]
 """Works on a study until it is done; raises if it cannot be."""
@@ -108,6 +109,8 @@ def _again(config: StudyConfig, best: TrialRecord) -> StudyConfig:
     """The study that trains a search's best graph again, with new seeds."""
     data = config.model_dump(mode="json")
     data["name"] = f"{config.name}-again"
+    # Its own seeds: the search's would train the winner's lucky seed once more.
+    data["seed"] = derive_seed(config.seed, "again")
     data["search"].update(sampler="repeat", first=[best.graph])
     return parse_config(data, data["name"])
 

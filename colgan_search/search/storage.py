@@ -23,7 +23,7 @@ from colgan_search.search.urls import hide_password, normalise_url, passwords
 # Our own log says what happens, once.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-CONNECT_TIMEOUT_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 8
 NO_ANSWER_MILLISECONDS = 10_000
 """A connection whose data nobody acknowledges for so long is dead: a drain must end within 30 s."""
 SQLITE_BUSY_SECONDS = 60

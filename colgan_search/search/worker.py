@@ -65,6 +65,7 @@ class Worker:
         self.registry = Registry(study.storage, study.uid)
         self.spool = deliver.Spool(work.spool(study.name))
         self.accepted = 0
+        self._reachable = True
 
     def run(self) -> Worked:
         """Works until the study is finished or `drain` is set.
@@ -82,6 +83,7 @@ class Worker:
             if not self.drain.is_set():
                 raise
             log.warning("left without the database; the lease runs out, results wait in the spool: %s", outage)
+            self._reachable = False
             return Worked(self.accepted, finished=False)
         except KeyError:
             self.study.load()  # StudyError if the trials are gone because the study is
@@ -89,7 +91,8 @@ class Worker:
         except sa.exc.DBAPIError as error:
             raise StorageError(f"{self.study.storage.name}: {one_line(error)}") from error
         finally:
-            self._say_quietly("left")
+            if self._reachable:  # another wait for the database would make a drain too long
+                self._say_quietly("left")
 
     def _work(self) -> Worked:
         faults = 0

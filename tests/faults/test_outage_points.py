@@ -10,22 +10,22 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.files import WorkFolder
-from colgan_search.search import propose, space
+from colgan_search.search import space
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.registry import Registry
 from colgan_search.search.slots import Slots
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import open_study
 from colgan_search.search.urls import normalise_url
-from colgan_search.search.worker import Worked, Worker
+from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import assert_exact, fake_config, make_study, rows_of, slot_tokens
 from tests.postgres import Postgres
 from tests.proxy import Proxy
 
-TOTAL = 3
-AWAY_SECONDS = 0.5
-CONFIG = fake_config(service={"lease_seconds": 6.0})
+TOTAL = 2
+AWAY_SECONDS = 0.4
+CONFIG = fake_config(service={"lease_seconds": 4.0})
 
 
 @pytest.fixture
@@ -35,11 +35,15 @@ def proxy(postgres: Postgres) -> Iterator[Proxy]:
     opened.close()
 
 
-class Strike:
-    """Takes the database away at the `at`-th call of a function."""
+def _through(proxy: Proxy, url: str) -> str:
+    return normalise_url(url).set(port=proxy.port).render_as_string(hide_password=False)
 
-    def __init__(self, proxy: Proxy, owner: Any, name: str, when: str, at: int, patch: pytest.MonkeyPatch) -> None:
-        self.proxy, self.when, self.at, self.calls = proxy, when, at, 0
+
+class Strike:
+    """Takes the database away at the first call of a function."""
+
+    def __init__(self, proxy: Proxy, owner: Any, name: str, when: str, patch: pytest.MonkeyPatch) -> None:
+        self.proxy, self.when, self.calls = proxy, when, 0
         self._real: Callable[..., Any] = getattr(owner, name)
         strike = self
 
@@ -50,7 +54,7 @@ class Strike:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         self.calls += 1
-        if self.calls != self.at:
+        if self.calls != 1:
             return self._real(*arguments, **options)
         if self.when == "after":
             self._real(*arguments, **options)
@@ -60,20 +64,21 @@ class Strike:
         return self._real(*arguments, **options)
 
 
-POINTS: dict[str, tuple[Any, str, int]] = {
-    "entering": (Registry, "enter", 1),
-    "claiming": (Slots, "claim", 2),
-    "asking": (optuna.Study, "ask", 2),
-    "suggesting": (space, "suggest_graph", 2),
-    "binding": (Slots, "bind", 2),
-    "assigning": (propose, "assign", 2),
-    "renewing": (Slots, "renew", 1),
-    "reporting": (Keeper, "_report", 2),
-    "accepting": (Slots, "accept", 2),
-    "telling": (optuna.Study, "tell", 2),
-    "marking as told": (Slots, "mark_told", 2),
-    "counting": (Slots, "budget", 1),
+POINTS: dict[str, tuple[Any, str]] = {
+    "entering": (Registry, "enter"),
+    "claiming": (Slots, "claim"),
+    "asking": (optuna.Study, "ask"),
+    "suggesting": (space, "suggest_graph"),
+    "binding": (Slots, "bind"),
+    "renewing": (Slots, "renew"),
+    "reporting": (Keeper, "_report"),
+    "accepting": (Slots, "accept"),
+    "telling": (optuna.Study, "tell"),
+    "marking as told": (Slots, "mark_told"),
+    "counting": (Slots, "budget"),
 }
+LONG = ("renewing", "reporting")
+"""Points that only a trial of some seconds comes to."""
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -87,19 +92,16 @@ def test_nothing_is_lost_and_nothing_done_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make_study(prepared_postgres_url, TOTAL, CONFIG).storage.close()
-    through_proxy = normalise_url(prepared_postgres_url).set(port=proxy.port).render_as_string(hide_password=False)
-    storage = open_storage(through_proxy)
-    # Long enough for a renewal where that is struck.
-    experiment = FakeExperiment(2.0 if point == "renewing" else 0.05)
+    storage = open_storage(_through(proxy, prepared_postgres_url))
+    experiment = FakeExperiment(2.2 if point in LONG else 0.0)
     worker = Worker(open_study(storage, "fake"), experiment, WorkFolder(tmp_path), "fake", threading.Event())
-    owner, name, at = POINTS[point]
-    strike = Strike(proxy, owner, name, when, at, monkeypatch)
+    strike = Strike(proxy, *POINTS[point], when, monkeypatch)
     worked = worker.run()
     storage.close()
     monkeypatch.undo()
-    assert strike.calls > at or point in ("entering", "counting"), "the study went on after the outage"
-    assert worked == Worked(TOTAL, finished=True) or point in ("accepting", "marking as told")
-    assert worked.finished
+    assert strike.calls > 1, "called again after the outage"
+    # A result that was accepted without our hearing of it is told all the same, but not counted as this worker's.
+    assert worked.finished and TOTAL - 1 <= worked.accepted <= TOTAL
     assert_exact(prepared_postgres_url, TOTAL, config=CONFIG)
     assert slot_tokens(prepared_postgres_url) == [1] * TOTAL, "no slot was claimed twice"
     assert list((tmp_path / "fake" / "spool").iterdir()) == []
@@ -110,8 +112,7 @@ def test_an_outage_while_a_slot_is_given_back_after_a_fault(
     when: str, proxy: Proxy, prepared_postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_study(prepared_postgres_url, TOTAL, CONFIG).storage.close()
-    through_proxy = normalise_url(prepared_postgres_url).set(port=proxy.port).render_as_string(hide_password=False)
-    storage = open_storage(through_proxy)
+    storage = open_storage(_through(proxy, prepared_postgres_url))
     experiment = FakeExperiment(0.05)
     failed: list[str] = []
 
@@ -122,7 +123,7 @@ def test_an_outage_while_a_slot_is_given_back_after_a_fault(
         return experiment(graph, seed, folder, *rest)
 
     worker = Worker(open_study(storage, "fake"), fault_once, WorkFolder(tmp_path), "fake", threading.Event())
-    strike = Strike(proxy, Slots, "release", when, 1, monkeypatch)
+    strike = Strike(proxy, Slots, "release", when, monkeypatch)
     worked = worker.run()
     storage.close()
     monkeypatch.undo()
@@ -130,4 +131,4 @@ def test_an_outage_while_a_slot_is_given_back_after_a_fault(
     assert_exact(prepared_postgres_url, TOTAL, config=CONFIG)
     faults = [text for (text,) in rows_of(prepared_postgres_url, "SELECT faults FROM colgan_slots ORDER BY slot")]
     assert faults[0].count("RuntimeError: out of luck") == 1 and faults[1:] == ["[]"] * (TOTAL - 1)
-    assert slot_tokens(prepared_postgres_url) == [2, 1, 1]
+    assert slot_tokens(prepared_postgres_url) == [2, 1]

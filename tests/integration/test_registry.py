@@ -16,7 +16,7 @@ from colgan_search.search.registry import ProcessId, Registry
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import workers
 from colgan_search.search.worker import release_dead
-from tests.fleet import make_study, wait_until
+from tests.fleet import forks, make_study, wait_until
 
 
 @pytest.fixture
@@ -39,8 +39,6 @@ def _tell_id(queue: "multiprocessing.SimpleQueue[ProcessId]") -> None:
 @pytest.fixture
 def other() -> Iterator[tuple[ProcessId, multiprocessing.process.BaseProcess]]:
     """Another process that waits, and its id."""
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["tests.fake_worker"])
     queue = forks.SimpleQueue()
     process = forks.Process(target=_tell_id, args=(queue,))
     process.start()

@@ -17,7 +17,7 @@ from colgan_search.errors import StorageError
 from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import create_or_open, open_study, study_names
 from colgan_search.search.urls import hide_password, normalise_url, passwords
-from tests.fleet import fake_config, rows_of
+from tests.fleet import fake_config, forks, rows_of
 from tests.postgres import PASSWORD, Postgres
 
 QUOTED = "p%40ss%3Aw%2Frd%251"
@@ -138,8 +138,6 @@ def _meet(url: str, number: int, results: "multiprocessing.SimpleQueue[str]") ->
 
 
 def test_eight_processes_meet_an_empty_database_at_once(storage_url: str) -> None:
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(["tests.fake_worker"])
     results = forks.SimpleQueue()
     processes = [forks.Process(target=_meet, args=(storage_url, i, results)) for i in range(8)]
     for process in processes:
@@ -153,7 +151,6 @@ def test_eight_processes_meet_an_empty_database_at_once(storage_url: str) -> Non
 
 
 def test_a_lock_keeps_others_out_and_ends_with_its_holder(storage_url: str) -> None:
-    forks = multiprocessing.get_context("forkserver")
     storage = open_storage(storage_url, create=True)
     ready = forks.SimpleQueue()
     holder = forks.Process(target=_hold, args=(storage_url, ready))
