@@ -47,6 +47,12 @@ class Postgres:
         """Stops the server; `immediate` is like a crash."""
         self._control("stop", "-w", "-m", mode)
 
+    @property
+    def running(self) -> bool:
+        """True if the server runs."""
+        command = [str(self._server.bin_path / "pg_ctl"), "status", "-D", str(self.data)]
+        return subprocess.run(command, user=self._server.system_user, stdout=subprocess.DEVNULL).returncode == 0
+
     def _control(self, action: str, *arguments: str) -> None:
         command = [str(self._server.bin_path / "pg_ctl"), *arguments, "-D", str(self.data), action]
         subprocess.run(command, check=True, user=self._server.system_user, stdout=subprocess.DEVNULL, timeout=60)

@@ -77,7 +77,7 @@ class Keeper:
     def _run(self) -> None:
         shown: Progress | None = None
         failing = False
-        while not self._ended.wait(min(REPORT_SECONDS, self.study.config.service.lease_seconds / 4)):
+        while not self._ended.wait(min(REPORT_SECONDS, self.study.config.service.lease_seconds / 8)):
             self._stop_if_hung()
             if self.lost.is_set():
                 continue

@@ -76,9 +76,12 @@ def through_outages(
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of the deepest cause; database drivers name no password in it."""
+    """The error's first line; of a database's error the driver's own words, which hold no password."""
     cause: BaseException = error
-    while (deeper := getattr(cause, "orig", None) or cause.__cause__) is not None:
+    while isinstance(cause, (sa.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError)):
+        deeper = getattr(cause, "orig", None) or cause.__cause__
+        if deeper is None:
+            break
         cause = deeper
     text = str(cause).strip()
     return text.splitlines()[0] if text else type(cause).__name__

@@ -100,8 +100,9 @@ class Slots:
         """Takes a slot that is free or whose lease ran out, or else opens the next one; None if there is none.
 
         A worker has one slot at a time: one that holds a slot gets that one again, so that no slot is lost when the
-        answer to a claim is. Slots on which this worker itself faulted come last. No lease counts as run out in the
-        first `lease_seconds` after the server's start or after a time in which nobody could renew: owners go first.
+        answer to a claim is. Slots on which this worker itself faulted come last, and are left to others as long as
+        any of them is at work. No lease counts as run out in the first `lease_seconds` after the server's start or
+        after a time in which nobody could renew: owners go first.
         """
         with self.storage.transaction() as db:
             study = self._lock_study(db)
@@ -112,8 +113,11 @@ class Slots:
             rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, ready).order_by(slots.c.slot)).all()
             held = [row for row in rows if row.state == LEASED and row.worker == worker]
             fresh = [row for row in rows if worker not in {f["worker"] for f in json.loads(row.faults)}]
-            if not held and not fresh and self._count(db, slots.c.state.not_in(LOST)) < study.total:
-                return self._open_next(db, worker, lease_seconds)
+            if not held and not fresh:
+                if self._count(db, slots.c.state.not_in(LOST)) < study.total:
+                    return self._open_next(db, worker, lease_seconds)
+                if self._count(db, (slots.c.state == LEASED) & (slots.c.lease_until >= now())):
+                    return None
             for row in held or fresh or rows:
                 token = row.token if held else row.token + 1
                 changes = {"state": LEASED, "token": token, "worker": worker, "lease_until": now() + lease_seconds}
@@ -139,7 +143,8 @@ class Slots:
     def _note_contact(self, db: sa.Connection, lease_seconds: float) -> bool:
         """True if leases that ran out may be taken over now; begins a time of grace after an outage."""
         # Owners renew every quarter of a lease. If nobody did for half of one, nobody could: soon all look stale.
-        silent = studies.c.contact < now() - lease_seconds / 2
+        # Not twice in a row, or contacts that are always slow would put every takeover off for ever.
+        silent = (studies.c.contact < now() - lease_seconds / 2) & (now() > studies.c.grace_until + lease_seconds)
         grace = sa.case((silent, now() + lease_seconds), else_=studies.c.grace_until)
         study = studies.c.uid == self.uid
         db.execute(studies.update().where(study).values(contact=now(), grace_until=grace))

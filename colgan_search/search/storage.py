@@ -13,7 +13,7 @@ import psutil
 import sqlalchemy as sa
 from filelock import FileLock
 from filelock import Timeout as FileLockTimeout
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 
 from colgan_search import logs
 from colgan_search.errors import StorageError
@@ -79,14 +79,18 @@ class Storage:
                 self._optuna = optuna.storages.get_storage(self._backend)
             return self._optuna
 
-    def prepare_optuna(self, *, create: bool) -> None:
-        """Checks Optuna's tables, or makes them. StorageError if they are of a version that it cannot work with."""
+    def create_optuna_tables(self) -> None:
+        """Makes Optuna's tables, or leaves those that are there."""
+        self._new_backend(create=True).engine.dispose()
+
+    def check_optuna_tables(self) -> None:
+        """StorageError if Optuna's tables are of a version that this one cannot work with."""
+        optuna_storage = self.optuna
+        assert isinstance(optuna_storage, _CachedStorage)
         try:
-            backend = self._new_backend(create=create)
-            backend._version_manager.check_table_schema_compatibility()
+            optuna_storage._backend._version_manager.check_table_schema_compatibility()
         except RuntimeError as error:
             raise StorageError(f"{self.name}: {' '.join(str(error).split())}") from None
-        backend.engine.dispose()
 
     def _new_backend(self, *, create: bool) -> RDBStorage:
         """Optuna's storage, with an engine of its own. It would take the text of a URL as a template: it sees none."""

@@ -120,7 +120,7 @@ def prepare(storage: "Storage", *, create: bool) -> None:
             f"{storage.name}: its tables have schema version {version}, this package needs {SCHEMA_VERSION}; "
             "use the package version that made them, or another database"
         )
-    storage.prepare_optuna(create=False)
+    storage.check_optuna_tables()
 
 
 def _require_writable(storage: "Storage") -> None:
@@ -139,7 +139,7 @@ def _version(storage: "Storage") -> int | None:
 
 def _create(storage: "Storage") -> None:
     # Optuna makes and stamps its own tables; eight of these at once would crash each other.
-    storage.prepare_optuna(create=True)
+    storage.create_optuna_tables()
     with storage.transaction() as connection:
         metadata.create_all(connection)
         connection.execute(schema.insert().values(version=SCHEMA_VERSION))

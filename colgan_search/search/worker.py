@@ -29,6 +29,9 @@ T = TypeVar("T")
 IDLE_SECONDS = 1.0
 """Between two looks for a slot while others hold the last ones."""
 
+FAULT_PAUSE_SECONDS = 1.0
+"""After a fault, times the faults in a row: what was short may be back, and another worker may take the slot."""
+
 Experiment = Callable[[KnowledgeTransferGraph, int, Path, OnProgress, ShouldStop], Outcome]
 """(graph, seed, run folder, on_progress, should_stop) -> Outcome. Raises Interrupted when it was asked to stop."""
 
@@ -105,7 +108,7 @@ class Worker:
                     self._deliver()  # what a worker that is dead by now had accepted, but not told
                     return Worked(self.accepted, finished=True)
                 self._say_quietly("waiting")
-                self.drain.wait(IDLE_SECONDS)
+                self.drain.wait(min(IDLE_SECONDS, self.study.config.service.lease_seconds / 4))
                 continue
             try:
                 self._run_claim(claim)
@@ -124,6 +127,7 @@ class Worker:
                     raise ColganError(
                         f"{faults} faults in a row, this worker stops; the last was: {one_line(error)}"
                     ) from error
+                self.drain.wait(faults * FAULT_PAUSE_SECONDS)
         return Worked(self.accepted, finished=False)
 
     def _claim(self) -> Claim | None:

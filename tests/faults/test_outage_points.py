@@ -127,7 +127,7 @@ def test_an_outage_while_a_slot_is_given_back_after_a_fault(
     worked = worker.run()
     storage.close()
     monkeypatch.undo()
-    assert worked.finished and strike.calls == 2
+    assert worked.finished and strike.calls >= 2
     assert_exact(prepared_postgres_url, TOTAL, config=CONFIG)
     faults = [text for (text,) in rows_of(prepared_postgres_url, "SELECT faults FROM colgan_slots ORDER BY slot")]
     assert faults[0].count("RuntimeError: out of luck") == 1 and faults[1:] == ["[]"] * (TOTAL - 1)

@@ -170,6 +170,24 @@ def test_own_faulted_slots_come_last(four: Slots) -> None:
     assert _claim(four, "w").slot == 0, "when there is nothing else, the faulted one again"
 
 
+def test_a_faulted_slot_is_left_to_those_who_are_at_work(storage: Storage) -> None:
+    study = Slots(storage, "u")
+    study.begin_study(2)
+    faulted = _claim(study, "w")
+    assert faulted.slot == 0 and study.release(faulted, "bad luck", max_faults=3)
+    busy = _claim(study, "busy")
+    assert busy.slot == 0
+    assert study.release(busy, "bad luck", max_faults=3)
+    other = _claim(study, "third")
+    assert other.slot == 0
+    assert study.release(other)
+    alive = _claim(study, "w")
+    assert alive.slot == 1, "rather a new one than the one it faulted on"
+    assert study.claim("busy", LEASE) is None, "somebody is at work and may take it"
+    assert study.accept(alive, "x")
+    assert _claim(study, "busy").slot == 0, "nobody else is at work"
+
+
 def test_another_worker_takes_the_faulted_slot_first(four: Slots) -> None:
     claim = _claim(four, "w")
     assert four.release(claim, "bad luck", max_faults=3)
@@ -263,6 +281,21 @@ class TestGrace:
         _let_run_out(four, claims[2])
         assert four.renew(claims[0], LEASE)
         assert _claim(four, "heir").slot == 2
+
+    def test_contacts_that_are_always_slow_do_not_put_a_takeover_off_for_ever(self, four: Slots) -> None:
+        claims = [_claim(four, w) for w in "abcd"]
+        _let_run_out(four, claims[0])
+        # As if each claim came 0.6 leases after the one before: the clock is moved back in the database.
+        taken = []
+        for _ in range(6):
+            with four.storage.transaction() as db:
+                earlier = {"contact": studies.c.contact - 0.6 * LEASE}
+                db.execute(studies.update().values(earlier | {"grace_until": studies.c.grace_until - 0.6 * LEASE}))
+                db.execute(slots.update().where(slots.c.slot != 0).values(lease_until=now() + LEASE))
+            taken.append(four.claim("heir", LEASE))
+            if taken[-1] is not None:
+                break
+        assert taken[0] is None and taken[-1] is not None and taken[-1].slot == 0
 
     def test_after_the_servers_start(self, four: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
         claims = [_claim(four, w) for w in "abcd"]

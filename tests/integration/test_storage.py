@@ -296,8 +296,7 @@ def test_closing_gives_every_connection_back(postgres: Postgres, postgres_url: s
 
 def test_sqlite_is_in_wal_mode_for_both_engines(tmp_path: Path) -> None:
     storage = open_storage(str(tmp_path / "a.db"), create=True)
-    assert storage._backend is None
-    optuna.create_study(storage=storage.optuna)
+    assert storage._backend is not None
     modes = [_pragmas(storage.engine), _pragmas(storage._backend.engine)]
     storage.close()
     assert modes == [("wal", 1)] * 2

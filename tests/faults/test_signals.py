@@ -1,0 +1,166 @@
+"""Workers that are paused, drained or hung."""
+
+import json
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colgan_search.files import WorkFolder
+from colgan_search.search.keeper import HUNG_EXIT_CODE
+from colgan_search.search.worker import Worker
+from tests.fake_worker import FakeExperiment
+from tests.fleet import (
+    Fleet,
+    assert_exact,
+    fake_config,
+    make_study,
+    optuna_trials,
+    rows_of,
+    slot_tokens,
+    wait_until,
+)
+from tests.postgres import Postgres
+
+DRAIN_SECONDS = 30.0
+
+
+def _training(url: str, count: int = 1) -> bool:
+    reported = [trial for trial in optuna_trials(url) if trial.intermediate_values]
+    return len(reported) >= count
+
+
+def test_a_worker_paused_past_its_lease_drops_its_work(prepared_url: str, tmp_path: Path) -> None:
+    config = fake_config(service={"lease_seconds": 2.0})
+    make_study(prepared_url, 1, config).storage.close()
+    with Fleet(prepared_url, tmp_path / "a", 3.0, log_dir=tmp_path) as fleet:
+        sleeper = fleet.start()
+        wait_until(lambda: _training(prepared_url), "the trial begins")
+        fleet.signal(sleeper, signal.SIGSTOP)
+        heir = fleet.start()
+        heir.join(60)
+        assert heir.exitcode == 0, fleet.log()
+        fleet.signal(sleeper, signal.SIGCONT)
+        assert fleet.wait() == [0, 0], fleet.log()
+        log = (tmp_path / "worker-0.log").read_text()
+        assert "another worker has it" in log or "this result is dropped" in log
+    assert_exact(prepared_url, 1, config=config)
+    assert slot_tokens(prepared_url) == [2]
+    ((text,),) = rows_of(prepared_url, "SELECT outcome FROM colgan_slots")
+    assert json.loads(text)["worker"].split(":")[1] == str(heir.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
+def test_a_drained_worker_gives_its_slot_back_at_once(
+    prepared_postgres_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    url = prepared_postgres_url
+    config = fake_config(service={"lease_seconds": 600.0})
+    make_study(url, 1, config).storage.close()
+    with Fleet(url, tmp_path, 3600.0) as fleet:
+        drained = fleet.start()
+        wait_until(lambda: _training(url) or optuna_trials(url), "the trial begins")
+        fleet.signal(drained, number)
+        assert fleet.wait(DRAIN_SECONDS) == [0], fleet.log()
+        assert rows_of(url, "SELECT state, token, trial_number, faults FROM colgan_slots") == [("free", 1, 0, "[]")]
+        assert rows_of(url, "SELECT state FROM colgan_workers") == [("left",)]
+        fleet.seconds = 0.1
+        fleet.start()
+        assert fleet.wait() == [0, 0], fleet.log()
+    assert_exact(url, 1, config=config)
+    assert slot_tokens(url) == [2], "the same trial, claimed again without waiting for its lease"
+
+
+def test_a_drain_on_sqlite(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    config = fake_config(service={"lease_seconds": 600.0})
+    make_study(url, 1, config).storage.close()
+    with Fleet(url, tmp_path, 3600.0) as fleet:
+        drained = fleet.start()
+        wait_until(lambda: optuna_trials(url), "the trial begins")
+        fleet.signal(drained, signal.SIGTERM)
+        assert fleet.wait(DRAIN_SECONDS) == [0], fleet.log()
+    assert rows_of(url, "SELECT state FROM colgan_slots") in ([("free",)], [])
+
+
+@pytest.mark.parametrize("when", ["training", "delivering"])
+def test_a_drain_while_the_database_is_away(
+    frail_postgres: Postgres, frail_url: str, tmp_path: Path, when: str
+) -> None:
+    config = fake_config(service={"lease_seconds": 600.0})
+    make_study(frail_url, 1, config).storage.close()
+    with Fleet(frail_url, tmp_path, 3600.0 if when == "training" else 3.0) as fleet:
+        drained = fleet.start()
+        wait_until(lambda: _training(frail_url), "the trial begins")
+        frail_postgres.stop()
+        if when == "delivering":
+            wait_until(lambda: list((tmp_path / "fake" / "spool").glob("*.json")), "the result on disk")
+        started = time.monotonic()
+        fleet.signal(drained, signal.SIGTERM)
+        codes = fleet.wait(DRAIN_SECONDS)
+        seconds = time.monotonic() - started
+        frail_postgres.start()
+        assert codes == [0] and seconds < DRAIN_SECONDS, fleet.log()
+        fleet.seconds = 0.1
+        fleet.start()
+        assert fleet.wait() == [0, 0], fleet.log()
+    assert_exact(frail_url, 1, config=config)
+    assert slot_tokens(frail_url) == [2 if when == "training" else 1]
+
+
+def test_a_hung_trial_is_given_back_and_finished_by_another_worker(prepared_url: str, tmp_path: Path) -> None:
+    config = fake_config(service={"lease_seconds": 600.0, "hang_minutes": 0.03})
+    make_study(prepared_url, 1, config).storage.close()
+    with Fleet(prepared_url, tmp_path, 0.1, orders=f"hang-once:{tmp_path / 'hung'}") as fleet:
+        fleet.start()
+        assert fleet.wait() == [HUNG_EXIT_CODE], fleet.log()
+        ((state, token, number, faults),) = rows_of(
+            prepared_url, "SELECT state, token, trial_number, faults FROM colgan_slots"
+        )
+        assert (state, token, number) == ("free", 1, 0)
+        assert [fault["reason"] for fault in json.loads(faults)] == ["no progress for 2 s"]
+        fleet.start()
+        assert fleet.wait() == [HUNG_EXIT_CODE, 0], fleet.log()
+    assert_exact(prepared_url, 1, config=config)
+    assert slot_tokens(prepared_url) == [2]
+
+
+def test_waiting_for_the_database_is_no_hang(frail_postgres: Postgres, frail_url: str, tmp_path: Path) -> None:
+    config = fake_config(service={"lease_seconds": 600.0, "hang_minutes": 0.02})
+    make_study(frail_url, 1, config).storage.close()
+    with Fleet(frail_url, tmp_path, 3.0) as fleet:
+        fleet.start()
+        wait_until(lambda: _training(frail_url), "the trial begins")
+        frail_postgres.stop()
+        wait_until(lambda: list((tmp_path / "fake" / "spool").glob("*.json")), "the result on disk")
+        time.sleep(3.0)
+        frail_postgres.start()
+        assert fleet.wait() == [0], fleet.log()
+    assert_exact(frail_url, 1, config=config)
+    assert slot_tokens(frail_url) == [1]
+
+
+def test_a_lease_that_is_lost_while_the_graph_is_made_costs_nothing(
+    prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first bind fails as if another worker had the trial: the slot is not left to wait for its lease."""
+    config = fake_config(service={"lease_seconds": 600.0})
+    study = make_study(prepared_url, 2, config)
+    real = type(study.slots).bind
+    refused: list[int] = []
+
+    def bind(self: Any, claim: Any, number: int) -> bool:
+        if not refused:
+            refused.append(number)
+            return False
+        return real(self, claim, number)
+
+    monkeypatch.setattr(type(study.slots), "bind", bind)
+    worked = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path), "fake", threading.Event()).run()
+    study.storage.close()
+    monkeypatch.undo()
+    assert worked.finished and refused == [0]
+    assert_exact(prepared_url, 2, config=config)
