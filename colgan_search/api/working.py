@@ -14,6 +14,7 @@ from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import Interrupted
 from colgan_search.experiment import choose_device
 from colgan_search.launch.gpus import own_gpu
+from colgan_search.search.deliver import tell_closings
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.registry import ProcessId
 from colgan_search.search.study import OpenStudy, open_study
@@ -49,6 +50,7 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
         config = _here(study.config, request)
         study = OpenStudy(storage, study.name, study.uid, config)
         if study.slots.budget().finished:
+            tell_closings(study)  # what a worker that is dead by now had accepted, but not told
             log.info("study %s is done", study.name)
             return Worked(0, finished=True)
         torch.set_num_threads(config.runtime.threads)
