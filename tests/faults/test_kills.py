@@ -58,7 +58,7 @@ def _run_under_fire(
 
 @pytest.mark.parametrize("seed", [1])
 def test_six_workers_killed_and_paused(prepared_url: str, tmp_path: Path, seed: int) -> None:
-    counts = _run_under_fire(prepared_url, tmp_path, workers=6, total=40, seconds=0.2, every=0.7, kills=8, seed=seed)
+    counts = _run_under_fire(prepared_url, tmp_path, workers=6, total=24, seconds=0.2, every=0.7, kills=6, seed=seed)
     assert counts["killed"] >= 2 and counts["paused"] >= 1
 
 

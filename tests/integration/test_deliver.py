@@ -1,5 +1,6 @@
 """From an outcome to a finished trial: spooled, accepted once, told until Optuna knows."""
 
+import dataclasses
 import math
 import threading
 from collections.abc import Iterator
@@ -7,15 +8,21 @@ from pathlib import Path
 
 import optuna
 import pytest
+import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from colgan_search.files import WorkFolder
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
 from colgan_search.search import deliver, propose
 from colgan_search.search.deliver import Spool, Spooled
 from colgan_search.search.propose import Assignment
+from colgan_search.search.registry import ProcessId, Registry
+from colgan_search.search.slots import Claim, Slots
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy, open_study
-from tests.fake_worker import PROTOCOL
+from colgan_search.search.tables import slots
+from colgan_search.search.worker import Worker
+from tests.fake_worker import PROTOCOL, FakeExperiment
 from tests.fleet import fake_config, make_study, optuna_trials
 
 
@@ -217,3 +224,39 @@ class TestSpool:
         with pytest.raises(ValueError):
             spool.put(_result(study, _assign(study), value=bad))
         assert not spool.folder.exists() or list(spool.folder.iterdir()) == []
+
+
+def test_the_last_worker_tells_what_a_dead_one_had_accepted_but_not_told(
+    study: OpenStudy, spool: Spool, prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one accepts its result just after our last look, and dies before it tells Optuna."""
+    other = _assign(study, "other")
+    real = Slots.claim
+
+    def claim(self: Slots, worker: str, lease_seconds: float) -> Claim | None:
+        found = real(self, worker, lease_seconds)
+        if found is None:
+            assert self.accept(other.claim, deliver.outcome_text(_result(study, other)))
+        return found
+
+    monkeypatch.setattr(Slots, "claim", claim)
+    work = WorkFolder(tmp_path / "work")
+    worked = Worker(study, FakeExperiment(0.0), work, "fake", threading.Event()).run()
+    assert worked.finished
+    assert [trial.state for trial in optuna_trials(prepared_url)] == [TrialState.COMPLETE] * 4
+    assert study.slots.closings() == []
+
+
+def test_what_a_dead_worker_of_this_folder_had_finished_is_delivered_before_its_slot_is_given_away(
+    study: OpenStudy, prepared_url: str, tmp_path: Path
+) -> None:
+    work = WorkFolder(tmp_path / "work")
+    dead = dataclasses.replace(ProcessId.mine(), ticks=1)
+    Registry(study.storage, study.uid).enter(dead, "cpu")
+    assignment = _assign(study, dead.name)
+    Spool(work.spool("fake")).put(_result(study, assignment, value=7.5))
+    Worker(study, FakeExperiment(0.0), work, "fake", threading.Event()).run()
+    assert optuna_trials(prepared_url)[assignment.trial_number].value == 7.5
+    with study.storage.engine.connect() as db:
+        tokens = db.execute(sa.select(slots.c.token).order_by(slots.c.slot)).scalars().all()
+    assert tokens == [1, 1, 1, 1]
