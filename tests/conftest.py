@@ -10,6 +10,7 @@ import torch
 
 from colgan_search.search.storage import open_storage
 from colgan_search.search.urls import normalise_url
+from colgan_search import logs
 from tests.postgres import Postgres
 
 os.environ.pop("COLGAN_STORAGE", None)
@@ -71,3 +72,12 @@ def prepared_postgres_url(postgres: Postgres, prepared_database: str) -> str:
 def postgres_url(postgres: Postgres) -> str:
     """The URL of an empty PostgreSQL database."""
     return postgres.new_database()
+
+
+@pytest.fixture(autouse=True)
+def own_secrets() -> Iterator[None]:
+    """Passwords that one test makes this process hide are not hidden in the next one's output."""
+    before = set(logs._secrets)
+    yield
+    logs._secrets.clear()
+    logs._secrets.update(before)

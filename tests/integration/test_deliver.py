@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from colgan_search.files import WorkFolder
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
-from colgan_search.search import deliver, propose
+from colgan_search.search import deliver, propose, worker
 from colgan_search.search.deliver import Spool, Spooled
 from colgan_search.search.propose import Assignment
 from colgan_search.search.registry import ProcessId, Registry
@@ -124,9 +124,9 @@ def test_a_result_of_a_lost_lease_is_dropped(study: OpenStudy, spool: Spool, pre
 
 
 def test_a_poisoned_graph_is_told_as_failed_with_its_reasons(study: OpenStudy, prepared_url: str) -> None:
-    for worker in "abc":
-        assignment = _assign(study, worker)
-        study.slots.release(assignment.claim, f"broke {worker}", max_faults=3)
+    for name in "abc":
+        assignment = _assign(study, name)
+        study.slots.release(assignment.claim, f"broke {name}", max_faults=3)
     assert deliver.tell_closings(study) == 1
     (trial,) = optuna_trials(prepared_url)
     assert trial.state == TrialState.FAIL
@@ -233,8 +233,8 @@ def test_the_last_worker_tells_what_a_dead_one_had_accepted_but_not_told(
     other = _assign(study, "other")
     real = Slots.claim
 
-    def claim(self: Slots, worker: str, lease_seconds: float) -> Claim | None:
-        found = real(self, worker, lease_seconds)
+    def claim(self: Slots, name: str, lease_seconds: float) -> Claim | None:
+        found = real(self, name, lease_seconds)
         if found is None:
             assert self.accept(other.claim, deliver.outcome_text(_result(study, other)))
         return found
@@ -248,10 +248,18 @@ def test_the_last_worker_tells_what_a_dead_one_had_accepted_but_not_told(
 
 
 def test_what_a_dead_worker_of_this_folder_had_finished_is_delivered_before_its_slot_is_given_away(
-    study: OpenStudy, prepared_url: str, tmp_path: Path
+    study: OpenStudy, prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = WorkFolder(tmp_path / "work")
-    dead = dataclasses.replace(ProcessId.mine(), ticks=1)
+    real = worker.release_dead
+
+    def release_dead(study: OpenStudy) -> None:
+        real(study)
+        rival = study.slots.claim("a quick rival", 60.0)
+        assert rival is not None and study.slots.release(rival)
+
+    monkeypatch.setattr(worker, "release_dead", release_dead)
+    dead = dataclasses.replace(ProcessId.mine(), created=1.0, ticks=1)
     Registry(study.storage, study.uid).enter(dead, "cpu")
     assignment = _assign(study, dead.name)
     Spool(work.spool("fake")).put(_result(study, assignment, value=7.5))
@@ -259,4 +267,4 @@ def test_what_a_dead_worker_of_this_folder_had_finished_is_delivered_before_its_
     assert optuna_trials(prepared_url)[assignment.trial_number].value == 7.5
     with study.storage.engine.connect() as db:
         tokens = db.execute(sa.select(slots.c.token).order_by(slots.c.slot)).scalars().all()
-    assert tokens == [1, 1, 1, 1]
+    assert tokens == [1, 2, 1, 1], "the rival found slot 0 done"

@@ -279,8 +279,11 @@ class TestGrace:
     def test_a_study_that_somebody_works_on_has_none(self, four: Slots) -> None:
         claims = [_claim(four, w) for w in "abcd"]
         _let_run_out(four, claims[2])
-        assert four.renew(claims[0], LEASE)
-        assert _claim(four, "heir").slot == 2
+        for renewed in (True, False):
+            with four.storage.transaction() as db:
+                db.execute(studies.update().values(contact=studies.c.contact - 0.4 * LEASE))
+            assert not renewed or four.renew(claims[0], LEASE)
+        assert _claim(four, "heir").slot == 2, "0.8 leases since the last claim, but 0.4 since a renewal"
 
     def test_contacts_that_are_always_slow_do_not_put_a_takeover_off_for_ever(self, four: Slots) -> None:
         claims = [_claim(four, w) for w in "abcd"]
