@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from colgan_search import logs
 from colgan_search.search.storage import open_storage
 from colgan_search.search.urls import normalise_url
-from colgan_search import logs
 from tests.postgres import Postgres
 
 os.environ.pop("COLGAN_STORAGE", None)
