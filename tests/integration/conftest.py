@@ -6,7 +6,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 
+from colgan_search.search.slots import Slots
+from colgan_search.search.storage import Storage, open_storage
+from colgan_search.search.tables import now, studies
 from tests.integration.file_server import Server
 
 
@@ -34,3 +38,23 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     made.shutdown()
     made.server_close()
     thread.join()
+
+
+@pytest.fixture
+def storage(prepared_url: str) -> Iterator[Storage]:
+    """An open database of each kind."""
+    opened = open_storage(prepared_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def four(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Slots:
+    """A study of four slots whose leases can be taken over as soon as they run out."""
+    # The test's server is young; its start would be a time of grace.
+    monkeypatch.setattr("colgan_search.search.slots.server_started", lambda: sa.literal(0.0))
+    study = Slots(storage, "u")
+    study.begin_study(4)
+    with storage.transaction() as db:
+        db.execute(studies.update().values(contact=now(), grace_until=0.0))
+    return study

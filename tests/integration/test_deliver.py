@@ -1,6 +1,5 @@
 """From an outcome to a finished trial: spooled, accepted once, told until Optuna knows."""
 
-import dataclasses
 import math
 import threading
 from collections.abc import Iterator
@@ -8,21 +7,15 @@ from pathlib import Path
 
 import optuna
 import pytest
-import sqlalchemy as sa
 from optuna.trial import TrialState
 
-from colgan_search.files import WorkFolder
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
-from colgan_search.search import deliver, propose, worker
+from colgan_search.search import deliver, propose
 from colgan_search.search.deliver import Spool, Spooled
 from colgan_search.search.propose import Assignment
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.slots import Claim, Slots
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy, open_study
-from colgan_search.search.tables import slots
-from colgan_search.search.worker import Worker
-from tests.fake_worker import PROTOCOL, FakeExperiment
+from tests.fake_worker import PROTOCOL
 from tests.fleet import fake_config, make_study, optuna_trials
 
 
@@ -38,7 +31,7 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool")
 
 
-def _assign(study: OpenStudy, worker: str = "w") -> Assignment:
+def assign(study: OpenStudy, worker: str = "w") -> Assignment:
     claim = study.slots.claim(worker, 60.0)
     assert claim is not None
     return propose.assign(study, claim)
@@ -48,7 +41,7 @@ def _scores(*is_means: float) -> Scores:
     return Scores(generators=tuple(GeneratorScore(is_mean=v, is_std=0.1) for v in is_means), protocol=PROTOCOL)
 
 
-def _result(
+def spooled(
     study: OpenStudy, assignment: Assignment, history: tuple[float, ...] = (2.0, 5.0, 3.0), value: float = 3.0
 ) -> Spooled:
     return Spooled(
@@ -74,8 +67,8 @@ def _result(
 def test_a_result_ends_as_a_complete_trial_with_its_attributes(
     study: OpenStudy, spool: Spool, prepared_url: str
 ) -> None:
-    assignment = _assign(study)
-    path = spool.put(_result(study, assignment))
+    assignment = assign(study)
+    path = spool.put(spooled(study, assignment))
     assert deliver.deliver_spooled(study, spool) == [assignment.trial_number]
     assert not path.exists()
     assert deliver.tell_closings(study) == 1
@@ -89,8 +82,8 @@ def test_a_result_ends_as_a_complete_trial_with_its_attributes(
     assert "diverged" not in trial.user_attrs
 
 
-def test_a_diverged_run_is_a_result(study: OpenStudy, spool: Spool, prepared_url: str) -> None:
-    result = _result(study, _assign(study), history=(), value=1.0)
+def test_a_diverged_run_is_aspooled(study: OpenStudy, spool: Spool, prepared_url: str) -> None:
+    result = spooled(study, assign(study), history=(), value=1.0)
     outcome = result.outcome.model_copy(update={"scores": None, "diverged": "loss of D at iteration 3"})
     spool.put(result.model_copy(update={"outcome": outcome}))
     deliver.deliver_spooled(study, spool)
@@ -101,23 +94,23 @@ def test_a_diverged_run_is_a_result(study: OpenStudy, spool: Spool, prepared_url
 
 
 def test_reports_made_on_the_way_are_completed_and_put_right(study: OpenStudy, spool: Spool, prepared_url: str) -> None:
-    assignment = _assign(study)
+    assignment = assign(study)
     (trial,) = study.load().trials
     study.storage.optuna.set_trial_intermediate_value(trial._trial_id, 1, 2.0)
     study.storage.optuna.set_trial_intermediate_value(trial._trial_id, 3, 3.0)  # by an attempt that missed step 2
-    spool.put(_result(study, assignment))
+    spool.put(spooled(study, assignment))
     deliver.deliver_spooled(study, spool)
     deliver.tell_closings(study)
     assert optuna_trials(prepared_url)[0].intermediate_values == {1: 2.0, 2: 5.0, 3: 5.0}
 
 
 def test_a_result_of_a_lost_lease_is_dropped(study: OpenStudy, spool: Spool, prepared_url: str) -> None:
-    old = _assign(study, "paused")
+    old = assign(study, "paused")
     study.slots.release_of(["paused"])
-    new = _assign(study, "heir")
-    path = spool.put(_result(study, old, value=9.0))
+    new = assign(study, "heir")
+    path = spool.put(spooled(study, old, value=9.0))
     assert deliver.deliver_spooled(study, spool) == [] and not path.exists()
-    spool.put(_result(study, new, value=4.0))
+    spool.put(spooled(study, new, value=4.0))
     assert deliver.deliver_spooled(study, spool) == [new.trial_number]
     deliver.tell_closings(study)
     assert [trial.value for trial in optuna_trials(prepared_url)] == [4.0]
@@ -125,7 +118,7 @@ def test_a_result_of_a_lost_lease_is_dropped(study: OpenStudy, spool: Spool, pre
 
 def test_a_poisoned_graph_is_told_as_failed_with_its_reasons(study: OpenStudy, prepared_url: str) -> None:
     for name in "abc":
-        assignment = _assign(study, name)
+        assignment = assign(study, name)
         study.slots.release(assignment.claim, f"broke {name}", max_faults=3)
     assert deliver.tell_closings(study) == 1
     (trial,) = optuna_trials(prepared_url)
@@ -138,7 +131,7 @@ def test_two_workers_that_deliver_and_tell_the_same_results_at_once(
     study: OpenStudy, spool: Spool, prepared_url: str
 ) -> None:
     for i in range(4):
-        spool.put(_result(study, _assign(study, f"w{i}"), value=2.0 + i))
+        spool.put(spooled(study, assign(study, f"w{i}"), value=2.0 + i))
     others = [open_study(open_storage(prepared_url), "fake") for _ in range(4)]
     problems: list[BaseException] = []
     start = threading.Barrier(4)
@@ -168,8 +161,8 @@ def test_two_workers_that_deliver_and_tell_the_same_results_at_once(
 
 def test_a_trial_that_somebody_else_finished_is_left_alone(study: OpenStudy, spool: Spool, prepared_url: str) -> None:
     """A dashboard can finish a trial by hand; that must not stop every worker for ever."""
-    assignment = _assign(study)
-    spool.put(_result(study, assignment))
+    assignment = assign(study)
+    spool.put(spooled(study, assignment))
     deliver.deliver_spooled(study, spool)
     study.load().tell(assignment.trial_number, state=TrialState.FAIL)
     assert deliver.tell_closings(study) == 1
@@ -179,8 +172,8 @@ def test_a_trial_that_somebody_else_finished_is_left_alone(study: OpenStudy, spo
 def test_a_trial_that_is_finished_while_it_is_told(
     study: OpenStudy, spool: Spool, prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assignment = _assign(study)
-    spool.put(_result(study, assignment))
+    assignment = assign(study)
+    spool.put(spooled(study, assignment))
     deliver.deliver_spooled(study, spool)
     real = optuna.Study.tell
 
@@ -205,15 +198,15 @@ def optuna_trials_running(study: optuna.Study, number: int) -> optuna.trial.Froz
 
 class TestSpool:
     def test_a_cut_short_file_is_set_aside_and_the_rest_is_delivered(self, study: OpenStudy, spool: Spool) -> None:
-        assignment = _assign(study)
-        path = spool.put(_result(study, assignment))
+        assignment = assign(study)
+        path = spool.put(spooled(study, assignment))
         cut = spool.folder / f"{study.uid}-9-1.json"
         cut.write_bytes(path.read_bytes()[:100])
         assert deliver.deliver_spooled(study, spool) == [assignment.trial_number]
         assert [p.name for p in spool.folder.iterdir()] == [f"{study.uid}-9-1.unreadable"]
 
     def test_results_of_another_study_wait_for_it(self, study: OpenStudy, spool: Spool) -> None:
-        result = _result(study, _assign(study)).model_copy(update={"uid": "0" * 32})
+        result = spooled(study, assign(study)).model_copy(update={"uid": "0" * 32})
         path = spool.put(result)
         assert deliver.deliver_spooled(study, spool) == [] and path.exists()
 
@@ -222,49 +215,5 @@ class TestSpool:
         self, study: OpenStudy, spool: Spool, bad: float
     ) -> None:
         with pytest.raises(ValueError):
-            spool.put(_result(study, _assign(study), value=bad))
+            spool.put(spooled(study, assign(study), value=bad))
         assert not spool.folder.exists() or list(spool.folder.iterdir()) == []
-
-
-def test_the_last_worker_tells_what_a_dead_one_had_accepted_but_not_told(
-    study: OpenStudy, spool: Spool, prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other one accepts its result just after our last look, and dies before it tells Optuna."""
-    other = _assign(study, "other")
-    real = Slots.claim
-
-    def claim(self: Slots, name: str, lease_seconds: float) -> Claim | None:
-        found = real(self, name, lease_seconds)
-        if found is None:
-            assert self.accept(other.claim, deliver.outcome_text(_result(study, other)))
-        return found
-
-    monkeypatch.setattr(Slots, "claim", claim)
-    work = WorkFolder(tmp_path / "work")
-    worked = Worker(study, FakeExperiment(0.0), work, "fake", threading.Event()).run()
-    assert worked.finished
-    assert [trial.state for trial in optuna_trials(prepared_url)] == [TrialState.COMPLETE] * 4
-    assert study.slots.closings() == []
-
-
-def test_what_a_dead_worker_of_this_folder_had_finished_is_delivered_before_its_slot_is_given_away(
-    study: OpenStudy, prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = WorkFolder(tmp_path / "work")
-    real = worker.release_dead
-
-    def release_dead(study: OpenStudy) -> None:
-        real(study)
-        rival = study.slots.claim("a quick rival", 60.0)
-        assert rival is not None and study.slots.release(rival)
-
-    monkeypatch.setattr(worker, "release_dead", release_dead)
-    dead = dataclasses.replace(ProcessId.mine(), created=1.0, ticks=1)
-    Registry(study.storage, study.uid).enter(dead, "cpu")
-    assignment = _assign(study, dead.name)
-    Spool(work.spool("fake")).put(_result(study, assignment, value=7.5))
-    Worker(study, FakeExperiment(0.0), work, "fake", threading.Event()).run()
-    assert optuna_trials(prepared_url)[assignment.trial_number].value == 7.5
-    with study.storage.engine.connect() as db:
-        tokens = db.execute(sa.select(slots.c.token).order_by(slots.c.slot)).scalars().all()
-    assert tokens == [1, 2, 1, 1], "the rival found slot 0 done"

@@ -1,7 +1,5 @@
 """Studies: made once, opened by anybody who fits, refused to everybody else."""
 
-from collections.abc import Iterator
-
 import optuna
 import pytest
 import sqlalchemy as sa
@@ -12,13 +10,6 @@ from colgan_search.search import propose
 from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import OpenStudy, create_or_open, open_study, study_names
 from tests.fleet import fake_config, rows_of
-
-
-@pytest.fixture
-def storage(prepared_url: str) -> Iterator[Storage]:
-    opened = open_storage(prepared_url, create=True)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

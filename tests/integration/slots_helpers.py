@@ -1,0 +1,19 @@
+"""What the tests of the slots share. Lease times are injected by moving them in the database."""
+
+from colgan_search.search.slots import Claim, Slots
+from colgan_search.search.tables import now, slots
+
+LEASE = 60.0
+
+
+def let_run_out(study: Slots, claim: Claim, seconds_ago: float = 1.0) -> None:
+    """As if the slot's lease had run out so long ago."""
+    with study.storage.transaction() as db:
+        db.execute(slots.update().where(slots.c.slot == claim.slot).values(lease_until=now() - seconds_ago))
+
+
+def claim_for(study: Slots, worker: str) -> Claim:
+    """The slot that `worker` gets; there is one."""
+    claim = study.claim(worker, LEASE)
+    assert claim is not None
+    return claim
