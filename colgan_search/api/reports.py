@@ -39,9 +39,10 @@ def markdown(wanted: Reproduction, rows: Sequence[RowResult], real: RealImagesSc
             f"| {row.seeds or ''} | {search} | {row.state} |"
         )
     if real is not None:
+        over_splits = real.score.is_std if real.protocol.splits > 1 else None
         lines.append(
             f"| real images | {_pm(real.printed_is, real.printed_is_std)} | | "
-            f"{_pm(real.score.is_mean, real.score.is_std)} (over splits) | | | | complete |"
+            f"{_pm(real.score.is_mean, over_splits)} | | | | complete, {real.protocol.splits} split(s) |"
         )
     lines += ["", "- Paper: mean and deviation over the splits of one training.", "- Ours: mean and deviation over "]
     lines[-1] += "training seeds of the maximum IS over the generators; FID of that generator."

@@ -68,14 +68,16 @@ def score_table(record: api.TrialRecord) -> None:
         out(f"  no scores: {record.diverged or 'not complete'}")
         return
     protocol = record.protocol or {}
-    splits = protocol.get("splits")
-    table = Table("generator", "IS", f"std over {splits} splits" if splits else "std", "FID", box=None)
+    splits = protocol.get("splits", 1)
+    table = Table("generator", "IS", f"std over {splits} splits" if splits > 1 else "", "FID", box=None)
     for number, (mean, std, fid) in enumerate(zip(record.is_mean, record.is_std, record.fid, strict=True), start=1):
         name = f"G{number}"
         mark = " (best)" if name == record.best_generator else ""
-        table.add_row(name + mark, f"{mean:.3f}", f"{std:.3f}", "" if fid is None else f"{fid:.2f}")
+        # One split has no deviation.
+        deviation = f"{std:.3f}" if splits > 1 else ""
+        table.add_row(name + mark, f"{mean:.3f}", deviation, "" if fid is None else f"{fid:.2f}")
     console().print(table)
     out(
         f"  measured with {protocol.get('extractor')} ({protocol.get('weights_digest')}), {protocol.get('images')} "
-        f"images of {protocol.get('resolution')} x {protocol.get('resolution')} pixels, {splits} splits"
+        f"images of {protocol.get('resolution')} x {protocol.get('resolution')} pixels, {splits} {'splits' if splits > 1 else 'split'}"
     )
