@@ -77,7 +77,8 @@ def score_table(record: api.TrialRecord) -> None:
         deviation = f"{std:.3f}" if splits > 1 else ""
         table.add_row(name + mark, f"{mean:.3f}", deviation, "" if fid is None else f"{fid:.2f}")
     console().print(table)
+    size = protocol.get("resolution")
     out(
         f"  measured with {protocol.get('extractor')} ({protocol.get('weights_digest')}), {protocol.get('images')} "
-        f"images of {protocol.get('resolution')} x {protocol.get('resolution')} pixels, {splits} {'splits' if splits > 1 else 'split'}"
+        f"images of {size} x {size} pixels, {splits} {'splits' if splits > 1 else 'split'}"
     )
