@@ -62,7 +62,7 @@ def test_six_workers_killed_and_paused(prepared_url: str, tmp_path: Path, seed: 
     assert counts["killed"] >= 2 and counts["paused"] >= 1
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(600)
 def test_sixteen_workers_killed_every_second(prepared_postgres_url: str, tmp_path: Path) -> None:
     counts = _run_under_fire(

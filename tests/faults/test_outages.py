@@ -48,7 +48,7 @@ def test_postgresql_stopped_for_two_seconds_three_times(
     _stop_three_times(frail_postgres, frail_url, tmp_path, workers=4, total=16, trial=1.0, away=2.0, between=1.5)
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(600)
 def test_postgresql_stopped_for_twenty_seconds_three_times(
     frail_postgres: Postgres, frail_url: str, tmp_path: Path

@@ -82,7 +82,7 @@ def test_a_result_ends_as_a_complete_trial_with_its_attributes(
     assert "diverged" not in trial.user_attrs
 
 
-def test_a_diverged_run_is_aspooled(study: OpenStudy, spool: Spool, prepared_url: str) -> None:
+def test_a_diverged_run_is_a_result(study: OpenStudy, spool: Spool, prepared_url: str) -> None:
     result = spooled(study, assign(study), history=(), value=1.0)
     outcome = result.outcome.model_copy(update={"scores": None, "diverged": "loss of D at iteration 3"})
     spool.put(result.model_copy(update={"outcome": outcome}))
