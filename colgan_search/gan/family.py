@@ -1,5 +1,6 @@
 """What a base GAN must offer: the module-level functions of `colgan_search/gan/networks/<name>.py`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Literal, Protocol
 
@@ -10,13 +11,14 @@ from colgan_search.config import NetworkSettings
 Maps = Literal["activation", "convolution"]
 
 
-class GeneratorNetwork(nn.Module):
+class GeneratorNetwork(nn.Module, ABC):
     """A generator whose layers, numbered from 1 (the coarsest), hand out their feature maps."""
 
     def forward(self, z: Tensor) -> Tensor:
         """z [N, Z] from N(0, 1) -> images [N, C, S, S] in [-1, 1]."""
         return self.forward_with_maps(z, ())[0]
 
+    @abstractmethod
     def forward_with_maps(
         self, z: Tensor, layers: Collection[int], maps: Maps = "activation"
     ) -> tuple[Tensor, dict[int, Tensor]]:
@@ -24,7 +26,6 @@ class GeneratorNetwork(nn.Module):
 
         `maps`: after the layer's activation, or its convolution's output before norm and activation.
         """
-        raise NotImplementedError
 
 
 class Family(Protocol):
