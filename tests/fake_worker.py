@@ -1,6 +1,6 @@
 """A worker process whose experiment only waits; everything else is real. For tests of the search alone.
 
-Usage: python -m tests.fake_worker STUDY WORK_DIR SECONDS, with the storage in COLGAN_STORAGE.
+Usage: python -m tests.fake_worker STUDY WORK_DIR SECONDS [ORDERS], with the storage in COLGAN_STORAGE.
 """
 
 import hashlib
@@ -44,7 +44,8 @@ class FakeExperiment:
     """Tells `fake_value`, waits `seconds`, looks every 20 ms whether it should stop, and returns the value.
 
     `orders` changes that: `fault` faults always; `fault-on:N` faults on trials whose run folder is number N;
-    `hang-once:FILE` hangs if FILE is not there yet, after making it.
+    `hang-once:FILE` hangs if FILE is not there yet, after making it; `endless-from:N` never ends the trials from
+    number N on, so that a test can interrupt one of them for certain.
     """
 
     def __init__(self, seconds: float, orders: str = "") -> None:
@@ -67,7 +68,8 @@ class FakeExperiment:
             protocol=PROTOCOL,
         )
         on_progress(Progress(epoch=1, epochs=1, iteration=1, iterations=1, scores=scores, evaluation=1))
-        while time.monotonic() - started < self.seconds:
+        endless = order == "endless-from" and int(folder.name.removeprefix("trial-")) >= int(what)
+        while endless or time.monotonic() - started < self.seconds:
             if should_stop():
                 raise Interrupted("asked to stop")
             time.sleep(0.02)
@@ -107,4 +109,4 @@ def serve(
 
 
 if __name__ == "__main__":
-    serve(os.environ["COLGAN_STORAGE"], sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))
+    serve(os.environ["COLGAN_STORAGE"], sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])
