@@ -6,6 +6,7 @@ ColganError                     exit code 1
 │   ├── GraphError              a graph, gate or preset
 │   ├── DataError               a data set, an image folder, an image, a weights file
 │   ├── StorageError            a storage URL, password, database
+│   │   └── Unreachable         a database that does not answer or let us in now; it may later
 │   ├── StudyError              a study: unknown, another config, another version, too few trials
 │   └── DeviceError             a GPU that is not there, workers that cannot be
 ├── Diverged                    a GAN gave NaN or Inf: a result, not a fault
@@ -44,6 +45,10 @@ class DataError(BadInput):
 
 class StorageError(BadInput):
     """A storage URL is of an unknown kind, or the database behind it cannot be used as given."""
+
+
+class Unreachable(StorageError):
+    """The database does not answer, or does not let us in, at the start; later it may."""
 
 
 class StudyError(BadInput):

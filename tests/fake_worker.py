@@ -45,7 +45,8 @@ class FakeExperiment:
 
     `orders` changes that: `fault` faults always; `fault-on:N` faults on trials whose run folder is number N;
     `hang-once:FILE` hangs if FILE is not there yet, after making it; `endless-from:N` never ends the trials from
-    number N on, so that a test can interrupt one of them for certain.
+    number N on, so that a test can interrupt one of them for certain; `die-on:N` kills its own process on trial N;
+    `until:FILE` ends no trial before FILE is there, so that a test can do something in the middle of one.
     """
 
     def __init__(self, seconds: float, orders: str = "") -> None:
@@ -59,6 +60,8 @@ class FakeExperiment:
         order, _, what = self.orders.partition(":")
         if order == "fault" or (order == "fault-on" and folder.name == f"trial-{int(what):05d}"):
             raise TrialFault("the fake experiment was told to fault")
+        if order == "die-on" and folder.name == f"trial-{int(what):05d}":
+            os.kill(os.getpid(), signal.SIGKILL)
         if order == "hang-once" and not Path(what).exists():
             Path(what).touch()
             threading.Event().wait()
@@ -69,7 +72,7 @@ class FakeExperiment:
         )
         on_progress(Progress(epoch=1, epochs=1, iteration=1, iterations=1, scores=scores, evaluation=1))
         endless = order == "endless-from" and int(folder.name.removeprefix("trial-")) >= int(what)
-        while endless or time.monotonic() - started < self.seconds:
+        while endless or time.monotonic() - started < self.seconds or _held(order, what):
             if should_stop():
                 raise Interrupted("asked to stop")
             time.sleep(0.02)
@@ -83,6 +86,10 @@ class FakeExperiment:
             seconds=time.monotonic() - started,
             device="cpu",
         )
+
+
+def _held(order: str, what: str) -> bool:
+    return order == "until" and not Path(what).exists()
 
 
 def serve(

@@ -122,7 +122,7 @@ def _source(request: FiguresRequest) -> tuple[Source, Path]:
     if request.run is not None:
         return of_run(request.run), request.run
     work = work_folder(request.work_dir)
-    with opened_study(request.storage, work, request.study) as study:
+    with opened_study(request.storage, work, request.study, writing=False) as study:
         against = [open_study(study.storage, name) for name in dict.fromkeys(request.against) if name != study.name]
         return of_study(study, work, against), work.study(study.name)
 

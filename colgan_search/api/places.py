@@ -46,9 +46,9 @@ def storage_text(storage: str | None, work: WorkFolder) -> str:
 
 
 @contextmanager
-def opened_storage(storage: str | None, work: WorkFolder, *, create: bool = False) -> Iterator[Storage]:
-    """The open database, closed at the end of the block."""
-    opened = open_storage(storage_text(storage, work), create=create)
+def opened_storage(storage: str | None, work: WorkFolder, *, writing: bool = True) -> Iterator[Storage]:
+    """The open database, closed at the end of the block. Without `writing`, a read-only replica will do."""
+    opened = open_storage(storage_text(storage, work), writing=writing)
     try:
         yield opened
     finally:
@@ -56,9 +56,11 @@ def opened_storage(storage: str | None, work: WorkFolder, *, create: bool = Fals
 
 
 @contextmanager
-def opened_study(storage: str | None, work: WorkFolder, name: str | None) -> Iterator[OpenStudy]:
+def opened_study(
+    storage: str | None, work: WorkFolder, name: str | None, *, writing: bool = True
+) -> Iterator[OpenStudy]:
     """The study `name`, or the only one of the database if no name is given. StudyError otherwise."""
-    with opened_storage(storage, work) as opened:
+    with opened_storage(storage, work, writing=writing) as opened:
         if name is None:
             names = study_names(opened)
             if len(names) != 1:

@@ -2,25 +2,31 @@
 
 import logging
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from colgan_search import logs
 from colgan_search.api.judging import study_experiment
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, work_folder
+from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig, with_overrides
-from colgan_search.errors import Interrupted
+from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
+from colgan_search.files import WorkFolder
 from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.deliver import tell_closings
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.registry import ProcessId
+from colgan_search.search.retry import through_outages
+from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class WorkRequest:
     config: StudyConfig | None = None
     data_root: str | None = None
     weights: str | None = None
+    wait_minutes: float = 0.0
+    """How long a database that does not answer at the start is waited for."""
     keep_log: bool = False
     """True = events also go to a file of this worker in the study's folder."""
 
@@ -43,27 +51,62 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
     folder = work_folder(request.work_dir)
     name = ProcessId.mine().name
     logs.set_worker(name)
-    with opened_storage(request.storage, folder) as storage:
-        study = open_study(storage, request.study, request.config)
+    try:
+        study = _attached(request, folder, drain)
+    except Outage:
+        if drain.is_set():
+            return Worked(0, finished=False)
+        raise
+    try:
         if request.keep_log:
             logs.add_file(folder.logs(study.name) / f"{name.replace(':', '-')}.log")
-        config = _here(study.config, request)
-        study = OpenStudy(storage, study.name, study.uid, config)
-        if study.slots.budget().finished:
-            tell_closings(study)  # what a worker that is dead by now had accepted, but not told
-            log.info("study %s is done", study.name)
-            return Worked(0, finished=True)
-        torch.set_num_threads(config.runtime.threads)
-        with own_gpu(choose_device(config.runtime, request.device), folder) as device:
-            if device.type == "cuda":
-                torch.cuda.set_device(device)
-            try:
-                experiment = study_experiment(study, folder, device, drain.is_set)
-            except Interrupted:
-                return Worked(0, finished=False)
-            name = str(device)
-            worker = Worker(study, experiment, folder, name, drain, on_accepted=lambda number: tidy(study, folder))
-            return worker.run()
+        return _work_on(replace(study, config=_here(study.config, request)), request, folder, drain)
+    except Interrupted:
+        return Worked(0, finished=False)
+    finally:
+        study.storage.close()
+
+
+def _attached(request: WorkRequest, folder: WorkFolder, drain: threading.Event) -> OpenStudy:
+    """The open study; waits for its database as long as the request says, and no time if it says nothing."""
+    text = storage_text(request.storage, folder)
+
+    def attach() -> OpenStudy:
+        storage = open_storage(text)
+        try:
+            return open_study(storage, request.study, request.config)
+        except BaseException:
+            storage.close()
+            raise
+
+    if request.wait_minutes <= 0.0:
+        return attach()
+    return through_outages(attach, "opening the study", limit_seconds=60.0 * request.wait_minutes, give_up=drain)
+
+
+def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: threading.Event) -> Worked:
+    """Everything from an open study on. Interrupted if drained before the first slot is asked for."""
+
+    def patiently(call: Callable[[], T], what: str) -> T:
+        try:
+            limit = 60.0 * study.config.service.outage_minutes
+            return through_outages(call, what, limit_seconds=limit, give_up=drain)
+        except Outage:
+            if drain.is_set():
+                raise Interrupted("drained while the database was away") from None
+            raise
+
+    if patiently(study.slots.budget, "counting").finished:
+        # What a worker that is dead by now had accepted, but not told.
+        patiently(lambda: tell_closings(study), "telling results")
+        log.info("study %s is done", study.name)
+        return Worked(0, finished=True)
+    torch.set_num_threads(study.config.runtime.threads)
+    with own_gpu(choose_device(study.config.runtime, request.device), folder) as device:
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set), "sharing the classifier")
+        return Worker(study, experiment, folder, str(device), drain, lambda number: tidy(study, folder)).run()
 
 
 def _here(config: StudyConfig, request: WorkRequest) -> StudyConfig:

@@ -35,7 +35,7 @@ def command(
     """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
     if retrain and export is None:
         raise BadInput("--retrain needs --export: the folder for the bundle")
-    with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
+    with api.opened_study(storage, api.work_folder(work_dir), study, writing=retrain) as opened:
         if export is not None:
             request = api.ExportRequest(
                 opened, export, api.work_folder(work_dir), console.typed(), retrain=retrain, device=device

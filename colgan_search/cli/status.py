@@ -18,7 +18,7 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Show done, running and failed trials, the workers, and the best trial so far."""
-    with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
+    with api.opened_study(storage, api.work_folder(work_dir), study, writing=False) as opened:
         now = api.Monitor(opened).snapshot()
         failures = opened.slots.failures()
         if as_json:

@@ -31,7 +31,7 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """List every trial: graph, state, IS of each generator, seed, seconds, worker."""
-    with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
+    with api.opened_study(storage, api.work_folder(work_dir), study, writing=False) as opened:
         records = api.trials(opened)
     if as_json or form is Format.json:
         console.out(json.dumps([record.as_dict() for record in records]))

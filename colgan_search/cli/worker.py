@@ -31,6 +31,10 @@ def command(
     log_file: Annotated[
         Path | None, typer.Option("--log-file", help="The rotating file of events, else logs/ in the study's folder.")
     ] = None,
+    wait_for_database: Annotated[
+        float,
+        typer.Option("--wait-for-database", min=0.0, help="Minutes to wait for a database that does not answer yet."),
+    ] = 0.0,
     leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,
 ) -> int:
     """Work on a study until it has all its trials: everything else is in the database.
@@ -43,7 +47,9 @@ def command(
     if leave_with_parent:
         threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
     settings = None if config is None else load_config(config)
-    request = api.WorkRequest(study, storage, work_dir, device, settings, data_root, weights, keep_log=log_file is None)
+    request = api.WorkRequest(
+        study, storage, work_dir, device, settings, data_root, weights, wait_for_database, keep_log=log_file is None
+    )
     worked = api.work(request, drain)
     how = "the study is done" if worked.finished else "drained"
     if not leave_with_parent:

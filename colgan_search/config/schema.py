@@ -163,6 +163,9 @@ class ServiceSettings(Section):
     max_faults: int = Field(
         3, ge=1, le=100, description="faults in a row that stop a worker; workers that a graph may fault on"
     )
+    max_vanished: int = Field(
+        10, ge=1, le=10_000, description="workers that may be killed over a graph without any progress of it"
+    )
 
 
 class StudyConfig(Section):

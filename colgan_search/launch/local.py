@@ -15,6 +15,7 @@ import torch
 from colgan_search.config import RuntimeSettings
 from colgan_search.errors import DeviceError
 from colgan_search.experiment import choose_device
+from colgan_search.search.retry import is_outage
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.worker import release_dead
 
@@ -85,6 +86,8 @@ class LocalWorkers:
             device,
             "--log-file",
             str(file),
+            "--wait-for-database",
+            str(self.study.config.service.outage_minutes),
             "--leave-with-parent",
         ]
         with file.with_suffix(".err").open("ab") as errors:
@@ -109,7 +112,7 @@ class LocalWorkers:
             if code > 0 and code != os.EX_TEMPFAIL:
                 log.error("worker %d stopped: %s", child.number, self.last_words(child.number))
                 continue
-            release_dead(self.study)
+            self._release_dead()
             if child.restarts >= RESTARTS_PER_WORKER:
                 log.error("worker %d died %d times and is not started again", child.number, child.restarts + 1)
                 continue
@@ -117,6 +120,15 @@ class LocalWorkers:
             child.restarts += 1
             child.process = self._start(child.number, child.device)
         return self.running
+
+    def _release_dead(self) -> None:
+        """Gives back the slots of workers that died here; while the database is away their leases run out instead."""
+        try:
+            release_dead(self.study)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("the database is away; the slots of dead workers wait for their leases to run out")
 
     @property
     def running(self) -> int:
@@ -145,7 +157,7 @@ class LocalWorkers:
         self._signal(signal.SIGKILL)
         for child in self._children:
             child.process.wait()
-        release_dead(self.study)
+        self._release_dead()
 
     def _signal(self, number: signal.Signals) -> None:
         for child in self._children:

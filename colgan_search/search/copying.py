@@ -12,7 +12,7 @@ from colgan_search.errors import StudyError
 from colgan_search.search import tables
 from colgan_search.search.monitor import GONE
 from colgan_search.search.registry import Registry
-from colgan_search.search.slots import FREE, LEASED
+from colgan_search.search.slot_records import FREE, LEASED
 from colgan_search.search.storage import Storage
 from colgan_search.search.study import UID, OpenStudy, open_study
 from colgan_search.search.tables import now, slots, studies, workers

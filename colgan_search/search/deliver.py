@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
-from colgan_search.search.slots import Claim, Closing
+from colgan_search.search.slot_records import Claim, Closing
 from colgan_search.search.study import OpenStudy, trial_of
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import time
 from colgan_search.records import Progress
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import is_outage, one_line
-from colgan_search.search.slots import Claim
+from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy, trial_of
 
 log = logging.getLogger(__name__)
@@ -129,6 +129,7 @@ class Keeper:
             before = [value for step, value in known.items() if step < progress.evaluation]
             best = max([progress.scores.value, *before])
             self.study.storage.optuna.set_trial_intermediate_value(trial._trial_id, progress.evaluation, best)
+            self.study.slots.forgive(self.claim)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from colgan_search.search import results
 from colgan_search.search.registry import Registry, WorkerRow
 from colgan_search.search.results import TrialRecord
-from colgan_search.search.slots import Budget
+from colgan_search.search.slot_records import Budget
 from colgan_search.search.study import OpenStudy
 
 GONE = ("left", "died")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from colgan_search.search.retry import one_line
-from colgan_search.search.slots import LEASED
+from colgan_search.search.slot_records import LEASED
 from colgan_search.search.storage import Storage
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import now, schema, slots, studies

@@ -12,7 +12,7 @@ from colgan_search.errors import LeaseLost
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import space
 from colgan_search.search.sampler import make_sampler
-from colgan_search.search.slots import Claim
+from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy, trial_of
 from colgan_search.seeds import derive_seed
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import optuna
 import sqlalchemy as sa
 
-from colgan_search.errors import Outage
+from colgan_search.errors import Outage, Unreachable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -26,6 +26,7 @@ OUTAGES: tuple[type[Exception], ...] = (
     sa.exc.ResourceClosedError,
     sa.exc.PendingRollbackError,
     optuna.exceptions.StorageInternalError,
+    Unreachable,
 )
 
 

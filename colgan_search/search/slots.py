@@ -2,56 +2,28 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
+from colgan_search.search.slot_records import (
+    ACCEPTED,
+    DONE,
+    FAILED,
+    FAILING,
+    FREE,
+    LEASED,
+    LOST,
+    Budget,
+    Claim,
+    Closing,
+)
 from colgan_search.search.storage import Storage
 from colgan_search.search.tables import now, server_started, slots, studies
 
-FREE, LEASED, ACCEPTED, DONE, FAILING, FAILED = "free", "leased", "accepted", "done", "failing", "failed"
-CLOSED = (ACCEPTED, DONE, FAILING, FAILED)
-LOST = (FAILING, FAILED)
-"""States of a slot whose graph faulted too often; another slot is opened in its place."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A slot that a worker holds. `token` fences it: a later claim of the same slot has a larger one."""
-
-    slot: int
-    token: int
-    trial_number: int | None
-    taken_over: bool
-
-
-@dataclass(frozen=True)
-class Closing:
-    """A slot whose end is recorded here but not yet told to Optuna."""
-
-    slot: int
-    trial_number: int
-    worker: str | None
-    outcome: str | None
-    faults: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How far a study is. `total` results are wanted; failed slots do not count."""
-
-    total: int
-    done: int
-    running: int
-    free: int
-    failed: int
-
-    @property
-    def finished(self) -> bool:
-        """True when every wanted result has been accepted."""
-        return self.done >= self.total
+VANISHED = "vanished"
+"""Key of a recorded fault whose worker could not record it itself."""
 
 
 class Slots:
@@ -96,13 +68,14 @@ class Slots:
             failed=count.get(FAILING, 0) + count.get(FAILED, 0),
         )
 
-    def claim(self, worker: str, lease_seconds: float) -> Claim | None:
+    def claim(self, worker: str, lease_seconds: float, max_vanished: int | None = None) -> Claim | None:
         """Takes a slot that is free or whose lease ran out, or else opens the next one; None if there is none.
 
         A worker has one slot at a time: one that holds a slot gets that one again, so that no slot is lost when the
         answer to a claim is. Slots on which this worker itself faulted come last, and are left to others as long as
         any of them is at work. No lease counts as run out in the first `lease_seconds` after the server's start or
-        after a time in which nobody could renew: owners go first.
+        after a time in which nobody could renew: owners go first. A slot whose lease ran out under `max_vanished`
+        workers (None = any number) without any progress is closed as failing: its graph may kill its process.
         """
         with self.storage.transaction() as db:
             study = self._lock_study(db)
@@ -119,11 +92,15 @@ class Slots:
                 if self._count(db, (slots.c.state == LEASED) & (slots.c.lease_until >= now())):
                     return None
             for row in held or fresh or rows:
+                late = row.state == LEASED and not held
+                if late and self._note_vanished(db, row, max_vanished) == FAILING:
+                    continue
                 token = row.token if held else row.token + 1
                 changes = {"state": LEASED, "token": token, "worker": worker, "lease_until": now() + lease_seconds}
                 db.execute(self._row(row.slot).values(changes))
-                return Claim(row.slot, token, row.trial_number, taken_over=row.state == LEASED and not held)
-        return None
+                return Claim(row.slot, token, row.trial_number, taken_over=late)
+        # Slots were closed as failing, or there were none; others may be opened in the place of the closed ones.
+        return self.claim(worker, lease_seconds, max_vanished) if rows else None
 
     def _open_next(self, db: sa.Connection, worker: str, lease_seconds: float) -> Claim:
         last = db.execute(sa.select(sa.func.max(slots.c.slot)).where(slots.c.uid == self.uid)).scalar()
@@ -189,20 +166,44 @@ class Slots:
             if fault is not None:
                 at = db.execute(sa.select(now())).scalar()
                 faults.append({"worker": row.worker, "reason": fault, "at": at})
-            workers = {f["worker"] for f in faults}
+            workers = {f["worker"] for f in faults if VANISHED not in f}
             poisoned = fault is not None and len(workers) >= max_faults and row.trial_number is not None
             state = FAILING if poisoned else FREE
             return self._update(db, claim, state=state, lease_until=0.0, faults=json.dumps(faults))
 
-    def release_of(self, workers: Sequence[str]) -> int:
-        """Gives back every slot that these workers hold; for workers known to be dead. The number of slots."""
+    def release_of(self, workers: Sequence[str], max_vanished: int | None = None) -> int:
+        """Gives back every slot that these workers hold; for workers known to be dead. The number of slots.
+
+        `max_vanished` as in `claim`.
+        """
         with self.storage.transaction() as db:
-            result = db.execute(
-                slots.update()
-                .where(slots.c.uid == self.uid, slots.c.state == LEASED, slots.c.worker.in_(workers))
-                .values(state=FREE, lease_until=0.0)
-            )
-            return int(result.rowcount)
+            self._lock_study(db)
+            held = (slots.c.uid == self.uid) & (slots.c.state == LEASED) & slots.c.worker.in_(workers)
+            rows = db.execute(sa.select(slots).where(held)).all()
+            for row in rows:
+                state = self._note_vanished(db, row, max_vanished)
+                db.execute(self._row(row.slot).where(held).values(state=state, lease_until=0.0))
+            return len(rows)
+
+    def forgive(self, claim: Claim) -> None:
+        """The trial got further than ever: workers that vanished over it before do not count any more."""
+        with self.storage.transaction() as db:
+            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            if row is not None and any(VANISHED in fault for fault in json.loads(row.faults)):
+                kept = [fault for fault in json.loads(row.faults) if VANISHED not in fault]
+                self._update(db, claim, faults=json.dumps(kept))
+
+    def _note_vanished(self, db: sa.Connection, row: Any, limit: int | None) -> str:
+        """Records that the slot's worker is gone without a word; FREE, or FAILING if that was once too often."""
+        faults = json.loads(row.faults)
+        reason = "the worker vanished in the middle of the trial (killed, out of memory, paused, machine lost)"
+        at = db.execute(sa.select(now())).scalar()
+        faults.append({"worker": row.worker, "reason": reason, "at": at, VANISHED: True})
+        vanished = sum(VANISHED in fault for fault in faults)
+        state = FAILING if limit is not None and vanished >= limit and row.trial_number is not None else FREE
+        changes = {"faults": json.dumps(faults)} | ({"state": state} if state == FAILING else {})
+        db.execute(self._row(row.slot).where(slots.c.token == row.token, slots.c.state == LEASED).values(changes))
+        return state
 
     def closings(self) -> list[Closing]:
         """Slots that have ended here and that Optuna has not been told of."""

@@ -1,37 +1,40 @@
 """The study's database: two engines, ours and Optuna's, and named locks. PostgreSQL, or SQLite on a local disk."""
 
 import hashlib
-import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
-import psutil
 import sqlalchemy as sa
 from filelock import FileLock
 from filelock import Timeout as FileLockTimeout
 from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 
 from colgan_search import logs
-from colgan_search.errors import StorageError
+from colgan_search.errors import StorageError, Unreachable
 from colgan_search.search import tables
+from colgan_search.search.retry import is_outage
+from colgan_search.search.sqlite_file import check_sqlite_file
 from colgan_search.search.urls import hide_password, normalise_url, passwords
+from colgan_search.search.waiting import wait_in_python
 
+wait_in_python()
 # Our own log says what happens, once.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-CONNECT_TIMEOUT_SECONDS = 8
 NO_ANSWER_MILLISECONDS = 10_000
-"""A connection whose data nobody acknowledges for so long is dead: a drain must end within 30 s."""
+"""A connection whose data nobody acknowledges for so long is dead."""
+IDLE_IN_TRANSACTION_SECONDS = 5
+"""The server ends a transaction whose process was paused for so long: its locks would hold up all others."""
 SQLITE_BUSY_SECONDS = 60
 LOCK_TIMEOUT_SECONDS = 120
-NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "9p", "afs")
+LOCK_POLL_SECONDS = 0.1
 
 POSTGRESQL_DEFAULTS = {
-    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -108,7 +111,11 @@ class Storage:
         defaults = {"timeout": SQLITE_BUSY_SECONDS} if self.is_sqlite else POSTGRESQL_DEFAULTS
         connection = dialect.connect(*arguments, **{**defaults, **options})
         if self.is_sqlite:
-            _set_sqlite_pragmas(connection)
+            _execute(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL")
+        else:
+            _execute(
+                connection, f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'", "COMMIT"
+            )
         return connection
 
     @contextmanager
@@ -130,9 +137,14 @@ class Storage:
                 raise sa.exc.OperationalError(f"lock {name}", None, error) from error
             return
         key = int.from_bytes(hashlib.sha256(f"colgan/{name}".encode()).digest()[:8], "big", signed=True)
+        until = time.monotonic() + LOCK_TIMEOUT_SECONDS
         with self.engine.connect() as connection, connection.begin():
-            connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+            # Nobody else waits for this transaction's rows: it may rest while its owner works.
+            connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            while not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))):
+                if time.monotonic() > until:
+                    raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
+                time.sleep(LOCK_POLL_SECONDS)
             yield
 
     def forget_thread(self) -> None:
@@ -148,20 +160,21 @@ class Storage:
             self._backend.engine.dispose()
 
 
-def open_storage(text: str, *, create: bool = False) -> Storage:
+def open_storage(text: str, *, create: bool = False, writing: bool = True) -> Storage:
     """Opens the database of a URL. StorageError, without the password, if it cannot be used.
 
-    With `create`, an SQLite file and all tables are made if they are not there; without, both must exist.
+    With `create`, an SQLite file and all tables are made if they are not there; without, both must exist. Without
+    `writing`, a read-only replica will do.
     """
     url = normalise_url(text)
     if url.get_backend_name() == "sqlite":
-        _check_sqlite_file(Path(str(url.database)), create)
+        check_sqlite_file(Path(str(url.database)), create)
     storage = Storage(url)
     try:
-        tables.prepare(storage, create=create)
+        tables.prepare(storage, create=create, writing=writing)
     except (sa.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
         storage.close()
-        raise StorageError(f"{storage.name}: {_explain(error)}") from None
+        raise _refused(storage, error) from None
     except OSError as error:
         storage.close()
         raise StorageError(f"{storage.name}: its folder cannot be written to: {error.strerror}") from None
@@ -178,7 +191,7 @@ def require_server(text: str) -> None:
         if not storage.is_sqlite:
             storage.engine.connect().close()
     except sa.exc.DBAPIError as error:
-        raise StorageError(f"{storage.name}: {_explain(error)}") from None
+        raise _refused(storage, error) from None
     finally:
         storage.close()
 
@@ -190,10 +203,10 @@ def _pool_options(url: sa.URL) -> dict[str, Any]:
     return {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 1}
 
 
-def _set_sqlite_pragmas(connection: Any) -> None:
+def _execute(connection: Any, *statements: str) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
+    for statement in statements:
+        cursor.execute(statement)
     cursor.close()
 
 
@@ -206,26 +219,9 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _check_sqlite_file(path: Path, create: bool) -> None:
-    """StorageError if the file is not there (without `create`), is no file, or lies on a network file system."""
-    if path.is_dir():
-        raise StorageError(f"{path} is a folder; name an SQLite file")
-    if not path.exists() and not create:
-        raise StorageError(f"{path}: there is no such database; `colgan-search launch` makes one")
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        raise StorageError(f"{path}: cannot be read and written")
-    parent = next(folder for folder in path.parents if folder.exists())
-    mounts = [p for p in psutil.disk_partitions(all=True) if parent.resolve().is_relative_to(p.mountpoint)]
-    kind = max(mounts, key=lambda p: len(p.mountpoint)).fstype.lower() if mounts else ""
-    if any(name in kind for name in NETWORK_FILE_SYSTEMS):
-        raise StorageError(
-            f"{path} lies on a network file system ({kind}), where SQLite loses data; "
-            "use a local disk, or PostgreSQL: --storage postgresql://..."
-        )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{path.parent}: cannot be made: {error.strerror}") from None
+def _refused(storage: Storage, error: Exception) -> StorageError:
+    kind = Unreachable if is_outage(error) else StorageError
+    return kind(f"{storage.name}: {_explain(error)}")
 
 
 def _explain(error: Exception) -> str:

@@ -102,14 +102,15 @@ def _server_started_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return "0.0"
 
 
-def prepare(storage: "Storage", *, create: bool) -> None:
+def prepare(storage: "Storage", *, create: bool, writing: bool = True) -> None:
     """Checks the schema's version; with `create` makes Optuna's tables and ours, once, under a lock.
 
-    StorageError if it is another version's, not there, or read-only.
+    StorageError if it is another version's, not there, or, unless `writing` is False, read-only.
     """
     # Also the switch of an empty SQLite file to WAL must not meet another one.
     with storage.lock("schema") if create else nullcontext():
-        _require_writable(storage)
+        if writing:
+            _require_writable(storage)
         if create and _version(storage) is None:
             _create(storage)
     version = _version(storage)

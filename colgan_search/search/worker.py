@@ -20,7 +20,7 @@ from colgan_search.search.keeper import Keeper
 from colgan_search.search.propose import Assignment
 from colgan_search.search.registry import ProcessId, Registry
 from colgan_search.search.retry import one_line, through_outages
-from colgan_search.search.slots import Claim
+from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,8 @@ class Worker:
         return Worked(self.accepted, finished=False)
 
     def _claim(self) -> Claim | None:
-        return self.study.slots.claim(self.name, self.study.config.service.lease_seconds)
+        service = self.study.config.service
+        return self.study.slots.claim(self.name, service.lease_seconds, service.max_vanished)
 
     def _run_claim(self, claim: Claim) -> None:
         """One trial: its graph, its training, its result on disk and then in the database."""
@@ -215,7 +216,7 @@ def release_dead(study: OpenStudy) -> int:
     dead = registry.dead_here()
     if not dead:
         return 0
-    released = study.slots.release_of(dead)
+    released = study.slots.release_of(dead, study.config.service.max_vanished)
     registry.mark_dead(dead)
     log.info("%d slots of %d dead workers of this machine given back", released, len(dead))
     return released

@@ -48,13 +48,23 @@ def storage(prepared_url: str) -> Iterator[Storage]:
     opened.close()
 
 
-@pytest.fixture
-def four(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Slots:
-    """A study of four slots whose leases can be taken over as soon as they run out."""
+def _old_study(storage: Storage, monkeypatch: pytest.MonkeyPatch, total: int) -> Slots:
     # The test's server is young; its start would be a time of grace.
     monkeypatch.setattr("colgan_search.search.slots.server_started", lambda: sa.literal(0.0))
     study = Slots(storage, "u")
-    study.begin_study(4)
+    study.begin_study(total)
     with storage.transaction() as db:
         db.execute(studies.update().values(contact=now(), grace_until=0.0))
     return study
+
+
+@pytest.fixture
+def four(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Slots:
+    """A study of four slots whose leases can be taken over as soon as they run out."""
+    return _old_study(storage, monkeypatch, 4)
+
+
+@pytest.fixture
+def one(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Slots:
+    """The same, of one slot."""
+    return _old_study(storage, monkeypatch, 1)

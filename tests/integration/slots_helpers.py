@@ -1,9 +1,10 @@
 """What the tests of the slots share. Lease times are injected by moving them in the database."""
 
-from colgan_search.search.slots import Claim, Slots
+from colgan_search.search.slot_records import Claim
+from colgan_search.search.slots import Slots
 from colgan_search.search.tables import now, slots
 
-LEASE = 60.0
+LEASE = 600.0
 
 
 def let_run_out(study: Slots, claim: Claim, seconds_ago: float = 1.0) -> None:

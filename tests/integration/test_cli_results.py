@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 
@@ -16,8 +17,9 @@ from colgan_search import __version__
 from colgan_search.cli.app import run
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import propose
+from colgan_search.search.urls import normalise_url
 from tests.fake_worker import fake_value
-from tests.integration.cli_helpers import environment, fake_study, optuna_study, small_config
+from tests.integration.cli_helpers import WAIT_SECONDS, environment, fake_study, optuna_study, small_config
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_answers_do_not_wait_for_torch(tmp_path: Path) -> None:
         env=environment(COLGAN_STORAGE=url),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=WAIT_SECONDS,
     )
     assert ended.stderr.splitlines()[-1] == "[0, 0, 0, 0, 0] []", ended.stderr
 
@@ -141,3 +143,23 @@ def test_version_of_the_study_must_be_ours(
         message = capsys.readouterr().err
         assert "0.0.9" in message and __version__ in message
     assert optuna_study(storage_url).trials == trials
+
+
+def test_results_are_shown_from_a_read_only_replica(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_study(postgres_url, small_config(tmp_path), total=4, done=3).storage.close()
+    best = optuna_study(postgres_url).best_trial
+    engine = sa.create_engine(normalise_url(postgres_url))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        database = normalise_url(postgres_url).database
+        connection.execute(sa.text(f"ALTER DATABASE {database} SET default_transaction_read_only = on"))
+    engine.dispose()
+    monkeypatch.setenv("COLGAN_STORAGE", postgres_url)
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(answer(capsys, "status", "--json"))["done"] == 3
+    assert json.loads(answer(capsys, "best", "--json"))["value"] == best.value
+    assert len(list(csv.DictReader(io.StringIO(answer(capsys, "trials", "--format", "csv"))))) == 3
+    assert "figure8" in answer(capsys, "figures")
+    assert run(["worker", "--study", "small"]) == 2
+    assert "read-only; name the primary" in capsys.readouterr().err

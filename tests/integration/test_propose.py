@@ -11,7 +11,8 @@ from colgan_search import presets
 from colgan_search.errors import LeaseLost
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import propose, space
-from colgan_search.search.slots import Claim, Slots
+from colgan_search.search.slot_records import Claim
+from colgan_search.search.slots import Slots
 from colgan_search.search.study import OpenStudy
 from colgan_search.seeds import derive_seed
 from tests.fleet import fake_config, make_study

@@ -10,12 +10,14 @@ from pathlib import Path
 import optuna
 import pytest
 
+from colgan_search.api import figures
 from colgan_search.api.launching import LaunchRequest
 from colgan_search.api.paper_tables import TABLES
 from colgan_search.api.reports import as_csv, as_json, markdown
+from colgan_search.api.reproduced_figures import draw_paper_figures, run_figures
 from colgan_search.api.reproducing import Reproduction, gather, run_table
 from colgan_search.config import load_config, shipped_configs
-from colgan_search.errors import BadInput
+from colgan_search.errors import BadInput, StorageError
 from colgan_search.experiment import check_config
 from colgan_search.files import WorkFolder
 from colgan_search.presets import preset
@@ -105,3 +107,29 @@ def test_every_row_has_a_config_that_fits_the_paper(name: str) -> None:
         assert (config.evaluation.images, config.evaluation.splits) == (50_000, 10)
         assert config.search.trials == (1500 if row.search else 3)
         assert config.network.discriminator_norm == ("batch" if row.label == "DCGAN" else "spectral")
+
+
+def test_figures_after_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With made-up results: what needs trained generators is not drawn and says why, the rest is."""
+    url = f"sqlite:///{tmp_path}/s.db"
+    wanted = Reproduction("table3", "digits", seeds=2, trials=6, storage=url, work_dir=tmp_path / "work")
+    out = tmp_path / "figures"
+    with pytest.raises(StorageError):
+        draw_paper_figures(wanted, out)
+    run_figures(wanted, work)
+    assert {len(values(url, f"paper-digits-table2-{name}")) for name in ("image", "input-side", "output-side")} == {6}
+    boxes: list[dict[str, list[float]]] = []
+    draw = figures.draw_trials_boxplot
+    monkeypatch.setattr(figures, "draw_trials_boxplot", lambda box, paths: (boxes.append(box), draw(box, paths)))
+    drawn = draw_paper_figures(wanted, out)
+    for folder, names in (("table2", ["figure7"]), ("table3", ["figure7", "figure8"])):
+        for name in names:
+            (files,) = [files for key, files in drawn[folder].files.items() if key.startswith(name)]
+            assert {file.suffix for file in files} == {".png", ".svg", ".pdf"}
+            assert all(file.stat().st_size > 1000 for file in files)
+    assert {label: sorted(box) for label, box in boxes[0].items()} == {
+        "image transfer": sorted(values(url, "paper-digits-table2-image")),
+        "feature transfer\nlayers 1, 2": sorted(values(url, "paper-digits-table2-input-side")),
+        "feature transfer\nlayers 2, 3": sorted(values(url, "paper-digits-table2-output-side")),
+    }, "one box per transfer method"
+    assert {name[:7] for name in drawn["table3"].missing} >= {"figure5", "figure6"}

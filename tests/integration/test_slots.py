@@ -4,7 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
-from colgan_search.search.slots import Budget, Claim, Slots
+from colgan_search.search.slot_records import Budget, Claim
+from colgan_search.search.slots import Slots
 from colgan_search.search.storage import Storage
 from colgan_search.search.tables import now, slots
 from tests.integration.slots_helpers import LEASE, claim_for, let_run_out
@@ -59,7 +60,8 @@ def test_an_old_token_can_do_nothing_any_more(four: Slots) -> None:
     assert four.renew(new, LEASE) is True
     assert four.accept(new, "right") is True
     assert four.accept(old, "right") is False, "the same text under an old token is another attempt's"
-    assert [closing.faults for closing in four.closings()] == [()]
+    ((fault,),) = [closing.faults for closing in four.closings()]
+    assert fault["worker"] == "paused" and "vanished" in fault["reason"], "not the late one"
 
 
 def test_a_lease_that_ran_out_is_its_owners_until_somebody_takes_it(four: Slots) -> None:
@@ -173,6 +175,63 @@ def test_a_graph_that_faults_on_three_workers_fails_and_its_place_is_filled(stor
     study.mark_told(0)
     assert study.failures() == [failure], "still shown after Optuna knows"
     assert [closing.slot for closing in study.closings()] == [1]
+
+
+def _vanish(study: Slots, worker: str, limit: int) -> Claim:
+    """`worker` takes a slot and is never heard of again."""
+    claim = study.claim(worker, LEASE, limit)
+    assert claim is not None
+    assert claim.trial_number is not None or study.bind(claim, claim.slot)
+    let_run_out(study, claim)
+    return claim
+
+
+def test_a_graph_over_which_workers_vanish_again_and_again_fails(one: Slots) -> None:
+    for number in range(3):
+        claim = _vanish(one, f"w{number}", 3)
+        assert (claim.slot, claim.token, claim.taken_over) == (0, number + 1, number > 0)
+        assert one.failures() == []
+    other = one.claim("next", LEASE, 3)
+    assert other is not None and (other.slot, other.token) == (1, 1), "its place is filled"
+    (failure,) = one.failures()
+    assert [fault["worker"] for fault in failure.faults] == ["w0", "w1", "w2"]
+    assert all("vanished in the middle of the trial" in fault["reason"] for fault in failure.faults)
+    assert one.accept(other, "x") and one.budget() == Budget(total=1, done=1, running=0, free=0, failed=1)
+
+
+def test_dead_workers_of_this_machine_count_as_vanished(one: Slots) -> None:
+    for number in range(3):
+        claim = one.claim(f"w{number}", LEASE, 3)
+        assert claim is not None and claim.slot == 0 and not claim.taken_over
+        assert claim.trial_number is not None or one.bind(claim, 0)
+        assert one.release_of([f"w{number}"], 3) == 1
+    assert len(one.failures()) == 1
+    assert one.budget() == Budget(total=1, done=0, running=0, free=0, failed=1)
+
+
+def test_progress_forgives_those_who_vanished(one: Slots) -> None:
+    for number in range(2):
+        _vanish(one, f"w{number}", 3)
+    claim = one.claim("good", LEASE, 3)
+    assert claim is not None
+    assert one.release(claim, "a fault of the usual kind", max_faults=3)
+    claim = claim_for(one, "better")
+    one.forgive(claim)
+    let_run_out(one, claim)
+    for number in range(2, 4):
+        assert _vanish(one, f"w{number}", 3).slot == 0, "counted from the beginning"
+    last = one.claim("last", LEASE, 3)
+    assert last is not None and last.slot == 1
+    (failure,) = one.failures()
+    assert [fault["worker"] for fault in failure.faults] == ["good", "better", "w2", "w3"]
+
+
+def test_without_a_limit_a_slot_is_redelivered_for_ever(one: Slots) -> None:
+    for number in range(30):
+        claim = one.claim(f"w{number}", LEASE)
+        assert claim is not None and claim.slot == 0
+        assert claim.trial_number is not None or one.bind(claim, 0)
+        let_run_out(one, claim)
 
 
 def test_faults_without_a_trial_never_fail_a_slot(four: Slots) -> None:

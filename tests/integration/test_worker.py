@@ -13,7 +13,8 @@ from colgan_search.files import WorkFolder
 from colgan_search.search import deliver, worker
 from colgan_search.search.deliver import Spool
 from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.slots import Claim, Slots
+from colgan_search.search.slot_records import Claim
+from colgan_search.search.slots import Slots
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import slots
 from colgan_search.search.worker import Worker
@@ -36,8 +37,8 @@ def test_the_last_worker_tells_what_a_dead_one_had_accepted_but_not_told(
     other = assign(study, "other")
     real = Slots.claim
 
-    def claim(self: Slots, name: str, lease_seconds: float) -> Claim | None:
-        found = real(self, name, lease_seconds)
+    def claim(self: Slots, name: str, lease_seconds: float, max_vanished: int | None) -> Claim | None:
+        found = real(self, name, lease_seconds, max_vanished)
         if found is None:
             assert self.accept(other.claim, deliver.outcome_text(spooled(study, other)))
         return found

@@ -69,6 +69,7 @@ FREE_VALUES: dict[str, Any] = {
     "service.outage_minutes": 1.0,
     "service.hang_minutes": 1.0,
     "service.max_faults": 9,
+    "service.max_vanished": 3,
 }
 
 
