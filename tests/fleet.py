@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import psycopg2
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import StudyConfig, parse_config
+from colgan_search.search.slot_records import Claim
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy, create_or_open
 from colgan_search.search.urls import normalise_url
@@ -27,7 +30,8 @@ from tests import fake_worker
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(["tests.warm"])
 
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 240.0
+"""Longer than anything here takes on a busy machine, shorter than a test may take."""
 
 
 def fake_config(name: str = "fake", k: int = 2, seed: int = 7, **sections: dict[str, Any]) -> StudyConfig:
@@ -48,6 +52,15 @@ def make_study(url: str, total: int, config: StudyConfig | None = None, name: st
     """A new study (or the one that is there), in a storage that the test closes or forgets."""
     config = config or fake_config()
     return create_or_open(open_storage(url, create=True), config, name or config.name, total)
+
+
+def hold_a_slot(study: OpenStudy, worker: str = "the test") -> Claim:
+    """A slot that stays `worker`'s for an hour without being renewed."""
+    claim = study.slots.claim(worker, study.config.service.lease_seconds)
+    assert claim is not None
+    # Not claimed for an hour: that would begin an hour of grace for all leases.
+    assert study.slots.renew(claim, 3600.0)
+    return claim
 
 
 class Fleet:
@@ -97,9 +110,27 @@ class Fleet:
         process.kill()
         process.join()
 
-    def signal(self, process: BaseProcess, number: signal.Signals) -> None:
+    def signal(self, process: BaseProcess, number: signal.Signals) -> bool:
+        """Sends a signal; False if the process has ended by itself."""
         assert process.pid is not None
-        os.kill(process.pid, number)
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def pause(self, process: BaseProcess) -> None:
+        """SIGSTOP, outside of any transaction: nobody has to wait for a lock that a paused process holds."""
+        assert process.pid is not None
+        until = time.monotonic() + WAIT_SECONDS
+        while True:
+            os.kill(process.pid, signal.SIGSTOP)
+            wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "the worker pauses")
+            if not _locked(self.url):
+                return
+            os.kill(process.pid, signal.SIGCONT)
+            assert time.monotonic() < until, "never outside of a transaction"
+            time.sleep(0.02)
 
     def wait(self, seconds: float = WAIT_SECONDS) -> list[int | None]:
         """Waits for all workers; their exit codes in the order of their start."""
@@ -107,6 +138,12 @@ class Fleet:
         for process in self.processes:
             process.join(max(0.0, until - time.monotonic()))
         return [process.exitcode for process in self.processes]
+
+    def runs(self) -> dict[int, int]:
+        """Trial -> how often its experiment was begun, by what the workers wrote."""
+        begun = re.compile(r" trial (\d+) (?:begun|continued|taken over): ")
+        logs = [(self.log_dir / f"worker-{i}.log").read_text(encoding="utf-8") for i in range(self.started)]
+        return dict(Counter(int(number) for log in logs for number in begun.findall(log)))
 
     def log(self) -> str:
         """The end of what the workers wrote that failed, or else of the last ones; for a failed assertion."""
@@ -143,6 +180,29 @@ def rows_of(url: str, statement: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
     finally:
         connection.close()
+
+
+def _locked(url: str) -> bool:
+    """True if somebody is in the middle of a transaction."""
+    address = normalise_url(url)
+    if address.get_backend_name() != "sqlite":
+        others = "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND"
+        wait_until(lambda: not rows_of(url, f"SELECT 1 FROM {others} state = 'active'"), "the server's answers")
+        return bool(rows_of(url, f"SELECT 1 FROM {others} state LIKE 'idle in transaction%'"))
+    connection = sqlite3.connect(str(address.database), timeout=0.2, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        connection.close()
+    return False
+
+
+def at_work(url: str) -> int:
+    """The number of workers that have got a trial."""
+    return len(rows_of(url, "SELECT DISTINCT worker FROM colgan_slots WHERE trial_number IS NOT NULL"))
 
 
 def optuna_trials(url: str, name: str = "fake") -> list[FrozenTrial]:

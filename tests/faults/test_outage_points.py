@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.files import WorkFolder
+from colgan_search.records import Outcome
 from colgan_search.search import space
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.registry import Registry
@@ -19,7 +20,7 @@ from colgan_search.search.study import open_study
 from colgan_search.search.urls import normalise_url
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
-from tests.fleet import assert_exact, fake_config, make_study, rows_of, slot_tokens
+from tests.fleet import assert_exact, fake_config, make_study, rows_of, slot_tokens, wait_until
 from tests.postgres import Postgres
 from tests.proxy import Proxy
 
@@ -78,7 +79,7 @@ POINTS: dict[str, tuple[Any, str]] = {
     "counting": (Slots, "budget"),
 }
 LONG = ("renewing", "reporting")
-"""Points that only a trial of some seconds comes to."""
+"""Points that only a trial of some seconds comes to: the first one lasts until they were called again."""
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -93,9 +94,15 @@ def test_nothing_is_lost_and_nothing_done_twice(
 ) -> None:
     make_study(prepared_postgres_url, TOTAL, CONFIG).storage.close()
     storage = open_storage(_through(proxy, prepared_postgres_url))
-    experiment = FakeExperiment(2.2 if point in LONG else 0.0)
-    worker = Worker(open_study(storage, "fake"), experiment, WorkFolder(tmp_path), "fake", threading.Event())
     strike = Strike(proxy, *POINTS[point], when, monkeypatch)
+
+    def experiment(*arguments: Any) -> Outcome:
+        outcome = FakeExperiment(0.0)(*arguments)
+        if point in LONG:
+            wait_until(lambda: strike.calls > 1, f"{point} again")
+        return outcome
+
+    worker = Worker(open_study(storage, "fake"), experiment, WorkFolder(tmp_path), "fake", threading.Event())
     worked = worker.run()
     storage.close()
     monkeypatch.undo()

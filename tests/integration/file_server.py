@@ -15,6 +15,10 @@ CONTENT = bytes(range(256)) * 2000
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves `server.files`; the first part of the path says how: /good/NAME, /truncated/NAME, ..."""
 
+    def setup(self) -> None:
+        self.request.settimeout(None)  # not the impatience of a client in the same process
+        super().setup()
+
     def do_GET(self) -> None:
         how, _, name = self.path.strip("/").partition("/")
         server: Any = self.server
@@ -33,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content[: len(content) // 2])
         self.wfile.flush()
         if how == "stalled":
-            server.go_on.wait(30)
+            server.go_on.wait(300)
         if how == "gone":  # the server's machine is gone: a reset instead of an end
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

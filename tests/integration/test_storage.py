@@ -17,7 +17,7 @@ from colgan_search.errors import StorageError
 from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import create_or_open, open_study, study_names
 from colgan_search.search.urls import normalise_url
-from tests.fleet import fake_config, forks, rows_of
+from tests.fleet import fake_config, forks, rows_of, wait_until
 from tests.postgres import PASSWORD, Postgres
 
 
@@ -200,17 +200,17 @@ def test_closing_gives_every_connection_back(postgres: Postgres, postgres_url: s
     storage = open_storage(postgres_url, create=True)
     create_or_open(storage, fake_config(), "fake", 1).slots.budget()
     database = str(normalise_url(postgres_url).database)
-    count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
-    while_open = postgres.execute(count)
-    storage.close()
+    activity = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{database}' AND backend_type = 'client backend'"
+
+    def count() -> int:
+        return len(postgres.execute(activity))
+
     # A server process ends a moment after its client.
-    for _ in range(100):
-        after = postgres.execute(count)
-        if after == [(0,)]:
-            break
-        postgres.execute("SELECT pg_sleep(0.05)")
-    assert while_open == [(2,)], "one of each engine: a server has 100 for all workers"
-    assert after == [(0,)]
+    wait_until(lambda: count() <= 2, "the connections that made the tables to end")
+    assert count() == 2, "one of each engine: a server has 100 for all workers"
+    storage.close()
+    wait_until(lambda: count() == 0, "every connection to end")
+    assert count() == 0
 
 
 def test_sqlite_is_in_wal_mode_for_both_engines(tmp_path: Path) -> None:

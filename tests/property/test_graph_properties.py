@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colgan_search.errors import GraphError
@@ -14,7 +14,8 @@ from colgan_search.graph import Edge, KnowledgeTransferGraph
 from colgan_search.presets import resolve
 from colgan_search.symmetry import canonical, canonical_order, count_relabellings
 
-SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
+# Nothing here goes by the clock of a busy machine.
+SETTINGS = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -118,7 +119,7 @@ TEXT_LIKE = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(SETTINGS, max_examples=80)
 @given(st.one_of(TEXT_LIKE, st.text(max_size=30)))
 def test_any_text_is_a_graph_or_a_graph_error(text: str) -> None:
     graph = None
@@ -137,7 +138,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(SETTINGS, max_examples=80)
 @given(st.one_of(JSON, st.fixed_dictionaries({"k": JSON, "edges": JSON})))
 def test_any_json_is_a_graph_or_a_graph_error(data: object) -> None:
     graph = None
