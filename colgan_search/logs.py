@@ -88,6 +88,14 @@ class _JsonLines(_Lines):
         return json.dumps(self._event(record))
 
 
+class _Terminal(logging.StreamHandler):  # type: ignore[type-arg]
+    """Standard error as it is at the time: a live view puts its own in the place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def set_up(file: Path | None = None, *, terminal: bool = True, as_json: bool = False) -> None:
     """Sends this process's events, Python's warnings and threads' errors to standard error and, rotating, to `file`."""
     global _as_json
@@ -97,7 +105,7 @@ def set_up(file: Path | None = None, *, terminal: bool = True, as_json: bool = F
     # logging's own complaint (a full disk, say) would print the arguments of the event as they are.
     logging.raiseExceptions = False
     if terminal:
-        _add(logging.StreamHandler(sys.stderr))
+        _add(_Terminal())
     if file is not None:
         add_file(file)
     root.setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from colgan_search import logs
 from colgan_search.errors import ColganError, Interrupted, TrialFault
-from colgan_search.files import WorkFolder
+from colgan_search.files import WorkFolder, write_text
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import (
     EpochScores,
@@ -46,6 +46,7 @@ class FakeExperiment:
     `orders` changes that: `fault` faults always; `fault-on:N` faults on trials whose run folder is number N;
     `hang-once:FILE` hangs if FILE is not there yet, after making it; `endless-from:N` never ends the trials from
     number N on, so that a test can interrupt one of them for certain; `die-on:N` kills its own process on trial N;
+    `write` writes a file into the run folder, as a training does;
     `until:FILE` ends no trial before FILE is there, so that a test can do something in the middle of one.
     """
 
@@ -62,6 +63,8 @@ class FakeExperiment:
             raise TrialFault("the fake experiment was told to fault")
         if order == "die-on" and folder.name == f"trial-{int(what):05d}":
             os.kill(os.getpid(), signal.SIGKILL)
+        if order == "write":
+            write_text(folder / "checkpoint.pt", "whatever a training leaves")
         if order == "hang-once" and not Path(what).exists():
             Path(what).touch()
             threading.Event().wait()

@@ -136,7 +136,10 @@ def spooled(work: WorkFolder, study: str | None) -> Check:
     broken = sum(len(list(folder.glob("*.unreadable"))) for folder in folders)
     waiting = [f"{count} of study {name}" for name, count in counts.items() if count]
     if waiting:
-        advice = "once the database is reachable, any worker on this machine and work folder delivers them"
+        advice = (
+            "once the database is reachable, any worker on this machine and work folder delivers them; "
+            "those of a study that you have deleted are yours to delete"
+        )
         return Check("spooled results", "warning", f"waiting: {', '.join(waiting)}", advice)
     if broken:
         return Check("spooled results", "warning", f"{broken} unreadable files", "`colgan-search clean` removes them")

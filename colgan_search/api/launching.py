@@ -7,7 +7,14 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
-from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, require_study_name, storage_text, work_folder
+from colgan_search.api.places import (
+    DEFAULT_WORK_DIR,
+    existing_parent,
+    require_study_folder,
+    require_study_name,
+    storage_text,
+    work_folder,
+)
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.evaluation.extractors import load_extractor
@@ -57,6 +64,8 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         space.params_of(presets.resolve(text, config.k), config.search.gates)
     devices = plan_devices(config.runtime, request.workers, request.device)
     work = work_folder(request.work_dir)
+    if devices:
+        require_study_folder(work, name)
     storage = storage_text(request.storage, work)
     require_server(storage)  # a wrong password is told at once, not after 50,000 images
     if devices:

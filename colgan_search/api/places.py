@@ -1,9 +1,11 @@
 """Where a command finds its database and its files."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from colgan_search import logs
 from colgan_search.config import StudyConfig, parse_config
@@ -19,17 +21,48 @@ DEFAULT_WORK_DIR = Path("colgan_work")
 
 def work_folder(path: Path, option: str = "--work-dir") -> WorkFolder:
     """The work folder at `path`. DataError, which names `option`, if it cannot be one; nothing is made yet."""
-    parent = existing_parent(path)
-    if not parent.is_dir():
-        raise DataError(f"{option} {path}: {parent} is a file, not a folder; name a folder, or one that can be made")
-    if not os.access(parent, os.W_OK):
-        raise DataError(f"{option} {path}: {parent} cannot be written to; name another folder")
+    _require_writable(path, path, option)
     return WorkFolder(path.absolute())
+
+
+def output_file(path: Path, option: str = "--out") -> None:
+    """DataError, which names `option`, unless a file can be written at `path`; nothing is made yet."""
+    if path.is_dir():
+        raise DataError(f"{option} {path}: is a folder; name a file")
+    _require_writable(path.parent, path, option)
+
+
+def require_study_folder(work: WorkFolder, name: str) -> None:
+    """DataError unless the study's folders in the work folder can be made and written to, or are there."""
+    study = work.study(name)
+    for folder in (study, study / work.cache.name, work.spool(name), work.logs(name)):
+        work_folder(folder, "--work-dir")
 
 
 def existing_parent(path: Path) -> Path:
     """The path itself, or the nearest folder above it that exists."""
-    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    return next(place for place in (path.absolute(), *path.absolute().parents) if _exists(place))
+
+
+def _require_writable(folder: Path, given: Path, option: str) -> None:
+    parent = existing_parent(folder)
+    if not parent.is_dir():
+        raise DataError(f"{option} {given}: {parent} is a file, not a folder; name a folder, or one that can be made")
+    try:
+        # Permissions alone do not tell: root may write to /proc, and yet nothing can be made there.
+        TemporaryFile(dir=parent).close()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return  # the place is right, and whoever writes there says that the disk is full
+        raise DataError(f"{option} {given}: {parent} cannot be written to; name another place") from error
+
+
+def _exists(path: Path) -> bool:
+    """False as well for what cannot be looked at."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def require_study_name(name: str, config: StudyConfig, option: str) -> str:

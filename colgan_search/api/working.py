@@ -1,8 +1,10 @@
 """`worker`: one process that works on a study until it is finished or drained."""
 
 import logging
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -11,13 +13,13 @@ import torch
 
 from colgan_search import logs
 from colgan_search.api.judging import study_experiment
-from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.api.places import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
 from colgan_search.files import WorkFolder
 from colgan_search.launch.gpus import own_gpu
-from colgan_search.search.deliver import tell_closings
+from colgan_search.search.deliver import Spool, deliver_spooled, tell_closings
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.registry import ProcessId
 from colgan_search.search.retry import through_outages
@@ -27,6 +29,9 @@ from colgan_search.search.worker import Worked, Worker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+LEAVE_SECONDS = 10.0
+"""After a drain, for preparations that look at it by themselves."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
             return Worked(0, finished=False)
         raise
     try:
+        require_study_folder(folder, study.name)
         if request.keep_log:
             logs.add_file(folder.logs(study.name) / f"{name.replace(':', '-')}.log")
         return _work_on(replace(study, config=_here(study.config, request)), request, folder, drain)
@@ -97,7 +103,8 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
             raise
 
     if patiently(study.slots.budget, "counting").finished:
-        # What a worker that is dead by now had accepted, but not told.
+        # What workers that are dead by now left here: results that come too late, and one accepted but not told.
+        patiently(lambda: deliver_spooled(study, Spool(folder.spool(study.name))), "delivering")
         patiently(lambda: tell_closings(study), "telling results")
         log.info("study %s is done", study.name)
         return Worked(0, finished=True)
@@ -105,8 +112,32 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
     with own_gpu(choose_device(study.config.runtime, request.device), folder) as device:
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set), "sharing the classifier")
+        with _left_in_time(drain):
+            experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set), "preparing")
         return Worker(study, experiment, folder, str(device), drain, lambda number: tidy(study, folder)).run()
+
+
+@contextmanager
+def _left_in_time(drain: threading.Event) -> Iterator[None]:
+    """Ends the process if it is drained inside the block and does not come to its end by itself.
+
+    Reading a large data set, or downloading one, looks at no drain. No slot is held yet, and nothing is half-written.
+    """
+    ready = threading.Event()
+
+    def watch() -> None:
+        while not drain.wait(0.5):
+            if ready.is_set():
+                return
+        if not ready.wait(LEAVE_SECONDS):
+            log.warning("drained while still preparing; left")
+            os._exit(0)
+
+    threading.Thread(target=watch, name="drain", daemon=True).start()
+    try:
+        yield
+    finally:
+        ready.set()
 
 
 def _here(config: StudyConfig, request: WorkRequest) -> StudyConfig:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api
+from colgan_search import api, logs
 from colgan_search.cli import console, options, show, watch
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import ColganError
+from colgan_search.search.retry import is_outage
 
 EXAMPLE = "colgan-search launch --config digits --trials 12"
 
@@ -36,6 +37,7 @@ def command(
     Without --config it is the paper's Table 3 search on CIFAR-10. The same command again resumes; Ctrl-C drains
     (checkpoints, then ends), a second Ctrl-C ends at once.
     """
+    logs.set_up()
     settings = load_config(config)
     if data_root is not None:
         settings = with_overrides(settings, "--data-root", data={"root": data_root})
@@ -59,7 +61,13 @@ def command(
         f"{len(launched.devices)} workers on {', '.join(sorted(set(launched.devices)))}"
     )
     ended = watch.until_done(opened, launched.start_workers())
-    budget = opened.slots.budget()
+    try:
+        budget = opened.slots.budget()
+    except Exception as error:
+        if not (ended.drained and is_outage(error)):
+            raise
+        console.note("stopped while the database is away; the same command goes on from here")
+        return 0
     if budget.finished:
         console.note(f"study {opened.name} is done: {budget.done} trials")
         show.best(opened, work_dir)

@@ -54,4 +54,5 @@ def command(
             console.console().print(table)
         for failure in failures:
             reasons = "; ".join(str(fault["reason"]) for fault in failure.faults)
-            console.out(f"  trial {failure.trial_number} failed on {len(failure.faults)} workers: {reasons}")
+            workers = len({fault["worker"] for fault in failure.faults})
+            console.out(f"  trial {failure.trial_number} failed on {workers} workers: {reasons}")

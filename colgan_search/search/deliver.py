@@ -64,14 +64,20 @@ def deliver_spooled(study: OpenStudy, spool: Spool) -> list[int]:
     """Offers every waiting result of this study to its slot, and forgets it then. The trials accepted."""
     accepted = []
     for path, result in spool.waiting(study.uid):
-        claim = Claim(result.slot, result.token, result.trial_number, taken_over=False)
-        if study.slots.accept(claim, outcome_text(result)):
+        if offer(study, result):
             accepted.append(result.trial_number)
-            log.info("trial %d: result accepted, max IS %.3f", result.trial_number, result.outcome.value)
-        else:
-            log.warning("trial %d: its slot was taken over; this result is dropped", result.trial_number)
         path.unlink(missing_ok=True)
     return accepted
+
+
+def offer(study: OpenStudy, result: Spooled) -> bool:
+    """Offers a result to its slot. False if the slot was taken over meanwhile."""
+    claim = Claim(result.slot, result.token, result.trial_number, taken_over=False)
+    if study.slots.accept(claim, outcome_text(result)):
+        log.info("trial %d: result accepted, max IS %.3f", result.trial_number, result.outcome.value)
+        return True
+    log.warning("trial %d: its slot was taken over; this result is dropped", result.trial_number)
+    return False
 
 
 def outcome_text(result: Spooled) -> str:

@@ -1,6 +1,7 @@
 """Run folders of finished trials: checkpoints go, the generators of the best trials of this machine stay."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,12 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
         if not folder.is_dir():
             continue
         found += _files(folder, ("checkpoint*.pt", ".*.tmp"), f"trial {trial.number} is complete")
+        why = f"trial {trial.number} is not among the best {study.config.runtime.keep_best} of this machine"
+        weights = _files(folder, ("*.safetensors",), why)
         if kept < study.config.runtime.keep_best:
-            kept += 1
+            kept += bool(weights)  # a trial that was finished elsewhere has none here
         else:
-            why = f"trial {trial.number} is not among the best {study.config.runtime.keep_best} of this machine"
-            found += _files(folder, ("*.safetensors",), why)
+            found += weights
     for trial in _failed(study):
         found += _files(work.run(study.name, trial.number), ("*", ".*.tmp"), f"trial {trial.number} has failed")
     return found
@@ -71,5 +73,5 @@ def remove(leftovers: Iterable[Leftover]) -> None:
         leftover.path.unlink(missing_ok=True)
         folders.add(leftover.path.parent)
     for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
+        with suppress(OSError):  # not empty, or another worker was quicker
             folder.rmdir()

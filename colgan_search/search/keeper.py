@@ -41,6 +41,7 @@ class Keeper:
         self._progress: Progress | None = None
         self._scored: list[Progress] = []
         self._last_is: float | None = None
+        self._furthest = 0
         self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
@@ -114,6 +115,9 @@ class Keeper:
         if self._scored and self._scored[-1].scores is not None:
             self._last_is = self._scored[-1].scores.value
         epoch, epochs = (progress.epoch, progress.epochs) if progress is not None else (None, None)
+        if epoch is not None and epoch > self._furthest:
+            self.study.slots.forgive(self.claim, epoch)
+            self._furthest = epoch
         Registry(self.study.storage, self.study.uid).update(
             self.worker, "training", self._trial_number, epoch, epochs, self._last_is
         )
@@ -129,7 +133,6 @@ class Keeper:
             before = [value for step, value in known.items() if step < progress.evaluation]
             best = max([progress.scores.value, *before])
             self.study.storage.optuna.set_trial_intermediate_value(trial._trial_id, progress.evaluation, best)
-            self.study.slots.forgive(self.claim)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

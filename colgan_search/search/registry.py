@@ -44,6 +44,12 @@ class ProcessId:
         if self.machine != _machine():
             return False
         try:
+            os.kill(self.pid, 0)
+        except PermissionError:
+            return False  # somebody else's; with hidepid, /proc would not even show it
+        except ProcessLookupError:
+            return True
+        try:
             process = psutil.Process(self.pid)
             same = _start_ticks(self.pid) == self.ticks
             if self.ticks is None:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
+LONG_CALL_SECONDS = 300.0
+"""Longer than any call that only waits for the database or for its locks."""
 
 OUTAGES: tuple[type[Exception], ...] = (
     sa.exc.OperationalError,
@@ -30,6 +32,10 @@ OUTAGES: tuple[type[Exception], ...] = (
 )
 
 
+SQLITE_DISK = ("database or disk is full", "disk I/O error")
+"""What SQLite says of a disk that is full or fails: it does not pass by itself."""
+
+
 def is_outage(error: Exception) -> bool:
     """True for errors that pass when the database is back."""
     if isinstance(error, optuna.exceptions.StorageInternalError) and isinstance(
@@ -37,8 +43,9 @@ def is_outage(error: Exception) -> bool:
     ):
         error = error.__cause__
     if isinstance(error, sa.exc.DBAPIError):
-        # SQLite has one class for "locked", which passes, and for a file that is not the study's any more.
-        return (error.connection_invalidated or isinstance(error, OUTAGES)) and "no such table" not in str(error.orig)
+        # SQLite has one class for "locked", which passes, for a file that is not the study's any more, and a full disk.
+        passes = not any(sign in str(error.orig) for sign in ("no such table", *SQLITE_DISK))
+        return (error.connection_invalidated or isinstance(error, OUTAGES)) and passes
     # Optuna 5.0 raises UnboundLocalError from its own `finally` when the database goes away during a tell.
     if isinstance(error, UnboundLocalError):
         return any("optuna" in frame.filename for frame in traceback.extract_tb(error.__traceback__)[-1:])
@@ -56,15 +63,19 @@ def through_outages(
 
     Raises Outage after that, or as soon as `give_up` is set while the database is away. Other errors pass.
     """
-    started = time.monotonic()
+    since: float | None = None
     pause = FIRST_PAUSE_SECONDS
     while True:
+        began = time.monotonic()
         try:
             result = call()
         except Exception as error:
             if not is_outage(error):
                 raise
-            away = time.monotonic() - started
+            failed = time.monotonic()
+            # A call that worked for long before it failed had a database to work with.
+            since = failed if since is None or failed - began > LONG_CALL_SECONDS else since
+            away = failed - since
             if away > limit_seconds or (give_up is not None and give_up.is_set()):
                 raise Outage(f"{what}: the database has been away for {away:.0f} s: {one_line(error)}") from error
             log.warning("%s: database away (%s), trying again in %.1f s", what, one_line(error), pause)
@@ -72,7 +83,7 @@ def through_outages(
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         else:
             if pause > FIRST_PAUSE_SECONDS:
-                log.info("%s: database back after %.1f s", what, time.monotonic() - started)
+                log.info("%s: database back after %.1f s", what, time.monotonic() - (since or began))
             return result
 
 

@@ -1,12 +1,12 @@
 """The exactly-once budget: T slots, each with a lease, a fencing token and at most one accepted result."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
+from colgan_search.search.faults import GRAPH, MACHINE, VANISHED, VANISHED_REASON, Faults
 from colgan_search.search.slot_records import (
     ACCEPTED,
     DONE,
@@ -20,10 +20,7 @@ from colgan_search.search.slot_records import (
     Closing,
 )
 from colgan_search.search.storage import Storage
-from colgan_search.search.tables import now, server_started, slots, studies
-
-VANISHED = "vanished"
-"""Key of a recorded fault whose worker could not record it itself."""
+from colgan_search.search.tables import now, server_started, slots, studies, workers
 
 
 class Slots:
@@ -85,7 +82,7 @@ class Slots:
                 ready |= (slots.c.state == LEASED) & (slots.c.lease_until < now())
             rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, ready).order_by(slots.c.slot)).all()
             held = [row for row in rows if row.state == LEASED and row.worker == worker]
-            fresh = [row for row in rows if worker not in {f["worker"] for f in json.loads(row.faults)}]
+            fresh = [row for row in rows if worker not in Faults(row.faults).workers]
             if not held and not fresh:
                 if self._count(db, slots.c.state.not_in(LOST)) < study.total:
                     return self._open_next(db, worker, lease_seconds)
@@ -153,57 +150,58 @@ class Slots:
             row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
             return row is not None and row.token == claim.token and row.outcome == outcome
 
-    def release(self, claim: Claim, fault: str | None = None, max_faults: int = 1) -> bool:
+    def release(self, claim: Claim, fault: str | None = None, max_faults: int | None = None) -> bool:
         """Gives the slot back, with the reason if that was a fault; False if the lease was lost.
 
-        A slot on which `max_faults` different workers faulted is closed as failing instead.
+        A slot on which `max_faults` different workers faulted is closed as failing instead. None: the machine was at
+        fault, which does not count.
         """
         with self.storage.transaction() as db:
             row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
             if row is None:
                 return False
-            faults = json.loads(row.faults)
+            faults = Faults(row.faults)
             if fault is not None:
-                at = db.execute(sa.select(now())).scalar()
-                faults.append({"worker": row.worker, "reason": fault, "at": at})
-            workers = {f["worker"] for f in faults if VANISHED not in f}
-            poisoned = fault is not None and len(workers) >= max_faults and row.trial_number is not None
-            state = FAILING if poisoned else FREE
-            return self._update(db, claim, state=state, lease_until=0.0, faults=json.dumps(faults))
+                faults.add(row.worker, fault, self._now(db), MACHINE if max_faults is None else GRAPH)
+            counts = fault is not None and max_faults is not None and row.trial_number is not None
+            state = FAILING if counts and faults.against_graph >= (max_faults or 0) else FREE
+            return self._update(db, claim, state=state, lease_until=0.0, faults=faults.text)
 
-    def release_of(self, workers: Sequence[str], max_vanished: int | None = None) -> int:
+    def release_of(self, names: Sequence[str], max_vanished: int | None = None) -> int:
         """Gives back every slot that these workers hold; for workers known to be dead. The number of slots.
 
         `max_vanished` as in `claim`.
         """
         with self.storage.transaction() as db:
             self._lock_study(db)
-            held = (slots.c.uid == self.uid) & (slots.c.state == LEASED) & slots.c.worker.in_(workers)
+            held = (slots.c.uid == self.uid) & (slots.c.state == LEASED) & slots.c.worker.in_(names)
             rows = db.execute(sa.select(slots).where(held)).all()
             for row in rows:
                 state = self._note_vanished(db, row, max_vanished)
                 db.execute(self._row(row.slot).where(held).values(state=state, lease_until=0.0))
             return len(rows)
 
-    def forgive(self, claim: Claim) -> None:
-        """The trial got further than ever: workers that vanished over it before do not count any more."""
+    def forgive(self, claim: Claim, epoch: int) -> None:
+        """The trial has come to `epoch` (1, 2, ...): workers that vanished over it earlier do not count any more."""
         with self.storage.transaction() as db:
             row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
-            if row is not None and any(VANISHED in fault for fault in json.loads(row.faults)):
-                kept = [fault for fault in json.loads(row.faults) if VANISHED not in fault]
-                self._update(db, claim, faults=json.dumps(kept))
+            if row is not None and (faults := Faults(row.faults)).forgive(epoch):
+                self._update(db, claim, faults=faults.text)
 
     def _note_vanished(self, db: sa.Connection, row: Any, limit: int | None) -> str:
         """Records that the slot's worker is gone without a word; FREE, or FAILING if that was once too often."""
-        faults = json.loads(row.faults)
-        reason = "the worker vanished in the middle of the trial (killed, out of memory, paused, machine lost)"
-        at = db.execute(sa.select(now())).scalar()
-        faults.append({"worker": row.worker, "reason": reason, "at": at, VANISHED: True})
-        vanished = sum(VANISHED in fault for fault in faults)
-        state = FAILING if limit is not None and vanished >= limit and row.trial_number is not None else FREE
-        changes = {"faults": json.dumps(faults)} | ({"state": state} if state == FAILING else {})
+        seen = (workers.c.uid == self.uid) & (workers.c.worker == row.worker)
+        seen &= workers.c.trial_number == row.trial_number
+        epoch = db.execute(sa.select(workers.c.epoch).where(seen)).scalar() or 0
+        faults = Faults(row.faults)
+        faults.add(row.worker, VANISHED_REASON, self._now(db), VANISHED, epoch)
+        state = FAILING if limit is not None and faults.vanished >= limit and row.trial_number is not None else FREE
+        changes = {"faults": faults.text} | ({"state": state} if state == FAILING else {})
         db.execute(self._row(row.slot).where(slots.c.token == row.token, slots.c.state == LEASED).values(changes))
         return state
+
+    def _now(self, db: sa.Connection) -> float:
+        return float(db.execute(sa.select(now())).scalar_one())
 
     def closings(self) -> list[Closing]:
         """Slots that have ended here and that Optuna has not been told of."""
@@ -217,7 +215,8 @@ class Slots:
         with self.storage.engine.connect() as db:
             rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, which).order_by(slots.c.slot)).all()
         return [
-            Closing(row.slot, row.trial_number, row.worker, row.outcome, tuple(json.loads(row.faults))) for row in rows
+            Closing(row.slot, row.trial_number, row.worker, row.outcome, tuple(Faults(row.faults).entries))
+            for row in rows
         ]
 
     def mark_told(self, slot: int) -> None:

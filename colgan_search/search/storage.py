@@ -28,9 +28,10 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 NO_ANSWER_MILLISECONDS = 10_000
 """A connection whose data nobody acknowledges for so long is dead."""
-IDLE_IN_TRANSACTION_SECONDS = 5
-"""The server ends a transaction whose process was paused for so long: its locks would hold up all others."""
-SQLITE_BUSY_SECONDS = 60
+SQLITE_BUSY_SECONDS = 10
+"""SQLite waits where no signal is heard; who is locked out for longer tries again, or drains."""
+LOCK_IDLE_SECONDS = 60
+"""What is done under a named lock takes seconds: the server ends the lock of a process that is paused in it."""
 LOCK_TIMEOUT_SECONDS = 120
 LOCK_POLL_SECONDS = 0.1
 
@@ -42,6 +43,14 @@ POSTGRESQL_DEFAULTS = {
     "application_name": "colgan-search",
 }
 """Used where the URL does not say otherwise."""
+
+SERVER_SETTINGS = {
+    "idle_in_transaction_session_timeout": "30s",  # a paused process's locks would hold up all others
+    "tcp_keepalives_idle": "30",  # and so would a lost machine's
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""What every session asks of the server."""
 
 
 class Storage:
@@ -113,9 +122,7 @@ class Storage:
         if self.is_sqlite:
             _execute(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL")
         else:
-            _execute(
-                connection, f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'", "COMMIT"
-            )
+            _execute(connection, *(f"SET {name} = '{value}'" for name, value in SERVER_SETTINGS.items()), "COMMIT")
         return connection
 
     @contextmanager
@@ -129,18 +136,19 @@ class Storage:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """A lock between all processes on this database; it ends with its holder, killed or not."""
+        digest = hashlib.sha256(f"colgan/{name}".encode()).digest()
         if self.is_sqlite:
             try:
-                with FileLock(f"{self.url.database}.lock", timeout=LOCK_TIMEOUT_SECONDS):
+                with FileLock(f"{self.url.database}.{digest[:4].hex()}.lock", timeout=LOCK_TIMEOUT_SECONDS):
                     yield
             except FileLockTimeout as error:
                 raise sa.exc.OperationalError(f"lock {name}", None, error) from error
             return
-        key = int.from_bytes(hashlib.sha256(f"colgan/{name}".encode()).digest()[:8], "big", signed=True)
+        key = int.from_bytes(digest[:8], "big", signed=True)
         until = time.monotonic() + LOCK_TIMEOUT_SECONDS
         with self.engine.connect() as connection, connection.begin():
-            # Nobody else waits for this transaction's rows: it may rest while its owner works.
-            connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            # This transaction rests while its owner works with other connections.
+            connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = '{LOCK_IDLE_SECONDS}s'"))
             while not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))):
                 if time.monotonic() > until:
                     raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
@@ -239,6 +247,8 @@ def _explain(error: Exception) -> str:
         "does not support SSL": "turn TLS on at the server (ssl = on); sslmode=disable is for trusted networks",
         "certificate verify failed": "name the authority's certificate: ?sslmode=verify-full&sslrootcert=FILE",
         "read-only": "this server or role is read-only; name the primary, or another role",
+        "disk is full": "free some space on its disk",
+        "disk I/O error": "is its disk full, or broken?",
         "readonly": "the file, its folder or its disk is read-only",
     }
     hint = next((f"; {advice}" for sign, advice in hints.items() if sign.lower() in text.lower()), "")

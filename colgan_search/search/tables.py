@@ -37,7 +37,7 @@ slots = sa.Table(
     sa.Column("trial_number", sa.Integer),
     sa.Column("worker", sa.String(200)),
     sa.Column("lease_until", sa.Float, nullable=False, comment="seconds since 1970 UTC on the database's clock"),
-    sa.Column("faults", sa.Text, nullable=False, server_default="[]", comment='[{"worker", "reason", "at"}]'),
+    sa.Column("faults", sa.Text, nullable=False, server_default="[]", comment="what happened, as JSON; see faults.py"),
     sa.Column("outcome", sa.Text, comment="the accepted result as JSON"),
     sa.UniqueConstraint("uid", "trial_number", name="colgan_slots_trial"),
 )

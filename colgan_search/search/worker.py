@@ -11,7 +11,17 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from colgan_search import logs
-from colgan_search.errors import ColganError, Interrupted, LeaseLost, Outage, StorageError, StudyError, TrialFault
+from colgan_search.errors import (
+    BadInput,
+    ColganError,
+    DiskFull,
+    Interrupted,
+    LeaseLost,
+    Outage,
+    StorageError,
+    StudyError,
+    TrialFault,
+)
 from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
@@ -19,7 +29,7 @@ from colgan_search.search import deliver, propose
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.propose import Assignment
 from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.retry import one_line, through_outages
+from colgan_search.search.retry import SQLITE_DISK, one_line, through_outages
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 
@@ -92,6 +102,10 @@ class Worker:
             self.study.load()  # StudyError if the trials are gone because the study is
             raise
         except sa.exc.DBAPIError as error:
+            if any(sign in str(error.orig) for sign in SQLITE_DISK):
+                self._reachable = False
+                where = f"{self.study.storage.name}: {one_line(error)}"
+                raise DiskFull(f"{where}; free some space on its disk, the lease runs out meanwhile") from error
             raise StorageError(f"{self.study.storage.name}: {one_line(error)}") from error
         finally:
             if self._reachable:  # another wait for the database would make a drain too long
@@ -162,17 +176,23 @@ class Worker:
             self._deliver()
 
     def _spool(self, assignment: Assignment, outcome: Outcome) -> None:
-        self.spool.put(
-            deliver.Spooled(
-                uid=self.study.uid,
-                study=self.study.name,
-                slot=assignment.claim.slot,
-                token=assignment.claim.token,
-                trial_number=assignment.trial_number,
-                worker=self.name,
-                outcome=outcome,
-            )
+        result = deliver.Spooled(
+            uid=self.study.uid,
+            study=self.study.name,
+            slot=assignment.claim.slot,
+            token=assignment.claim.token,
+            trial_number=assignment.trial_number,
+            worker=self.name,
+            outcome=outcome,
         )
+        try:
+            self.spool.put(result)
+        except DiskFull as full:
+            log.warning("%s; the result is offered from memory", full)
+            if not self._through_outages(lambda: deliver.offer(self.study, result), "delivering"):
+                return
+            self.accepted += 1
+            self._tidy(result.trial_number)
 
     def _deliver(self) -> None:
         """Offers what is spooled here, whoever computed it; then tells Optuna what anybody left untold."""
@@ -180,11 +200,18 @@ class Worker:
         self._through_outages(lambda: deliver.tell_closings(self.study), "telling results")
         self.accepted += len(accepted)
         for number in accepted:
+            self._tidy(number)
+
+    def _tidy(self, number: int) -> None:
+        """What follows an accepted result must not take it back."""
+        try:
             self._through_outages(partial(self.on_accepted, number), "tidying up")
+        except OSError as error:
+            log.warning("not tidied up after trial %d: %s", number, one_line(error))
 
     def _give_back(self, claim: Claim, reason: str) -> None:
-        log.info("slot %d given back: %s", claim.slot, reason)
         self._through_outages(lambda: self.study.slots.release(claim), "giving the slot back")
+        log.info("slot %d given back: %s", claim.slot, reason)
 
     def _fault(self, claim: Claim, error: Exception) -> None:
         reason = f"{type(error).__name__}: {one_line(error)}"
@@ -194,7 +221,8 @@ class Worker:
             reason,
             exc_info=not isinstance(error, TrialFault),
         )
-        limit = self.study.config.service.max_faults
+        # A full disk or a missing file is this machine's fault, and does not speak against the graph.
+        limit = None if isinstance(error, (DiskFull, BadInput)) else self.study.config.service.max_faults
         self._through_outages(lambda: self.study.slots.release(claim, reason, limit), "giving the slot back")
         self._say_quietly("faulted")
 

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import Unreachable
-from colgan_search.search.storage import open_storage
+from colgan_search.search import storage as storage_module
+from colgan_search.search.storage import SERVER_SETTINGS, open_storage
 from colgan_search.search.tables import studies
 from tests.fleet import (
     Fleet,
@@ -113,8 +114,11 @@ def test_a_signal_is_heard_while_the_server_is_frozen(frozen: Postgres, frail_ur
         storage.close()
 
 
-def test_a_worker_paused_inside_a_transaction_holds_nobody_up(prepared_postgres_url: str) -> None:
-    """Paused there it holds the study's row: the server ends its transaction, and others go on."""
+def test_a_worker_paused_inside_a_transaction_holds_nobody_up(
+    prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paused there it holds the study's row: the server ends its transaction (here sooner), and others go on."""
+    monkeypatch.setitem(SERVER_SETTINGS, "idle_in_transaction_session_timeout", "2s")
     study = make_study(prepared_postgres_url, 2, fake_config())
     other = open_storage(prepared_postgres_url)
     with study.storage.engine.connect() as paused:
@@ -126,3 +130,17 @@ def test_a_worker_paused_inside_a_transaction_holds_nobody_up(prepared_postgres_
     assert study.slots.budget().total == 3, "a new connection works"
     other.close()
     study.storage.close()
+
+
+def test_a_worker_paused_under_a_lock_holds_nobody_up(
+    prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it asks for a graph, say: the server ends its lock (here sooner), and the next one has it."""
+    monkeypatch.setattr(storage_module, "LOCK_IDLE_SECONDS", 2)
+    paused, other = open_storage(prepared_postgres_url), open_storage(prepared_postgres_url)
+    with pytest.raises(sa.exc.DBAPIError), paused.lock("ask"):
+        with other.lock("ask"):
+            held = True
+        assert held
+    paused.close()
+    other.close()

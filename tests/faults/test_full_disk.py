@@ -13,7 +13,7 @@ import torch
 from colgan_search.config import load_config
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open
-from tests.fleet import Fleet, assert_exact, fake_config, make_study, rows_of
+from tests.fleet import Fleet, assert_exact, at_work, fake_config, make_study, rows_of, wait_until
 from tests.integration import cli_helpers as helpers
 
 # Without the look at the free space before a write, as if others had filled the disk just after it.
@@ -52,7 +52,7 @@ def test_a_full_disk_gives_the_slot_back_and_stops_the_worker(
     url = prepared_postgres_url
     config = fake_config()
     make_study(url, 4, config).storage.close()
-    with Fleet(url, small_disk, 0.1, log_dir=tmp_path) as fleet:
+    with Fleet(url, small_disk, 0.1, orders="write", log_dir=tmp_path) as fleet:
         with pytest.raises(OSError), (small_disk / "fill").open("wb") as fill:
             while True:
                 fill.write(b"x" * 4096)
@@ -113,3 +113,25 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint(
     assert undisturbed.returncode == 0, undisturbed.stderr
     (same,) = helpers.require_complete(f"sqlite:///{tmp_path / 'colgan_work' / 'studies.db'}", 1)
     assert trial.params == same.params and trial.value == same.value, "resumed to the same bits"
+
+
+def test_sqlite_on_a_disk_that_fills_up(small_disk: Path, tmp_path: Path) -> None:
+    """No outage that passes: the worker stops at once, with exit code 1, and the study goes on when there is room."""
+    url = f"sqlite:///{small_disk}/study.db"
+    config = fake_config(service={"lease_seconds": 3.0})
+    make_study(url, 4, config).storage.close()
+    go = tmp_path / "go"
+    with Fleet(url, tmp_path, 0.1, orders=f"until:{go}") as fleet:
+        fleet.start()
+        wait_until(lambda: at_work(url), "the trial begins")
+        with pytest.raises(OSError), (small_disk / "fill").open("wb") as fill:
+            while True:
+                fill.write(b"x" * 512)
+                fill.flush()
+        go.touch()
+        assert fleet.wait() == [1], fleet.log()
+        assert "DiskFull" in fleet.log() and "free some space on its disk" in fleet.log()
+        (small_disk / "fill").unlink()
+        fleet.start()
+        assert fleet.wait() == [1, 0], fleet.log()
+    assert_exact(url, 4, config=config)

@@ -1,6 +1,9 @@
 """Workers that start while PostgreSQL is away: alone, or in the place of one that died meanwhile."""
 
+import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -69,5 +72,38 @@ def test_launch_replaces_a_worker_that_died_in_an_outage(
         assert launch.wait(helpers.WAIT_SECONDS) == 0, _outputs(tmp_path)
     finally:
         helpers.end(launch, signal.SIGTERM)
+    line = r"(?m)^\d{4}-\d\d-\d\dT[\d:.]+Z WARNING - trial=- worker 0 died \(SIGKILL\); started again$"
+    assert re.search(line, _outputs(tmp_path)), _outputs(tmp_path)
     helpers.require_complete(frail_url, 2)
     assert rows_of(frail_url, "SELECT token FROM colgan_slots ORDER BY slot") == [(2,), (1,)]
+
+
+DRAINED = """
+import sys
+from colgan_search import api
+from colgan_search.cli import watch
+from colgan_search.cli.app import main
+def until_done(study, workers):
+    print("ready", flush=True)
+    sys.stdin.readline()
+    return watch.Ended(drained=True, failures=[])
+api.Launched.start_workers = lambda self: None
+watch.until_done = until_done
+main()
+"""
+
+
+def test_launch_that_is_drained_in_an_outage_ends_well(
+    frail_postgres: Postgres, frail_url: str, tmp_path: Path
+) -> None:
+    """Its workers have left by then; the database is stopped just before launch would ask how far the study is."""
+    config = helpers.write_config(tmp_path)
+    command = [sys.executable, "-c", DRAINED, "launch", "--config", str(config), "--trials", "2", "--workers", "1"]
+    environment = helpers.environment(COLGAN_STORAGE=frail_url)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes) as launch:
+        assert launch.stdout is not None and launch.stdout.readline() == "ready\n"
+        frail_postgres.stop()
+        _, said = launch.communicate("\n", timeout=helpers.WAIT_SECONDS)
+    assert launch.returncode == 0, said
+    assert "stopped while the database is away; the same command goes on from here" in said

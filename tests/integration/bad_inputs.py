@@ -83,6 +83,7 @@ CASES = [
     Bad("device of another kind", "launch --config {c} --device mps", ("'mps'", "auto, cpu, cuda")),
     Bad("work folder is a file", "launch --config {c} --work-dir broken.yaml", ("broken.yaml", "is a file")),
     Bad("work folder inside a file", "launch --config {c} --work-dir broken.yaml/x", ("broken.yaml/x", "is a file")),
+    Bad("study folder is a file", "launch --config {c} --work-dir taken", ("taken/small", "is a file", "--work-dir")),
     Bad("format unknown", "trials --format xml", ("'xml'", "table", "csv", "json")),
     Bad("port out of range", "dashboard --port 99999", ("--port", "99999", "65535")),
     # The storage

@@ -67,6 +67,18 @@ def _clean(capsys: pytest.CaptureFixture[str], *arguments: str) -> set[str]:
     return {str(Path(file["path"]).relative_to(root)) for file in shown["files"]}
 
 
+def test_trials_that_were_finished_elsewhere_take_nobodys_place(
+    study: OpenStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The best trial left its generators on another machine: the second best of this one is kept here."""
+    numbers = [trial.number for trial in sorted(study.load().trials[:3], key=lambda trial: -(trial.value or 0.0))]
+    run_folders = tmp_path / "colgan_work" / "small"
+    (run_folders / f"trial-{numbers[0]:05d}" / "generators.safetensors").unlink()
+    _clean(capsys, "--yes")
+    kept = [number for number in numbers if (run_folders / f"trial-{number:05d}/generators.safetensors").exists()]
+    assert kept == [numbers[1]]
+
+
 def test_finished_trials_go_and_unfinished_ones_stay(
     study: OpenStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

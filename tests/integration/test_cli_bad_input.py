@@ -27,6 +27,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty.yaml").write_text("")
     (folder / "twice.yaml").write_text("name: x\nk: 2\nk: 3\n")
     (folder / "other").mkdir()
+    (folder / "taken").mkdir()
+    (folder / "taken" / "small").write_text("a file in the place of the study's folder")
     (folder / "other" / "run.json").write_text('{"fingerprint": "0123456789abcdef", "graph": "G1=D:t/G2=D:t"}')
     pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
     for root, classes in {"single": ("cats",), "broken": ("cats", "dogs"), "hollow": ("cats", "dogs")}.items():

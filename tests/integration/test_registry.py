@@ -91,6 +91,17 @@ def test_a_killed_process_is_dead(other: tuple[ProcessId, multiprocessing.proces
     assert identity.is_dead_here() is True
 
 
+def test_a_process_that_we_may_not_see_is_not_known_to_be_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's worker, on a machine that hides processes from others."""
+    mine = ProcessId.mine()
+    monkeypatch.setattr(os, "kill", _refused)
+    assert dataclasses.replace(mine, ticks=1).is_dead_here() is False
+
+
+def _refused(pid: int, number: int) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
 def test_a_reused_process_number_is_not_the_same_process() -> None:
     mine = ProcessId.mine()
     assert mine.ticks is not None

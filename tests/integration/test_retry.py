@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import optuna
@@ -161,3 +162,24 @@ def test_a_bug_of_ours_is_no_outage() -> None:
         print(y)
 
     assert not is_outage(_error_of(bug)) and not is_outage(KeyError("x"))
+
+
+def test_only_the_time_since_the_first_failure_counts() -> None:
+    """A call that works for long and then meets an instant's outage is tried again."""
+    calls: list[float] = []
+
+    def call() -> str:
+        calls.append(time.monotonic())
+        if len(calls) == 1:
+            time.sleep(0.6)
+            raise sa.exc.OperationalError("SELECT", None, Exception("an instant"))
+        return "done"
+
+    assert through_outages(call, "a long call", limit_seconds=0.3) == "done"
+    assert len(calls) == 2
+
+
+def test_a_full_sqlite_disk_is_no_outage() -> None:
+    for words in ("database or disk is full", "disk I/O error"):
+        assert not is_outage(sa.exc.OperationalError("INSERT", None, Exception(words)))
+    assert is_outage(sa.exc.OperationalError("INSERT", None, Exception("database is locked")))

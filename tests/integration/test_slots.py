@@ -1,5 +1,7 @@
 """The contract of the slots, on both kinds of database."""
 
+import json
+
 import pytest
 import sqlalchemy as sa
 
@@ -7,7 +9,7 @@ from colgan_search.errors import StudyError
 from colgan_search.search.slot_records import Budget, Claim
 from colgan_search.search.slots import Slots
 from colgan_search.search.storage import Storage
-from colgan_search.search.tables import now, slots
+from colgan_search.search.tables import now, slots, workers
 from tests.integration.slots_helpers import LEASE, claim_for, let_run_out
 
 
@@ -216,7 +218,7 @@ def test_progress_forgives_those_who_vanished(one: Slots) -> None:
     assert claim is not None
     assert one.release(claim, "a fault of the usual kind", max_faults=3)
     claim = claim_for(one, "better")
-    one.forgive(claim)
+    one.forgive(claim, epoch=1)
     let_run_out(one, claim)
     for number in range(2, 4):
         assert _vanish(one, f"w{number}", 3).slot == 0, "counted from the beginning"
@@ -224,6 +226,46 @@ def test_progress_forgives_those_who_vanished(one: Slots) -> None:
     assert last is not None and last.slot == 1
     (failure,) = one.failures()
     assert [fault["worker"] for fault in failure.faults] == ["good", "better", "w2", "w3"]
+
+
+def test_coming_to_the_same_point_again_is_no_progress(one: Slots) -> None:
+    """Two workers vanish in epoch 4, another comes to epoch 4 and then to epoch 5."""
+    for number in range(2):
+        claim = _vanish(one, f"w{number}", 3)
+        row = {
+            "uid": "u",
+            "worker": f"w{number}",
+            "process": "{}",
+            "device": "cpu",
+            "version": "0",
+            "state": "training",
+        }
+        with one.storage.transaction() as db:
+            db.execute(workers.insert().values(**row, started=0.0, seen=0.0, trial_number=0, epoch=4))
+    claim = claim_for(one, "third")
+    one.forgive(claim, epoch=4)
+    assert _faults(one, "vanished") == ["w0", "w1"]
+    one.forgive(claim, epoch=5)
+    assert _faults(one, "vanished") == []
+
+
+def _faults(study: Slots, kind: str) -> list[str]:
+    with study.storage.engine.connect() as db:
+        (text,) = db.execute(sa.select(slots.c.faults)).scalars()
+    return [fault["worker"] for fault in json.loads(text) if fault["kind"] == kind]
+
+
+def test_a_machines_faults_do_not_speak_against_the_graph(one: Slots) -> None:
+    for number in range(5):
+        claim = claim_for(one, f"w{number}")
+        assert claim.slot == 0
+        assert claim.trial_number is not None or one.bind(claim, 0)
+        assert one.release(claim, "DiskFull: no space left", max_faults=None)
+    assert _faults(one, "machine") == [f"w{number}" for number in range(5)] and one.failures() == []
+    for number in range(3):
+        assert one.release(claim_for(one, f"v{number}"), "the graph's", max_faults=3)
+    (failure,) = one.failures()
+    assert len(failure.faults) == 8
 
 
 def test_without_a_limit_a_slot_is_redelivered_for_ever(one: Slots) -> None:

@@ -31,7 +31,8 @@ def test_odd_file_names_reach_both_engines(name: str, tmp_path: Path) -> None:
     version = held.execute("SELECT version FROM colgan_schema").fetchall()
     held.close()
     assert (names, version) == ([("s",)], [(1,)])
-    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.lock"}, "nothing beside it once closed"
+    left = {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"}
+    assert left == {name}, "nothing beside it once closed"
 
 
 def test_a_password_with_braces_reaches_both_engines(postgres: Postgres) -> None:

@@ -1,6 +1,8 @@
 """What a worker does at its start and at its end for those that died."""
 
 import dataclasses
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from colgan_search.api import working
+from colgan_search.errors import DiskFull
 from colgan_search.files import WorkFolder
 from colgan_search.search import deliver, worker
 from colgan_search.search.deliver import Spool
@@ -72,3 +76,71 @@ def test_what_a_dead_worker_of_this_folder_had_finished_is_delivered_before_its_
     with study.storage.engine.connect() as db:
         tokens = db.execute(sa.select(slots.c.token).order_by(slots.c.slot)).scalars().all()
     assert tokens == [1, 2, 1, 1], "the rival found slot 0 done"
+
+
+def test_a_worker_of_a_finished_study_offers_what_lies_in_the_spool(
+    study: OpenStudy, prepared_url: str, tmp_path: Path
+) -> None:
+    """A dead worker's result that came too late would otherwise wait for ever, and forbid a copy."""
+    late = assign(study, "dead")
+    assert study.slots.release(late.claim)
+    work = WorkFolder(tmp_path / "work")
+    assert Worker(study, FakeExperiment(0.0), work, "fake", threading.Event()).run().finished
+    Spool(work.spool(study.name)).put(spooled(study, late))
+    request = working.WorkRequest(study.name, storage=prepared_url, work_dir=work.root)
+    assert working.work(request, threading.Event()).finished
+    assert list(work.spool(study.name).iterdir()) == []
+    assert study.slots.budget().done == 4
+
+
+def test_a_result_that_finds_no_room_on_disk_is_offered_from_memory(
+    study: OpenStudy, prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Spool, result: deliver.Spooled) -> Path:
+        raise DiskFull("no space left on the device")
+
+    monkeypatch.setattr(Spool, "put", full)
+    worked = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path / "work"), "fake", threading.Event()).run()
+    assert worked.finished and worked.accepted == 4
+    assert [trial.state for trial in optuna_trials(prepared_url)] == [TrialState.COMPLETE] * 4
+    with study.storage.engine.connect() as db:
+        assert set(db.execute(sa.select(slots.c.token)).scalars()) == {1}, "nothing was computed twice"
+
+
+def test_tidying_that_fails_takes_no_result_back(
+    study: OpenStudy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(number: int) -> None:
+        raise OSError(13, "Permission denied")
+
+    work = WorkFolder(tmp_path / "work")
+    worked = Worker(study, FakeExperiment(0.0), work, "fake", threading.Event(), on_accepted=fails).run()
+    assert worked.finished and worked.accepted == 4
+    assert caplog.text.count("not tidied up after trial") == 4
+
+
+@pytest.mark.parametrize("when", ["reading", "sharing"])
+def test_a_drain_while_the_images_are_read(when: str, prepared_url: str, tmp_path: Path) -> None:
+    """Preparations that never look at the drain are left; others end by themselves."""
+    make_study(prepared_url, 1, fake_config()).storage.close()
+    reading = "threading.Event().wait()" if when == "reading" else "[time.sleep(0.05) for _ in iter(asked[3], True)]"
+    program = f"""
+import sys, threading, time
+from pathlib import Path
+from colgan_search.api import working
+from colgan_search.errors import Interrupted
+working.LEAVE_SECONDS = 1.0
+def study_experiment(*asked):
+    drain.set()
+    {reading}
+    raise Interrupted("asked to stop")
+working.study_experiment = study_experiment
+drain = threading.Event()
+request = working.WorkRequest("fake", storage=sys.argv[1], work_dir=Path(sys.argv[2]), device="cpu")
+print("ended by itself", working.work(request, drain).finished)
+"""
+    command = [sys.executable, "-c", program, prepared_url, str(tmp_path / "work")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ("" if when == "reading" else "ended by itself False\n")
+    assert ("drained while still preparing" in done.stderr) is (when == "reading")

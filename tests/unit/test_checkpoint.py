@@ -2,6 +2,8 @@
 
 import logging
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,22 @@ def test_a_broken_checkpoint_is_refused_and_the_previous_used(
         assert number(two) == 1
     assert len(caplog.records) == 1
     assert str(two.path) in caplog.text and "refused" in caplog.text
+
+
+@pytest.mark.parametrize("error", [zlib.error("invalid stored block lengths"), NotImplementedError("method 99")])
+def test_whatever_broken_bytes_raise_is_a_refusal(
+    two: CheckpointFile, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Single changed bytes of the archive's directory were seen to end in zlib.error and others."""
+    testzip = zipfile.ZipFile.testzip
+
+    def fails(self: zipfile.ZipFile) -> str | None:
+        if self.filename == str(two.path):
+            raise error
+        return testzip(self)
+
+    monkeypatch.setattr(zipfile.ZipFile, "testzip", fails)
+    assert number(two) == 1
 
 
 def test_both_broken_is_a_fresh_start(two: CheckpointFile, caplog: pytest.LogCaptureFixture) -> None:
