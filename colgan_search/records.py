@@ -76,7 +76,8 @@ class Outcome(Record):
     scores: Scores | None = Field(description="of the weights that count (evaluation.point); None if it diverged")
     variants: dict[str, Scores] = Field(
         default_factory=dict,
-        description="scores of other weights of the same training: `last`, `best` (per generator), `last-ema`",
+        description="full scores by weights: `last` (the end), `best` (each generator's best interim moment, with "
+        "point: best), `last-ema` (the moving average at the end, with training.ema)",
     )
     best_epochs: tuple[int, ...] | None = Field(
         None, description="per generator, the epoch of its highest interim score; None if that was not looked for"

@@ -6,9 +6,9 @@ What needs PyTorch is imported at its first use: `status`, `best` and `trials` a
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, opened_study, work_folder
+from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, opened_study, output_file, work_folder
 from colgan_search.search.monitor import Monitor, Snapshot
-from colgan_search.search.results import TrialRecord, best, best_graph, completed, trials
+from colgan_search.search.results import TrialRecord, best, best_graph, completed, outcome, trials
 from colgan_search.search.study import OpenStudy
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ __all__ = [
     "export_best",
     "opened_storage",
     "opened_study",
+    "outcome",
+    "output_file",
     "prepare",
     "prepare_launch",
     "sample",

@@ -1,26 +1,30 @@
 """Bundles: exported from a study's best trial, and sampled from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from colgan_search.api.judging import study_experiment
-from colgan_search.config import RuntimeSettings
+from colgan_search.api.places import output_file, work_folder
+from colgan_search.config import RuntimeSettings, with_overrides
 from colgan_search.errors import BadInput, StudyError
 from colgan_search.experiment import GENERATORS_FILE, choose_device
 from colgan_search.files import WorkFolder
 from colgan_search.gan.bundle import Bundle, read_bundle, require_free, write_bundle
-from colgan_search.gan.sampling import FORMATS, sample_images, write_samples
-from colgan_search.records import GeneratorScore, Progress, Protocol, Scores, ShouldStop
-from colgan_search.search.results import TrialRecord, best, best_graph
+from colgan_search.gan.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
+from colgan_search.records import GeneratorScore, Outcome, Progress, Protocol, Scores, ShouldStop
+from colgan_search.search.results import TrialRecord, best, best_graph, outcome
 from colgan_search.search.study import OpenStudy
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """The best trial of `study` into `folder`. `retrain`: train it again if its weights are not on this machine."""
+    """The best trial of `study` into `folder`. `retrain`: train it again if its weights are not on this machine.
+
+    `data_root` and `weights` name this machine's own files, for the training.
+    """
 
     study: OpenStudy
     folder: Path
@@ -28,6 +32,8 @@ class ExportRequest:
     command: str
     retrain: bool = False
     device: str | None = None
+    data_root: str | None = None
+    weights: str | None = None
 
 
 def export_best(
@@ -35,15 +41,18 @@ def export_best(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     should_stop: ShouldStop = lambda: False,
 ) -> Bundle:
-    """Makes a bundle of the best trial.
+    """Makes a bundle of the best trial, with its moving averages if it left some and the scores of all its weights.
 
     BadInput if `folder` holds something else; StudyError if the weights are not on this machine and `retrain` is not
     set. The same graph and seed give the same weights on one type of CPU; the bundle's scores are then those of the
     new training. Interrupted if `should_stop` turned true meanwhile (checkpointed: the same call goes on).
     """
+    work_folder(request.folder, "--export")
     require_free(request.folder)
     record = best(request.study)
     scores = _scores(record)
+    recorded = outcome(request.study, record.number)
+    variants = {} if recorded is None else recorded.variants
     folder = request.work.run(request.study.name, record.number)
     if not (folder / GENERATORS_FILE).is_file():
         if not request.retrain:
@@ -54,7 +63,8 @@ def export_best(
                 "--work-dir, or train them again here with --retrain"
             )
         folder = request.work.study(request.study.name) / f"retrained-{record.number:05d}"
-        scores = _train_again(request, record, folder, on_progress, should_stop)
+        again = _train_again(request, record, folder, on_progress, should_stop)
+        scores, variants = again.scores or scores, again.variants
     return write_bundle(
         request.folder,
         best_graph(record),
@@ -63,6 +73,7 @@ def export_best(
         scores,
         seed=_seed(record),
         command=request.command,
+        variants=variants,
     )
 
 
@@ -72,17 +83,21 @@ def _train_again(
     folder: Path,
     on_progress: Callable[[Progress], None],
     should_stop: ShouldStop,
-) -> Scores:
+) -> Outcome:
     config = request.study.config
+    if request.data_root is not None:
+        config = with_overrides(config, "--data-root", data={"root": request.data_root})
+    if request.weights is not None:
+        config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
     device = choose_device(config.runtime, request.device)
     torch.set_num_threads(config.runtime.threads)
-    experiment = study_experiment(request.study, request.work, device, should_stop)
-    outcome = experiment(best_graph(record), _seed(record), folder, on_progress, should_stop)
-    if outcome.scores is None:
-        raise StudyError(f"trial {record.number} diverged when it was trained again here: {outcome.diverged}")
+    experiment = study_experiment(replace(request.study, config=config), request.work, device, should_stop)
+    again = experiment(best_graph(record), _seed(record), folder, on_progress, should_stop)
+    if again.scores is None:
+        raise StudyError(f"trial {record.number} diverged when it was trained again here: {again.diverged}")
     for checkpoint in folder.glob("checkpoint*.pt"):
         checkpoint.unlink()
-    return outcome.scores
+    return again
 
 
 def _seed(record: TrialRecord) -> int:
@@ -112,15 +127,21 @@ class SampleRequest:
     seed: int = 0
     generator: str = "best"
     device: str = "auto"
+    ema: bool = False
+    """The moving averages of the weights; `best` is then the best of them."""
 
 
 def sample(request: SampleRequest) -> list[Path]:
     """Draws the images; the files made. The same seed gives the same images, and more of them with a larger count."""
     if request.count < 1:
         raise BadInput(f"--n {request.count} is not allowed: at least 1; written is {FORMATS}")
+    if request.out.suffix in FILE_FORMS:
+        output_file(request.out)
+    else:
+        work_folder(request.out, "--out")
     bundle = read_bundle(request.bundle)
-    chosen = _choose(bundle, request.generator)
-    generators = bundle.load(choose_device(RuntimeSettings(), request.device))
+    chosen = _choose(bundle, request.generator, bundle.best_average if request.ema else bundle.best_generator)
+    generators = bundle.load(choose_device(RuntimeSettings(), request.device), request.ema)
     samples = {
         f"G{number}": sample_images(generators[number - 1], bundle.config.network.z, request.count, request.seed)
         for number in chosen
@@ -128,12 +149,12 @@ def sample(request: SampleRequest) -> list[Path]:
     return write_samples(request.out, samples)
 
 
-def _choose(bundle: Bundle, wanted: str) -> list[int]:
+def _choose(bundle: Bundle, wanted: str, winner: int | None) -> list[int]:
     numbers = {f"g{number}": number for number in range(1, bundle.graph.k + 1)}
     if wanted.lower() == "all":
         return list(numbers.values())
-    if wanted.lower() == "best" and bundle.best_generator is not None:
-        return [bundle.best_generator]
+    if wanted.lower() == "best" and winner is not None:
+        return [winner]
     if wanted.lower() in numbers:
         return [numbers[wanted.lower()]]
     names = ", ".join(name.upper() for name in numbers)

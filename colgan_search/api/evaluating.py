@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from colgan_search.api.places import DEFAULT_WORK_DIR, work_folder
+from colgan_search.api.trained import find_trained
 from colgan_search.config import StudyConfig, with_overrides
-from colgan_search.errors import BadInput, ConfigError
-from colgan_search.evaluation.more_metrics import MoreScores, more_scores, real_features
+from colgan_search.errors import BadInput
+from colgan_search.evaluation.more_metrics import MoreScores, more_scores, real_features, require_neighbours
 from colgan_search.evaluation.scores import Evaluator
-from colgan_search.experiment import GENERATORS_FILE, choose_device
-from colgan_search.gan.bundle import VERSIONS, read_bundle
+from colgan_search.experiment import choose_device
 from colgan_search.gan.datasets import load_images
 from colgan_search.gan.imagefolder import read_any_folder
-from colgan_search.gan.weights import load_generators
 from colgan_search.records import Record, Scores
 
 PUBLISHED_IS, TOLERANCE = 11.24, 0.10
@@ -37,9 +35,9 @@ class Calibration(Record):
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """Exactly one of `run` (a bundle, or a run folder with a config), `images` and `real`.
+    """Exactly one of `run` (see `trained.find_trained`), `images` and `real`.
 
-    `config` None = the bundle's own. `overrides`: section -> key -> value on top of it (see `config.with_overrides`).
+    `config` None = the run's own. `overrides`: section -> key -> value on top of it (see `config.with_overrides`).
     """
 
     config: StudyConfig | None
@@ -54,6 +52,8 @@ class EvaluateRequest:
     device: str | None = None
     cache: Path | None = None
     """Where extractor and statistics are kept (`judging.study_cache`); None = the work folder's cache."""
+    ema: bool = False
+    """The moving averages of the run's generators."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Evaluated:
     scores: Scores
     more: tuple[MoreScores, ...]
     calibration: Calibration | None
+    iteration: int | None = None
+    """Of the checkpoint that was scored; None if the training had ended, or it was not a training."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -72,6 +74,7 @@ class Evaluated:
             "names": list(self.names),
             "scores": self.scores.model_dump(mode="json"),
             "more": [row.model_dump(mode="json") for row in self.more],
+            "iteration": self.iteration,
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
         }
 
@@ -80,7 +83,9 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     """Scores what is asked for. BadInput and its kinds say what is wrong with the request."""
     if sum((request.run is not None, request.images is not None, request.real)) != 1:
         raise BadInput("give exactly one thing to evaluate: a bundle or run folder, --images DIR, or --real")
-    trained = None if request.run is None else _find(request.run, request.config)
+    if request.ema and request.run is None:
+        raise BadInput("--ema is for trained generators: name their bundle or run folder, or leave it out")
+    trained = None if request.run is None else find_trained(request.run, request.config, request.ema)
     config = request.config or (trained.config if trained is not None else None)
     if config is None:
         raise BadInput("say which real images to compare with, and how: --config or --study")
@@ -92,6 +97,9 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     size, channels = config.data.size, config.data.channels
     given = None if request.images is None else read_any_folder(request.images, size, channels)
     real = load_images(config.data)
+    if request.precision_recall:
+        own = config.evaluation.images if trained is not None else len(real.images if given is None else given)
+        require_neighbours(own, len(real.images))
     evaluator = Evaluator(config.evaluation, real, request.cache or work.cache, device)
     more: list[MoreScores] = []
     if request.kid or request.precision_recall:
@@ -100,7 +108,7 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     if trained is not None:
         scores = evaluator.score(generators, trained.config.network.z, seed=request.seed)
         names = tuple(f"G{number}" for number in range(1, len(generators) + 1))
-        return Evaluated(config, names, scores, tuple(more), None)
+        return Evaluated(config, names, scores, tuple(more), None, trained.iteration)
     images, what = (real.images, "the real images") if given is None else (given, str(request.images))
     score = evaluator.score_images(images, what=what)
     scores = Scores(generators=(score,), protocol=evaluator.images_protocol(len(images)))
@@ -120,33 +128,3 @@ def _calibration(config: StudyConfig, scores: Scores) -> Calibration | None:
         return None
     measured = scores.generators[0].is_mean
     return Calibration(measured=measured, ok=abs(measured - PUBLISHED_IS) <= TOLERANCE)
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """A weights file, and the config that its generators were built with."""
-
-    weights: Path
-    config: StudyConfig
-
-    def load(self, scoring: StudyConfig, device: torch.device) -> list[nn.Module]:
-        """G1..Gk. ConfigError if their images are not of the shape that `scoring` wants."""
-        ours, wanted = self.config.data, scoring.data
-        if (ours.size, ours.channels) != (wanted.size, wanted.channels):
-            raise ConfigError(
-                f"{self.weights}: these generators make images of {ours.size} pixels in {ours.channels} channels, the "
-                f"config's real ones have {wanted.size} and {wanted.channels}; give a config of the same shape"
-            )
-        network, k = self.config.network, self.config.k
-        return load_generators(self.weights, network, k, size=ours.size, channels=ours.channels, device=device)
-
-
-def _find(run: Path, config: StudyConfig | None) -> _Trained:
-    """A bundle, or else a run folder of a search, whose config must be given."""
-    weights = run / GENERATORS_FILE
-    if weights.is_file() and not (run / VERSIONS).exists():
-        if config is None:
-            raise BadInput(f"{run}: holds weights but no config; name the one they were made with: --config or --study")
-        return _Trained(weights, config)
-    bundle = read_bundle(run)
-    return _Trained(bundle.folder / GENERATORS_FILE, bundle.config)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import DataError, GraphError, StudyError
 from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import CONFIG, GRAPH, read_bundle
+from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
+from colgan_search.gan.weights import recorded_graph
+from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
 from colgan_search.search import results
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.storage import Storage
+from colgan_search.search.study import OpenStudy, open_study, study_names
 
 RIVAL = "mad-gan"
 """The preset that figure 6 compares with."""
@@ -117,10 +121,22 @@ def boxes_of(studies: Sequence[OpenStudy]) -> dict[str, list[float]]:
 
 
 def transfer_method(config: StudyConfig) -> str:
-    """`image transfer`, or `feature transfer` with its layers in a second line."""
+    """`image transfer`, or `feature transfer` with its layers in a second line, or `no transfer` at all."""
+    if not _transfers(config):
+        return "no transfer"
     if config.transfer.kind == "image":
         return "image transfer"
     return f"feature transfer\nlayers {', '.join(map(str, config.transfer.layers))}"
+
+
+def _transfers(config: StudyConfig) -> bool:
+    """Whether the study can train a graph with a transfer edge that is not cut off."""
+    if config.k == 1:
+        return False
+    if config.search.sampler != "repeat":
+        return True
+    graphs = [presets.resolve(text, config.k, files=False) for text in config.search.first]
+    return any(not edge.adversarial and gate is not Gate.CUTOFF for graph in graphs for edge, gate in graph.items())
 
 
 def _measure(config: StudyConfig) -> dict[str, object]:
@@ -175,13 +191,30 @@ def read_run(folder: Path) -> tuple[KnowledgeTransferGraph, dict[int, Outcome]]:
     return graph, outcomes
 
 
-def rival_of(folder: Path, k: int) -> Weights:
-    """MAD-GAN's generators from what `train` left, or from a trial's run folder. DataError if they are not there."""
+def trial_graph(storage: Storage, work: WorkFolder, folder: Path) -> KnowledgeTransferGraph | None:
+    """The graph that `storage` has recorded for the trial whose run folder this is; None if it is of no trial there."""
+    place = folder.resolve()
+    name = place.parent.name
+    if name not in study_names(storage):
+        return None
+    with suppress(StudyError):  # of another version: unknown
+        for trial in results.trials(open_study(storage, name)):
+            if trial.graph is not None and work.run(name, trial.number).resolve() == place:
+                return KnowledgeTransferGraph.from_text(trial.graph)
+    return None
+
+
+def rival_of(folder: Path, k: int, recorded: KnowledgeTransferGraph | None = None) -> Weights:
+    """MAD-GAN's generators from what `train` left, or from a trial's run folder.
+
+    DataError if they are not there, or are those of another graph. Weights that do not say of which graph they are
+    (of earlier versions) are called by their folder, unless their study has `recorded` it.
+    """
     file, name = folder / GENERATORS_FILE, folder.absolute().name
-    if file.is_file() and not (folder / GRAPH).is_file():
-        return Weights(f"MAD-GAN, {name}", file)  # a trial's run folder: it does not say of which graph
     if file.is_file():
-        graph = read_bundle(folder).graph
+        graph = read_bundle(folder).graph if (folder / VERSIONS).is_file() else recorded_graph(file) or recorded
+        if graph is None:
+            return Weights(f"{folder.absolute().parent.name}/{name} (graph unknown)", file)
     else:
         graph, outcomes = read_run(folder)
         best = max(outcomes, key=lambda number: outcomes[number].value)

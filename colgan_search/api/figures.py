@@ -1,7 +1,7 @@
 """`figures`: everything that can be drawn of a study's best trial or of one run, and why the rest cannot."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from colgan_search import presets
-from colgan_search.api.figure_sources import RIVAL, Source, Weights, of_run, of_study, rival_of
+from colgan_search.api.figure_sources import RIVAL, Source, Weights, of_run, of_study, rival_of, trial_graph
 from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError
@@ -23,6 +23,7 @@ from colgan_search.figures.trials_boxplot import draw_trials_boxplot
 from colgan_search.figures.tsne import draw_tsne
 from colgan_search.gan.sampling import sample_images
 from colgan_search.gan.weights import load_generators
+from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search.study import open_study
 from colgan_search.seeds import derive_seed
 
@@ -65,11 +66,11 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
     what it names is wrong."""
     _check(request)
     source, folder = _source(request)
-    rival = rival_of(request.mad_gan, source.graph.k) if request.mad_gan is not None else source.rival
     out = request.out or folder / "figures"
-    work_folder(out, "--out")
+    work_folder(out, "--out" if request.out else "figures in")
     # All images are made before anything is written, so that broken weights leave no half of the figures.
     own = _networks(source.weights, source.config, source.graph.k)
+    rival = source.rival
     others = [] if _is_rival(source) else _networks(rival, source.config, source.graph.k)
     same_z = [_images(network, SAMPLES, seed=0) for network in own]
     systems = {source.name: _own_images(own, request.tsne_images)} if own else {}
@@ -120,11 +121,17 @@ def _check(request: FiguresRequest) -> None:
 def _source(request: FiguresRequest) -> tuple[Source, Path]:
     """What is to be drawn, and the folder that its pictures belong to."""
     if request.run is not None:
-        return of_run(request.run), request.run
+        return _with_rival(of_run(request.run), request.mad_gan, None), request.run
     work = work_folder(request.work_dir)
     with opened_study(request.storage, work, request.study, writing=False) as study:
         against = [open_study(study.storage, name) for name in dict.fromkeys(request.against) if name != study.name]
-        return of_study(study, work, against), work.study(study.name)
+        source = of_study(study, work, against)
+        recorded = None if request.mad_gan is None else trial_graph(study.storage, work, request.mad_gan)
+    return _with_rival(source, request.mad_gan, recorded), work.study(source.title)
+
+
+def _with_rival(source: Source, folder: Path | None, recorded: KnowledgeTransferGraph | None) -> Source:
+    return source if folder is None else replace(source, rival=rival_of(folder, source.graph.k, recorded))
 
 
 def _is_rival(source: Source) -> bool:

@@ -1,29 +1,27 @@
-"""`reproduce`: runs or resumes the studies behind a table of the paper, and gathers what they gave."""
+"""`reproduce`: runs or resumes the studies behind a table of the paper."""
 
-import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
+import sqlalchemy as sa
 
 from colgan_search.api.launching import LaunchRequest
-from colgan_search.api.paper_tables import REAL_IMAGES_IS, TABLES, Row, Scale
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, work_folder
-from colgan_search.config import StudyConfig, load_config, parse_config
-from colgan_search.errors import BadInput, StorageError
-from colgan_search.experiment import Experiment, choose_device
-from colgan_search.files import write_text
-from colgan_search.records import GeneratorScore, Protocol, Record
-from colgan_search.search import results
+from colgan_search.api.paper_tables import TABLES, Row, Scale
+from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.config import StudyConfig, load_config, parse_config, with_overrides
+from colgan_search.errors import BadInput, StorageError, StudyError, Unreachable
+from colgan_search.search import results, tables
 from colgan_search.search.results import TrialRecord
-from colgan_search.search.storage import Storage
+from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import open_study, study_names
+from colgan_search.search.urls import normalise_url
 from colgan_search.seeds import derive_seed
 
-RunStudy = Callable[[LaunchRequest], None]
-"""Works on a study until it is done; raises if it cannot be."""
+RunStudy = Callable[[LaunchRequest], bool]
+"""Works on a study until it is done: True. False if it has only made the study; raises if it cannot be done."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,12 @@ class Reproduction:
     work_dir: Path = DEFAULT_WORK_DIR
     workers: int | None = None
     device: str | None = None
+    data_root: str | None = None
+    """This machine's folder of the images; None = the config's."""
+    weights: str | None = None
+    """This machine's file of Inception weights; None = the config's."""
+    command: str | None = None
+    """The command as typed, for the reports; None = the one that asks for the same."""
 
     def rows(self) -> Sequence[Row]:
         """The table's rows. BadInput for an unknown table or too few seeds or trials."""
@@ -49,152 +53,108 @@ class Reproduction:
             raise BadInput(f"--trials {self.trials} is not allowed: at least 1")
         return TABLES[self.table]
 
+    def config(self, row: Row) -> StudyConfig:
+        """The study config of a row, with this machine's own paths. ConfigError if one is not allowed."""
+        config = load_config(row.config_name(self.scale))
+        if self.data_root is not None:
+            config = with_overrides(config, "--data-root", data={"root": self.data_root})
+        if self.weights is not None:
+            config = with_overrides(config, "--weights", evaluation={"weights": self.weights})
+        return config
+
+    def search_total(self, config: StudyConfig) -> int:
+        """Trials that a whole search has: the config's total, or more if more were asked for."""
+        return max(config.search.trials, self.trials or 0)
+
+    @property
+    def made_by(self) -> str:
+        """The command that belongs beside every figure."""
+        if self.command is not None:
+            return self.command
+        trials = "" if self.trials is None else f" --trials {self.trials}"
+        return f"colgan-search reproduce {self.table} --scale {self.scale} --seeds {self.seeds}{trials}"
+
     def request(self, config: StudyConfig, trials: int) -> LaunchRequest:
-        """The launch of one of its studies."""
+        """The launch of one of its studies; of no fewer trials than were begun, which would be refused."""
+        trials = max(trials, _begun(self, config.name))
         return LaunchRequest(config, trials, None, self.storage, self.work_dir, self.workers, self.device)
 
 
-@dataclass(frozen=True)
-class RowResult:
-    """One line of the reproduced table. Our IS is the mean over training seeds of the maximum IS of one training."""
+def run_table(wanted: Reproduction, run: RunStudy) -> bool:
+    """Runs or resumes every study of the table: each row's, and for a search its best graph's with new seeds.
 
-    label: str
-    printed_is: float
-    printed_is_std_over_splits: float
-    printed_fid: float | None
-    state: str
-    """`complete`, `n of m seeds`, or `not run`."""
-    our_is: float | None = None
-    our_is_std_over_seeds: float | None = None
-    our_is_std_over_splits: float | None = None
-    our_fid: float | None = None
-    our_fid_std_over_seeds: float | None = None
-    seeds: int = 0
-    graph: str | None = None
-    search_trials: int | None = None
-    search_best_is: float | None = None
-    """The single highest score of the search: optimistic, because it is the luckiest of many."""
-    protocol: dict[str, Any] | None = None
-    command: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON and CSV."""
-        return asdict(self)
-
-
-def run_table(wanted: Reproduction, run: RunStudy) -> None:
-    """Runs or resumes every study of the table: each row's, and for a search its best graph's with new seeds."""
+    False if `run` left a study undone; the best graph of an undone search is not trained again yet.
+    """
+    finished = True
     for row in wanted.rows():
-        config = load_config(row.config_name(wanted.scale))
+        config = wanted.config(row)
         if not row.search:
-            run(wanted.request(config, wanted.seeds))
-            continue
-        run(wanted.request(config, wanted.trials or config.search.trials))
-        with opened_storage(wanted.storage, work_folder(wanted.work_dir)) as storage:
-            best = results.best(open_study(storage, config.name, config))
-        run(wanted.request(_again(config, best), wanted.seeds))
+            finished &= run(wanted.request(config, wanted.seeds))
+        elif run(wanted.request(config, wanted.trials or config.search.trials)):
+            with storage_if_any(wanted) as storage:
+                if storage is None:
+                    raise StorageError(f"the database of study {config.name!r} is gone; run the same command again")
+                best = results.best(open_study(storage, config.name, config))
+            finished &= run(wanted.request(again_config(config, best), wanted.seeds))
+        else:
+            finished = False
+    return finished
 
 
-def gather(wanted: Reproduction) -> list[RowResult]:
-    """The table as the storage has it now; rows that were not run say so."""
-    rows = wanted.rows()
-    try:
-        with opened_storage(wanted.storage, work_folder(wanted.work_dir)) as storage:
-            return [_gather_row(storage, wanted, row) for row in rows]
-    except StorageError:
-        return [_blank(wanted, row) for row in rows]
-
-
-def _again(config: StudyConfig, best: TrialRecord) -> StudyConfig:
-    """The study that trains a search's best graph again, with new seeds."""
+def again_config(config: StudyConfig, best: TrialRecord) -> StudyConfig:
+    """The study that trains a search's best graph again, with new seeds. Another best graph is another study."""
     data = config.model_dump(mode="json")
-    data["name"] = f"{config.name}-again"
+    digest = hashlib.sha256(str(best.graph).encode()).hexdigest()[:8]
+    data["name"] = f"{config.name}-again-{digest}"
     # Its own seeds: the search's would train the winner's lucky seed once more.
     data["seed"] = derive_seed(config.seed, "again")
     data["search"].update(sampler="repeat", first=[best.graph])
     return parse_config(data, data["name"])
 
 
-def _blank(wanted: Reproduction, row: Row) -> RowResult:
-    return RowResult(
-        label=row.label,
-        printed_is=row.printed_is,
-        printed_is_std_over_splits=row.printed_is_std,
-        printed_fid=row.printed_fid,
-        state="not run",
-        command=f"colgan-search reproduce {wanted.table} --scale {wanted.scale} --seeds {wanted.seeds}",
-    )
+@contextmanager
+def storage_if_any(wanted: Reproduction) -> Iterator[Storage | None]:
+    """The open database; None if nothing was ever run in it: an SQLite file that is not there, or no tables of ours.
+
+    StorageError if it cannot be reached or used.
+    """
+    text = storage_text(wanted.storage, work_folder(wanted.work_dir))
+    storage = None
+    try:
+        storage = open_storage(text, writing=False)
+    except Unreachable:
+        raise  # without asking a server that does not answer once more
+    except StorageError:
+        if not _holds_nothing(text):
+            raise
+    try:
+        yield storage
+    finally:
+        if storage is not None:
+            storage.close()
 
 
-def _gather_row(storage: Storage, wanted: Reproduction, row: Row) -> RowResult:
-    blank = _blank(wanted, row)
-    config = load_config(row.config_name(wanted.scale))
-    names = study_names(storage)
-    if config.name not in names:
-        return blank
-    trials = results.completed(open_study(storage, config.name, config))
-    if row.search:
-        if not trials:
-            return blank
-        blank = replace(blank, search_trials=len(trials), search_best_is=trials[0].value, graph=trials[0].graph)
-        again = _again(config, trials[0])
-        if again.name not in names:
-            return replace(blank, state=f"search {len(trials)} trials, best graph not trained again")
-        trials = results.completed(open_study(storage, again.name, again))
-    return _with_scores(blank, sorted(trials, key=lambda trial: trial.number)[: wanted.seeds], wanted.seeds)
+def _holds_nothing(text: str) -> bool:
+    """True if there is no such SQLite file, or a database that answers and has no tables of ours."""
+    url = normalise_url(text)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return True
+    storage = Storage(url)
+    try:
+        return not sa.inspect(storage.engine).has_table(tables.schema.name)
+    except sa.exc.DBAPIError:
+        return False
+    finally:
+        storage.close()
 
 
-def _with_scores(blank: RowResult, trials: Sequence[TrialRecord], seeds: int) -> RowResult:
-    """Means and deviations over the trainings of one graph."""
-    if not trials:
-        return blank
-    values = [trial.value for trial in trials if trial.value is not None]
-    scored = [best for trial in trials if (best := _best_generator(trial)) is not None]
-    fids = [score.fid for score in scored if score.fid is not None]
-    return replace(
-        blank,
-        state="complete" if len(trials) >= seeds else f"{len(trials)} of {seeds} seeds",
-        our_is=statistics.fmean(values),
-        our_is_std_over_seeds=statistics.stdev(values) if len(values) > 1 else None,
-        our_is_std_over_splits=statistics.fmean([score.is_std for score in scored]) if scored else None,
-        our_fid=statistics.fmean(fids) if fids else None,
-        our_fid_std_over_seeds=statistics.stdev(fids) if len(fids) > 1 else None,
-        seeds=len(values),
-        graph=trials[0].graph,
-        protocol=trials[0].protocol,
-    )
-
-
-def _best_generator(trial: TrialRecord) -> GeneratorScore | None:
-    """The scores of the generator with the trial's maximum IS; None if the trial diverged."""
-    if trial.is_mean is None or trial.is_std is None or trial.fid is None:
-        return None
-    at = trial.is_mean.index(max(trial.is_mean))
-    return GeneratorScore(is_mean=trial.is_mean[at], is_std=trial.is_std[at], fid=trial.fid[at])
-
-
-class RealImagesScore(Record):
-    """The inception score of the real images under a table's protocol, beside the printed one."""
-
-    score: GeneratorScore
-    protocol: Protocol
-    printed_is: float = REAL_IMAGES_IS[0]
-    printed_is_std: float = REAL_IMAGES_IS[1]
-
-
-def score_real_images(wanted: Reproduction) -> RealImagesScore:
-    """Scores all real images with the table's extractor and splits; kept in the work folder, measured once."""
-    work = work_folder(wanted.work_dir)
-    config = load_config(wanted.rows()[0].config_name(wanted.scale))
-    path = work.root / "reproduce" / f"real-images-{wanted.scale}.json"
-    if path.exists():
-        return RealImagesScore.model_validate_json(path.read_text(encoding="utf-8"))
-    device = choose_device(config.runtime, wanted.device)
-    torch.set_num_threads(config.runtime.threads)
-    experiment = Experiment(config, work, device)
-    images = experiment.real.images
-    score = experiment.evaluator.score_images(images, what="the real images")
-    found = RealImagesScore(score=score, protocol=experiment.evaluator.images_protocol(len(images)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, found.model_dump_json(indent=1))
-    return found
+def _begun(wanted: Reproduction, name: str) -> int:
+    """Trials of the study `name` that are done or in progress."""
+    with storage_if_any(wanted) as storage:
+        if storage is None or name not in study_names(storage):
+            return 0
+        try:
+            budget = open_study(storage, name).slots.budget()
+        except StudyError:  # cut short while it was made, or not ours: the launch repairs it, or says what is wrong
+            return 0
+        return budget.done + budget.running + budget.free

@@ -15,7 +15,7 @@ from colgan_search.errors import BadInput
 from colgan_search.experiment import GENERATORS_FILE, Experiment, check_config, choose_device
 from colgan_search.figures import draw_graph
 from colgan_search.files import require_space, write_text
-from colgan_search.gan.bundle import write_bundle
+from colgan_search.gan.bundle import write_bundle, write_config
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed
@@ -71,7 +71,8 @@ def train_graph(
 ) -> Trained:
     """Trains the graph once per seed; what is finished or begun in `out` is taken up, not done again.
 
-    Leaves `seed-N/` (a bundle and outcome.json), `scores.json` and `graph.png`. BadInput if `out` belongs to
+    Leaves `seed-N/` (a bundle and outcome.json), `scores.json` and `graph.png`; outcomes and bundles also hold the
+    scores of the other weights (`last-ema`, ... see `experiment.run.Run.score_at_end`). BadInput if `out` belongs to
     another graph or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
     """
     if request.seeds < 1:
@@ -138,10 +139,19 @@ def _one_seed(
     if path.exists():
         return Outcome.model_validate_json(path.read_text(encoding="utf-8"))
     seed = derive_seed(request.config.seed, "train", number)
+    write_config(folder, request.config)  # at once: `evaluate` scores the checkpoint of an unfinished training with it
     outcome = experiment(request.graph, seed, folder, on_progress, should_stop)
     if outcome.scores is not None:
-        weights, command = folder / GENERATORS_FILE, request.command
-        write_bundle(folder, request.graph, request.config, weights, outcome.scores, seed=seed, command=command)
+        write_bundle(
+            folder,
+            request.graph,
+            request.config,
+            folder / GENERATORS_FILE,
+            outcome.scores,
+            seed=seed,
+            command=request.command,
+            variants=outcome.variants,
+        )
     write_text(path, outcome.model_dump_json(indent=1))
     for checkpoint in folder.glob("checkpoint*.pt"):
         checkpoint.unlink()

@@ -29,16 +29,27 @@ def command(
         bool, typer.Option("--retrain", help="With --export: train again if the weights are on another machine.")
     ] = False,
     device: options.Device = None,
+    data_root: options.DataRoot = None,
+    weights: options.Weights = None,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
     if retrain and export is None:
         raise BadInput("--retrain needs --export: the folder for the bundle")
+    if not retrain and (data_root is not None or weights is not None):
+        raise BadInput("--data-root and --weights are for --retrain; leave them out, or add --retrain")
     with api.opened_study(storage, api.work_folder(work_dir), study, writing=retrain) as opened:
         if export is not None:
             request = api.ExportRequest(
-                opened, export, api.work_folder(work_dir), console.typed(), retrain=retrain, device=device
+                opened,
+                export,
+                api.work_folder(work_dir),
+                console.typed(),
+                retrain=retrain,
+                device=device,
+                data_root=data_root,
+                weights=weights,
             )
             _export(request)
         if not as_json:
@@ -46,9 +57,11 @@ def command(
             return
         record = api.best(opened)
         files = show.draw_best(opened, record, work_dir, picture)
+        recorded = api.outcome(opened, record.number)
         data = {
             "study": opened.name,
             **record.as_dict(),
+            "variants": {} if recorded is None else recorded.model_dump(mode="json")["variants"],
             "graph_json": api.best_graph(record).to_json(),
             "pictures": [str(path) for path in files],
             "bundle": None if export is None else str(export),

@@ -8,8 +8,9 @@ import typer
 from rich.table import Table
 
 from colgan_search import api
-from colgan_search.cli import console, options
+from colgan_search.cli import console, options, show
 from colgan_search.config import StudyConfig, load_config
+from colgan_search.errors import BadInput
 
 EXAMPLE = "colgan-search evaluate --real --config digits --splits 10"
 
@@ -18,7 +19,8 @@ def command(
     run: Annotated[
         Path | None,
         typer.Argument(
-            help="A bundle (of `best --export` or `train`), or a trial's run folder with --config or --study."
+            help="A bundle (of `best --export` or `train`), the folder of an unfinished `train` (its checkpoint is "
+            "scored), or a trial's run folder with --config or --study."
         ),
     ] = None,
     images: Annotated[
@@ -48,6 +50,7 @@ def command(
     ] = None,
     kid: Annotated[bool, typer.Option("--kid", help="The kernel inception distance as well.")] = False,
     precision_recall: Annotated[bool, typer.Option("--precision-recall", help="Precision and recall as well.")] = False,
+    ema: options.Ema = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the generated images.", min=0)] = 0,
     device: options.Device = None,
     data_root: options.DataRoot = None,
@@ -73,7 +76,7 @@ def command(
         if value is not None:
             overrides.setdefault(section, {})[key] = value
     request = api.EvaluateRequest(
-        settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device, cache
+        settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device, cache, ema
     )
     found = api.evaluate(request)
     wrong = found.calibration is not None and not found.calibration.ok
@@ -89,6 +92,8 @@ def _settings(
 ) -> tuple[StudyConfig | None, Path | None]:
     """The config that is named, or the study's with its cache, or cifar10 if there has to be one."""
     if study is not None:
+        if config is not None:
+            raise BadInput("--study has its own config; leave out --config, or --study")
         with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
             return opened.config, api.study_cache(opened, api.work_folder(work_dir))
     if config is None and not default:
@@ -98,12 +103,12 @@ def _settings(
 
 def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
     protocol = found.scores.protocol
-    columns = ["", "IS", f"std over {protocol.splits} splits", "FID"]
+    columns = ["", "IS", show.deviation_title(protocol.splits), "FID"]
     table = Table(
         *columns, *(["KID", "std"] if kid else []), *(["precision", "recall"] if precision_recall else []), box=None
     )
     for number, (name, score) in enumerate(zip(found.names, found.scores.generators, strict=True)):
-        row = [name, f"{score.is_mean:.3f}", f"{score.is_std:.3f}", "" if score.fid is None else f"{score.fid:.2f}"]
+        row = [name, *show.score_cells(score, protocol.splits)]
         if kid:
             row += [f"{found.more[number].kid_mean:.5f}", f"{found.more[number].kid_std:.5f}"]
         if precision_recall:
@@ -111,9 +116,11 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
         table.add_row(*row)
     console.console().print(table)
     colour = "colour" if protocol.channels == 3 else "grey"
+    if found.iteration is not None:
+        console.out(f"of a checkpoint: the training stands at iteration {found.iteration:,}")
     console.out(
         f"measured with {protocol.extractor} ({protocol.weights_digest}), {protocol.images} images of "
-        f"{protocol.resolution} x {protocol.resolution} pixels in {colour}, {protocol.splits} splits"
+        f"{protocol.resolution} x {protocol.resolution} pixels in {colour}, {show.splits_text(protocol.splits)}"
     )
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")

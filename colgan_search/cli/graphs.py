@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from colgan_search import presets, symmetry
+from colgan_search import api, presets, symmetry
 from colgan_search.cli import console, options
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
@@ -61,6 +61,7 @@ def _describe(text: str, k: int | None, picture: Path | None, as_json: bool) -> 
 def _draw(graph: KnowledgeTransferGraph, picture: Path) -> list[Path]:
     from colgan_search.figures import draw_graph  # here: counting does without Matplotlib
 
+    api.output_file(picture, "--picture")
     return draw_graph(graph, picture, title=graph.to_text())
 
 

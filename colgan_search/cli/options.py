@@ -21,6 +21,9 @@ Study = Annotated[
 ]
 WorkDir = Annotated[Path, typer.Option("--work-dir", help="Folder for checkpoints, caches, logs and the SQLite file.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N instead of the config's.")]
+Ema = Annotated[
+    bool, typer.Option("--ema", help="The moving averages of the weights (of a training with training.ema).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DataRoot = Annotated[
     str | None, typer.Option("--data-root", help="This machine's folder of the images (data.root in the config).")

@@ -1,19 +1,23 @@
 """`reproduce`: the paper's tables, from one command each."""
 
+import json
+import shlex
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from colgan_search.api.launching import LaunchRequest, prepare_launch
-from colgan_search.api.places import DEFAULT_WORK_DIR
+from colgan_search import api
 from colgan_search.api.reports import as_json as report_as_json
 from colgan_search.api.reports import markdown, write_reports
-from colgan_search.api.reproduced_figures import draw_paper_figures, run_figures
-from colgan_search.api.reproducing import Reproduction, gather, run_table, score_real_images
+from colgan_search.api.reproduced_figures import RECORD, draw_paper_figures, run_figures
+from colgan_search.api.reproduced_real import kept_real_images, real_images_row, score_real_images
+from colgan_search.api.reproduced_rows import gather
+from colgan_search.api.reproducing import Reproduction, run_table
 from colgan_search.cli import console, options, watch
 from colgan_search.errors import ColganError, Interrupted
+from colgan_search.search.retry import is_outage
 
 EXAMPLE = "colgan-search reproduce table1 --scale digits --seeds 3"
 
@@ -41,53 +45,118 @@ def command(
     trials: Annotated[
         int | None, typer.Option("--trials", help="Total of each search, instead of its config's.")
     ] = None,
-    only_report: Annotated[bool, typer.Option("--only-report", help="Run nothing; print what is there.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the reports; else in the work folder.")] = None,
+    only_report: Annotated[
+        bool, typer.Option("--only-report", help="Run nothing; print or draw what is there.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the reports or pictures; else in the work folder.")
+    ] = None,
     storage: options.Storage = None,
-    workers: Annotated[int | None, typer.Option("--workers", help="Worker processes, as in launch.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", help="Worker processes, as in launch; 0 = only make the studies, for workers elsewhere."
+        ),
+    ] = None,
     device: options.Device = None,
-    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
+    data_root: options.DataRoot = None,
+    weights: options.Weights = None,
+    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Run or resume what a table of the paper needs, then print it with our columns beside the printed ones.
 
     Every row is a study, so workers on other machines can help. A search's best graph is trained again with new seeds.
     """
-    if table is Table.figures:
-        wanted = Reproduction("table3", scale.value, seeds, trials, storage, work_dir, workers, device)
-        run_figures(wanted, _run, only_draw=only_report)
-        drawn = draw_paper_figures(wanted, out or work_dir / "reproduce" / f"figures-{scale.value}")
-        for done in drawn.values():
-            for files in done.files.values():
-                console.out(", ".join(str(file) for file in files))
-            for name, reason in done.missing.items():
-                console.note(f"{name} not drawn: {reason}")
-        return
-    wanted = Reproduction(table.value, scale.value, seeds, trials, storage, work_dir, workers, device)
-    real = None
-    if not only_report:
-        run_table(wanted, _run)
-        real = score_real_images(wanted)
+    figures = table is Table.figures
+    folder = out or api.work_folder(work_dir).root / "reproduce" / (f"figures-{scale.value}" if figures else "")
+    # Before anything runs: a wrong folder must not be told after weeks.
+    api.work_folder(folder, "--work-dir" if out is None else "--out")
+    wanted = Reproduction(
+        "table3" if figures else table.value,
+        scale.value,
+        seeds,
+        trials,
+        storage,
+        work_dir,
+        workers,
+        device,
+        data_root,
+        weights,
+        console.typed(),
+    )
+    if not only_report and not (run_figures if figures else run_table)(wanted, _run):
+        console.note("when these are done, the same command goes on from there")
+    elif figures:
+        _draw(wanted, folder, as_json)
+    else:
+        _report(wanted, folder, only_report, as_json)
+
+
+def _report(wanted: Reproduction, folder: Path, only_report: bool, as_json: bool) -> None:
     rows = gather(wanted)
-    paths = write_reports(wanted, rows, real, out or work_dir / "reproduce")
+    score = kept_real_images(wanted, rows) if only_report else score_real_images(wanted, rows)
+    real = real_images_row(wanted, rows, score)
+    paths = write_reports(wanted, rows, real, folder)
     console.out(report_as_json(wanted, rows, real) if as_json else markdown(wanted, rows, real))
     console.note("reports: " + ", ".join(str(path) for path in paths.values()))
 
 
-def _run(request: LaunchRequest) -> None:
-    """One study to its end, as `launch` does it."""
-    launched = prepare_launch(request)
+def _draw(wanted: Reproduction, folder: Path, as_json: bool) -> None:
+    drawn = draw_paper_figures(wanted, folder, console.note)
+    if as_json:
+        data = {
+            name: {
+                "figures": {figure: [str(path) for path in paths] for figure, paths in done.files.items()},
+                "missing": done.missing,
+            }
+            for name, done in drawn.items()
+        }
+        console.out(json.dumps(data))
+    else:
+        for name, done in drawn.items():
+            for figure, paths in done.files.items():
+                console.out(f"{name}, {figure}: {', '.join(str(path) for path in paths)}")
+            for figure, reason in done.missing.items():
+                console.out(f"not drawn: {name}, {figure}: {reason}")
+    if any(done.files for done in drawn.values()):
+        console.note(f"what they show: {folder / RECORD}")
+
+
+def _run(request: "api.LaunchRequest") -> bool:
+    """One study to its end, as `launch` does it. Without workers here only the command for workers elsewhere."""
+    launched = api.prepare_launch(request)
     study = launched.study
     try:
         if study.slots.budget().finished:
             console.note(f"study {study.name} is done")
-            return
+            return True
         console.note(f"study {study.name}: {study.slots.budget().total} trials")
+        if not launched.devices:
+            console.out(_worker_command(request, study))
+            return False
         ended = watch.until_done(study, launched.start_workers())
-        if study.slots.budget().finished:
-            return
+        try:
+            finished = study.slots.budget().finished
+        except Exception as error:
+            if not (ended.drained and is_outage(error)):
+                raise
+            raise Interrupted("stopped while the database is away; the same command goes on from here") from None
+        if finished:
+            return True
         if ended.drained:
             raise Interrupted("stopped; the same command goes on from here")
-        raise ColganError(f"study {study.name} could not be finished:\n  " + "\n  ".join(ended.failures))
+        reasons = ended.failures or ["its workers have left; the same command goes on from here"]
+        raise ColganError(f"study {study.name} could not be finished:\n  " + "\n  ".join(reasons))
     finally:
         study.storage.close()
+
+
+def _worker_command(request: "api.LaunchRequest", study: api.OpenStudy) -> str:
+    """What a worker needs to be told; a password is shown as ***."""
+    words = ["colgan-search", "worker", "--study", study.name]
+    if request.storage is not None:
+        words += ["--storage", study.storage.name]
+    if request.work_dir != api.DEFAULT_WORK_DIR:
+        words += ["--work-dir", str(request.work_dir)]
+    return shlex.join(words)

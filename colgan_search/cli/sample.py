@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from colgan_search import api
-from colgan_search.cli import console
+from colgan_search.cli import console, options
 
 EXAMPLE = "colgan-search sample colgan_best --n 64 --seed 0 --out grid.png"
 
@@ -22,8 +22,9 @@ def command(
     n: Annotated[int, typer.Option("--n", help="Images per generator.", min=1)] = 64,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same images.", min=0)] = 0,
     generator: Annotated[str, typer.Option("--generator", help="G1, G2, ..., best or all.")] = "best",
+    ema: options.Ema = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Draw images from a bundle's generators. No file of the bundle is ever unpickled."""
-    files = api.sample(api.SampleRequest(bundle, out, n, seed, generator, device))
+    files = api.sample(api.SampleRequest(bundle, out, n, seed, generator, device, ema))
     console.out(str(files[0]) if len(files) == 1 else f"{len(files)} files in {out}")

@@ -1,11 +1,13 @@
 """How a study and its trials look in the terminal."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.table import Table
 
 from colgan_search import api
 from colgan_search.cli.console import console, duration, out
+from colgan_search.records import GeneratorScore, Scores
 
 
 def short_worker(worker: str) -> str:
@@ -41,6 +43,9 @@ def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> N
     for line in graph.describe():
         out(f"  {line}")
     score_table(record)
+    recorded = api.outcome(study, record.number)
+    if recorded is not None and len(recorded.variants) > 1:
+        variants_table(recorded.variants, study.config.evaluation.point)
     for path in files:
         out(f"  picture: {path}")
 
@@ -51,6 +56,8 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
 
     folder = api.work_folder(work_dir).study(study.name)
     paths = [picture] if picture is not None else [folder / "best.png", folder / "best.svg"]
+    if picture is not None:
+        api.output_file(picture, "--picture")
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         draw_graph(
@@ -69,16 +76,46 @@ def score_table(record: api.TrialRecord) -> None:
         return
     protocol = record.protocol or {}
     splits = protocol.get("splits", 1)
-    table = Table("generator", "IS", f"std over {splits} splits" if splits > 1 else "", "FID", box=None)
+    table = Table("generator", "IS", deviation_title(splits), "FID", box=None)
     for number, (mean, std, fid) in enumerate(zip(record.is_mean, record.is_std, record.fid, strict=True), start=1):
         name = f"G{number}"
         mark = " (best)" if name == record.best_generator else ""
-        # One split has no deviation.
-        deviation = f"{std:.3f}" if splits > 1 else ""
-        table.add_row(name + mark, f"{mean:.3f}", deviation, "" if fid is None else f"{fid:.2f}")
+        table.add_row(name + mark, *score_cells(GeneratorScore(is_mean=mean, is_std=std, fid=fid), splits))
     console().print(table)
     size = protocol.get("resolution")
     out(
         f"  measured with {protocol.get('extractor')} ({protocol.get('weights_digest')}), {protocol.get('images')} "
-        f"images of {size} x {size} pixels, {splits} {'splits' if splits > 1 else 'split'}"
+        f"images of {size} x {size} pixels, {splits_text(splits)}"
     )
+
+
+def variants_table(variants: Mapping[str, Scores], point: str) -> None:
+    """One row per weights and generator: the end, the best points, the moving averages."""
+    table = Table("weights", "generator", "IS", deviation_title(variants[point].protocol.splits), "FID", box=None)
+    for name, scores in variants.items():
+        for cells in variant_rows(name, scores, point):
+            table.add_row(*cells)
+    console().print(table)
+
+
+def variant_rows(name: str, scores: Scores, point: str) -> list[list[str]]:
+    """Weights, generator, IS, deviation and FID of every generator; the weights that count are marked."""
+    title = f"{name} (counts)" if name == point else name
+    splits = scores.protocol.splits
+    return [[title, f"G{number}", *score_cells(row, splits)] for number, row in enumerate(scores.generators, start=1)]
+
+
+def score_cells(score: GeneratorScore, splits: int) -> list[str]:
+    """IS, its deviation over the splits (one split has none) and FID as text."""
+    deviation = f"{score.is_std:.3f}" if splits > 1 else ""
+    return [f"{score.is_mean:.3f}", deviation, "" if score.fid is None else f"{score.fid:.2f}"]
+
+
+def deviation_title(splits: int) -> str:
+    """The title of the deviation's column; none with one split."""
+    return f"std over {splits} splits" if splits > 1 else ""
+
+
+def splits_text(splits: int) -> str:
+    """`10 splits`, `1 split`."""
+    return f"{splits} {'splits' if splits > 1 else 'split'}"

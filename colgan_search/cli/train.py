@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from colgan_search import api, presets
-from colgan_search.cli import console, options
+from colgan_search.cli import console, options, show
 from colgan_search.config import load_config, with_overrides
 from colgan_search.records import Progress
 
@@ -62,20 +62,15 @@ def command(
         return
     for line in wanted.describe():
         console.out(line)
-    table = Table("seed", "generator", "IS", "std over splits", "FID", "seconds", box=None)
+    how = settings.evaluation
+    table = Table("seed", "weights", "generator", "IS", show.deviation_title(how.splits), "FID", "seconds", box=None)
     for row, outcome in enumerate(trained.outcomes):
         if outcome.scores is None:
-            table.add_row(str(row), "", "1.000", "", "", f"{outcome.seconds:.1f}", outcome.diverged)
+            table.add_row(str(row), "", "", "1.000", "", "", f"{outcome.seconds:.1f}", outcome.diverged)
             continue
-        for index, score in enumerate(outcome.scores.generators, start=1):
-            table.add_row(
-                str(row),
-                f"G{index}",
-                f"{score.is_mean:.3f}",
-                f"{score.is_std:.3f}",
-                "" if score.fid is None else f"{score.fid:.2f}",
-                f"{outcome.seconds:.1f}",
-            )
+        for name, scores in outcome.variants.items():
+            for cells in show.variant_rows(name, scores, how.point):
+                table.add_row(str(row), *cells, f"{outcome.seconds:.1f}")
     console.console().print(table)
     summary = trained.summary()
     deviation = summary["max_is_std_over_seeds"]

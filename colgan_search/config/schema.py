@@ -81,7 +81,7 @@ class TrainingSettings(Section):
         None,
         gt=0.0,
         lt=1.0,
-        description="decay per iteration of the generators' moving average, scored beside them; None = none",
+        description="decay per iteration of the generators' moving average, scored at the end beside them; None = none",
     )
     ramp: Literal["iteration", "epoch"] = Field(
         "iteration", description="unit in which linear gates progress (our reading)"

@@ -8,6 +8,7 @@ from torch_fidelity.defaults import DEFAULTS
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
+from colgan_search.errors import DataError
 from colgan_search.evaluation.extraction import Extraction
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.records import Record
@@ -36,8 +37,19 @@ def real_features(evaluator: Evaluator) -> Tensor:
     return features
 
 
+def require_neighbours(images: int, real: int) -> None:
+    """DataError unless both sets are large enough for precision and recall: every image and its neighbours."""
+    needed = DEFAULTS["prc_neighborhood"] + 1
+    for count, what in ((images, "images"), (real, "real images")):
+        if count < needed:
+            raise DataError(f"precision and recall need at least {needed} {what}; here are {count}")
+
+
 def more_scores(features: Tensor, real: Tensor, *, kid: bool, precision_recall: bool) -> MoreScores:
-    """KID and/or precision and recall of features [N, F] against the real images' [M, F], both on the CPU."""
+    """KID and/or precision and recall of features [N, F] against the real images' [M, F], both on the CPU.
+
+    DataError if they are too few for precision and recall.
+    """
     found: dict[str, float | int] = {}
     with threadpool_limits(limits=torch.get_num_threads(), user_api="blas"):
         if kid:
@@ -46,6 +58,7 @@ def more_scores(features: Tensor, real: Tensor, *, kid: bool, precision_recall: 
             found["kid_mean"], found["kid_std"] = metric[KEY_METRIC_KID_MEAN], metric[KEY_METRIC_KID_STD]
             found["kid_subsets"], found["kid_subset_size"] = DEFAULTS["kid_subsets"], size
     if precision_recall:
+        require_neighbours(len(features), len(real))
         # The generated images go first. save_cpu_ram: the same numbers without an N x M matrix (10 GB for 50,000).
         metric = prc_features_to_metric(features, real, save_cpu_ram=True, verbose=False)
         found["precision"], found["recall"] = metric[KEY_METRIC_PRECISION], metric[KEY_METRIC_RECALL]

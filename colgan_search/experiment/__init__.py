@@ -14,18 +14,20 @@ from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.datasets import load_images
 from colgan_search.gan.networks import check_network
 from colgan_search.gan.trainer import train
-from colgan_search.gan.weights import save_generators
+from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import RealImages
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 
-__all__ = ["DIVERGED_VALUE", "GENERATORS_FILE", "Experiment", "check_config", "choose_device", "load_real"]
-
-GENERATORS_FILE = "generators.safetensors"
-"""The generators that count, in a run folder."""
-
-AVERAGES_FILE = "generators-ema.safetensors"
-"""Their moving averages, if training.ema asks for them."""
+__all__ = [
+    "AVERAGES_FILE",
+    "DIVERGED_VALUE",
+    "GENERATORS_FILE",
+    "Experiment",
+    "check_config",
+    "choose_device",
+    "load_real",
+]
 
 
 def check_config(config: StudyConfig) -> None:
@@ -73,7 +75,8 @@ class Experiment:
     ) -> Outcome:
         """Trains `graph` from `seed`, or resumes it from `folder`, and scores its generators.
 
-        `folder` holds the checkpoints, and at the end the generators. Raises Interrupted (checkpointed) and TrialFault
+        `folder` holds the checkpoints, and at the end the generators that count (`evaluation.point`) and, with
+        `training.ema`, their moving averages as they are at the end. Raises Interrupted (checkpointed) and TrialFault
         (see `gan.trainer.train`); divergence is an outcome of value 1.0.
         """
         config = self.config
@@ -96,9 +99,9 @@ class Experiment:
                 on_epoch=run.on_epoch,
                 should_stop=run.should_stop,
             )
-            save_generators(folder / GENERATORS_FILE, run.score_at_end(state))
+            save_generators(folder / GENERATORS_FILE, run.score_at_end(state), graph)
             if state.averages:
-                save_generators(folder / AVERAGES_FILE, [average.module for average in state.averages])
+                save_generators(folder / AVERAGES_FILE, [average.module for average in state.averages], graph)
             return run.outcome(None)
         except Diverged as diverged:
             return run.outcome(str(diverged))

@@ -80,7 +80,12 @@ class Run:
         self._remember(state, scores)
 
     def score_at_end(self, state: TrainingState) -> list[nn.Module]:
-        """Scores in full what the training has left, and gives the generators that count."""
+        """Scores in full what the training has left, and gives the generators that count.
+
+        `last`: the weights at the end. `best`, with point: best: each generator's weights where its interim score was
+        highest. `last-ema`, with training.ema: the moving average of the weights and of batch norm's statistics at the
+        end, whatever the point is; interim scores and the choice of the best point are of the raw weights alone.
+        """
         counting: list[nn.Module] = list(state.generators)
         self._variants["last"] = self._score(counting, state.epoch, "last")
         if self._best is not None:

@@ -1,6 +1,7 @@
 """A bundle: a folder with trained generators and all that is needed to use and to understand them.
 
-graph.json, config.yaml, generators.safetensors, samples.png, scores.json, command.txt, versions.json (written last).
+graph.json, config.yaml, generators.safetensors, generators-ema.safetensors (if the training kept moving averages),
+samples.png, scores.json, command.txt, versions.json (written last).
 Reading one parses JSON, YAML without tags and safetensors; nothing in it is ever unpickled, no other file is opened.
 """
 
@@ -8,6 +9,7 @@ import json
 import logging
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,13 +25,16 @@ from colgan_search.config import StudyConfig, load_config, parse_config
 from colgan_search.errors import BadInput, ConfigError, DataError, GraphError
 from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.gan.sampling import sample_images, write_grid
-from colgan_search.gan.weights import load_generators
+from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, load_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Scores
 
-GRAPH, CONFIG, GENERATORS = "graph.json", "config.yaml", "generators.safetensors"
+GRAPH, CONFIG = "graph.json", "config.yaml"
 SAMPLES, SCORES, COMMAND, VERSIONS = "samples.png", "scores.json", "command.txt", "versions.json"
-FILES = (GRAPH, CONFIG, GENERATORS, SAMPLES, SCORES, COMMAND, VERSIONS)
+FILES = (GRAPH, CONFIG, GENERATORS_FILE, AVERAGES_FILE, SAMPLES, SCORES, COMMAND, VERSIONS)
+
+AVERAGES_SCORES = "last-ema"
+"""The name of the moving averages' scores (see `records.Outcome`)."""
 
 SAMPLES_PER_GENERATOR, SAMPLE_COLUMNS = 32, 16
 """In samples.png: two rows of every generator, the same z in the same place."""
@@ -46,18 +51,20 @@ class Bundle:
     config: StudyConfig
     best_generator: int | None
     """1..k; None if scores.json does not say."""
+    best_average: int | None = None
+    """1..k, among the moving averages; None if scores.json does not say."""
 
-    def load(self, device: torch.device) -> list[nn.Module]:
+    def weights(self, ema: bool = False) -> Path:
+        """The file of the generators, or of their moving averages. BadInput if it has none."""
+        path = self.folder / (AVERAGES_FILE if ema else GENERATORS_FILE)
+        if ema and not path.is_file():
+            raise BadInput(f"{self.folder}: holds no {AVERAGES_FILE}; a training with training.ema leaves it")
+        return path
+
+    def load(self, device: torch.device, ema: bool = False) -> list[nn.Module]:
         """G1..Gk on `device` in eval mode. DataError if the weights are anything but theirs, as safetensors."""
-        data = self.config.data
-        return load_generators(
-            self.folder / GENERATORS,
-            self.config.network,
-            self.graph.k,
-            size=data.size,
-            channels=data.channels,
-            device=device,
-        )
+        size, channels, k = self.config.data.size, self.config.data.channels, self.graph.k
+        return load_generators(self.weights(ema), self.config.network, k, size=size, channels=channels, device=device)
 
 
 def write_bundle(
@@ -69,30 +76,44 @@ def write_bundle(
     *,
     seed: int,
     command: str,
+    variants: Mapping[str, Scores] | None = None,
 ) -> Bundle:
     """Makes `folder` a bundle of the weights file `generators`, which may lie there already. See `require_free`.
 
-    `scores` and `seed` are those of the training that made the weights; `command` is kept word for word.
+    Moving averages beside `generators` come along. `scores` (of the weights that count), `variants` (of other weights
+    by name, see `records.Outcome`) and `seed` are those of the training; `command` is kept word for word.
     """
+    averages = generators.with_name(AVERAGES_FILE)
     folder.mkdir(parents=True, exist_ok=True)
-    require_space(folder, generators.stat().st_size)
+    require_space(folder, sum(path.stat().st_size for path in (generators, averages) if path.exists()))
     (folder / VERSIONS).unlink(missing_ok=True)  # from here until it is back, this is no bundle
-    if generators.resolve() != (folder / GENERATORS).resolve():
-        with atomic_path(folder / GENERATORS) as temporary:
-            shutil.copyfile(generators, temporary)
-    bundle = Bundle(folder, graph, config, scores.best_generator)
+    for source, name in ((generators, GENERATORS_FILE), (averages, AVERAGES_FILE)):
+        if source is averages and not averages.exists():
+            (folder / name).unlink(missing_ok=True)  # of the bundle that was here
+        elif source.resolve() != (folder / name).resolve():
+            with atomic_path(folder / name) as temporary:
+                shutil.copyfile(source, temporary)
+    others = dict(variants or {})
+    average = others.get(AVERAGES_SCORES)
+    bundle = Bundle(folder, graph, config, scores.best_generator, average.best_generator if average else None)
     samples = {
         f"G{number}": sample_images(generator, config.network.z, SAMPLES_PER_GENERATOR, seed=0)
         for number, generator in enumerate(bundle.load(torch.device("cpu")), start=1)
     }
     write_grid(folder / SAMPLES, samples, SAMPLE_COLUMNS)
-    found = {"value": scores.value, "best_generator": f"G{scores.best_generator}", "seed": seed}
-    write_text(folder / SCORES, json.dumps({**found, **scores.model_dump(mode="json")}, indent=1) + "\n")
+    named = {name: _scores_json(other) for name, other in others.items()}
+    found = {**_scores_json(scores), "seed": seed, "variants": named}
+    write_text(folder / SCORES, json.dumps(found, indent=1) + "\n")
     write_text(folder / GRAPH, json.dumps(graph.to_json(), indent=1) + "\n")
-    write_text(folder / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    write_config(folder, config)
     write_text(folder / COMMAND, command + "\n")
     write_text(folder / VERSIONS, json.dumps(versions(), indent=1) + "\n")
     return bundle
+
+
+def write_config(folder: Path, config: StudyConfig) -> None:
+    """Leaves `config` in `folder` as `read_bundle` finds it."""
+    write_text(folder / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
 def require_free(folder: Path) -> None:
@@ -123,9 +144,10 @@ def read_bundle(place: Path) -> Bundle:
         raise DataError(
             f"{folder}: its graph has k = {graph.k}, its config k = {config.k}; they do not belong together"
         )
-    name = _read_json(folder / SCORES).get("best_generator")
-    numbers = {f"G{number}": number for number in range(1, graph.k + 1)}
-    return Bundle(folder, graph, config, numbers.get(name) if isinstance(name, str) else None)
+    scores = _read_json(folder / SCORES)
+    variants = scores.get("variants")  # bundles of earlier versions have none
+    average = variants.get(AVERAGES_SCORES) if isinstance(variants, dict) else None
+    return Bundle(folder, graph, config, _best_in(scores, graph.k), _best_in(average, graph.k))
 
 
 def find_bundle(place: Path) -> Path:
@@ -133,7 +155,7 @@ def find_bundle(place: Path) -> Path:
     if not place.is_dir():
         raise BadInput(f"{place}: there is no such folder; a bundle is what `best --export` and `train` leave")
     if (place / VERSIONS).exists():
-        missing = [name for name in (GRAPH, CONFIG, GENERATORS, SCORES) if not (place / name).is_file()]
+        missing = [name for name in (GRAPH, CONFIG, GENERATORS_FILE, SCORES) if not (place / name).is_file()]
         if missing:
             raise BadInput(f"{place}: the bundle is not whole: {', '.join(missing)} is missing")
         return place
@@ -152,6 +174,18 @@ def versions() -> dict[str, str]:
     libraries = ("torch", "torchvision", "torch-fidelity", "numpy", "safetensors")
     found = {"colgan-search": __version__, "python": platform.python_version()}
     return found | {name: metadata.version(name) for name in libraries}
+
+
+def _scores_json(scores: Scores) -> dict[str, Any]:
+    best = {"value": scores.value, "best_generator": f"G{scores.best_generator}"}
+    return {**best, **scores.model_dump(mode="json")}
+
+
+def _best_in(scores: Any, k: int) -> int | None:
+    """The number 1..k that scores.json, or a part of it, names; None if it names none."""
+    name = scores.get("best_generator") if isinstance(scores, dict) else None
+    numbers = {f"G{number}": number for number in range(1, k + 1)}
+    return numbers.get(name) if isinstance(name, str) else None
 
 
 def _read_config(path: Path, same_version: bool) -> StudyConfig:

@@ -1,6 +1,8 @@
 """The real images: read once, converted and resized once, and then held in memory as uint8."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -54,13 +56,15 @@ def _cifar10(root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     from filelock import FileLock
     from torchvision.datasets import CIFAR10
 
+    lock = root / ".cifar10.lock"
     try:
         try:
             data = CIFAR10(root, train=True)  # there already, perhaps in a folder that cannot be written
         except RuntimeError:
-            root.mkdir(parents=True, exist_ok=True)
-            with FileLock(root / ".cifar10.lock"):  # workers that start together download once
-                data = CIFAR10(root, train=True, download=True)
+            with _removed_if_in_vain(root, lock):
+                root.mkdir(parents=True, exist_ok=True)
+                with FileLock(lock):  # workers that start together download once
+                    data = CIFAR10(root, train=True, download=True)
     except (OSError, RuntimeError, EOFError) as error:
         raise DataError(
             f"CIFAR-10 is not in {root} and could not be downloaded ({' '.join(str(error).split())[:200]}); by hand: "
@@ -68,3 +72,18 @@ def _cifar10(root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
         ) from error
     images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
     return images, torch.tensor(data.targets), tuple(data.classes)
+
+
+@contextmanager
+def _removed_if_in_vain(root: Path, lock: Path) -> Iterator[None]:
+    """If the block raises, the folders that were not there before it go again, unless they hold more than `lock`."""
+    new = [place for place in (root, *root.absolute().parents) if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        if new:
+            lock.unlink(missing_ok=True)
+        for place in new:
+            with suppress(OSError):
+                place.rmdir()
+        raise

@@ -19,6 +19,9 @@ from colgan_search.seeds import derive_seed
 BATCH = 64
 """Latent vectors per pass: always whole batches, so that image i depends on the seed and on i, not on the count."""
 
+FILE_FORMS = (".png", ".npz")
+"""Endings of single files; a folder has none."""
+
 FORMATS = "a grid in one .png, arrays in an .npz, or a folder (a name without an ending) of single PNG files"
 
 

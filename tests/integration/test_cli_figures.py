@@ -183,7 +183,7 @@ def test_run_of_train(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert all(f"G{i} (IS {score['is_mean']:.2f})" in samples for i, score in enumerate(best, start=1))
 
 
-@pytest.mark.parametrize("place", ["mad-gan", "mad-gan/seed-0", "features/trial-00001"])
+@pytest.mark.parametrize("place", ["mad-gan", "mad-gan/seed-0", "features/trial-00000"])
 def test_mad_gan_from_elsewhere(home: Path, tmp_path: Path, place: str) -> None:
     request = figures.FiguresRequest(
         "image", out=tmp_path, formats=("svg",), mad_gan=home / place, tsne_images=5, work_dir=home
@@ -217,6 +217,7 @@ BAD = [
     (["--study", "image", "--mad-gan", "HOME/nothing"], "is no run folder"),
     (["--study", "image", "--mad-gan", "HOME/of-three"], "holds k = 3 generators, but k = 2"),
     (["--study", "image", "--mad-gan", "HOME/broken"], "cannot be read"),
+    (["--study", "image", "--mad-gan", "HOME/features/trial-00001"], "not of the graph mad-gan"),
     (["--run", "HOME/nothing"], "is no run folder: it holds no run.json"),
     (["--run", "HOME/mad-gan", "--study", "image"], "leave out --study"),
     (["--run", "HOME/half"], "no seed of this run has finished yet"),

@@ -4,45 +4,21 @@ import csv
 import io
 import json
 import statistics
-import threading
+from dataclasses import replace
 from pathlib import Path
 
-import optuna
 import pytest
 
-from colgan_search.api import figures
 from colgan_search.api.launching import LaunchRequest
 from colgan_search.api.paper_tables import TABLES
 from colgan_search.api.reports import as_csv, as_json, markdown
-from colgan_search.api.reproduced_figures import draw_paper_figures, run_figures
-from colgan_search.api.reproducing import Reproduction, gather, run_table
+from colgan_search.api.reproduced_rows import gather
+from colgan_search.api.reproducing import Reproduction, run_table
 from colgan_search.config import load_config, shipped_configs
-from colgan_search.errors import BadInput, StorageError
+from colgan_search.errors import BadInput
 from colgan_search.experiment import check_config
-from colgan_search.files import WorkFolder
 from colgan_search.presets import preset
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
-from colgan_search.search.worker import Worker
-from tests.fake_worker import FakeExperiment
-
-
-def work(request: LaunchRequest) -> None:
-    """What a launch does, with the fake experiment."""
-    assert request.storage is not None and request.trials is not None
-    storage = open_storage(request.storage, create=True)
-    study = create_or_open(storage, request.config, request.config.name, request.trials)
-    study.slots.set_total(request.trials)
-    assert Worker(study, FakeExperiment(0.0), WorkFolder(request.work_dir), "fake", threading.Event()).run().finished
-    storage.close()
-
-
-def values(url: str, study: str) -> list[float]:
-    """All values of a study, by Optuna itself, in the order of trial numbers."""
-    storage = open_storage(url)
-    trials = optuna.load_study(study_name=study, storage=storage.optuna).trials
-    storage.close()
-    return [trial.value for trial in trials if trial.value is not None]
+from tests.integration.reproduce_helpers import Scored, no_real_images, studies, values, work
 
 
 def test_nothing_run_says_so(tmp_path: Path) -> None:
@@ -57,7 +33,7 @@ def test_nothing_run_says_so(tmp_path: Path) -> None:
 def test_a_table_of_given_graphs(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/s.db"
     wanted = Reproduction("table1", "digits", seeds=3, storage=url, work_dir=tmp_path)
-    run_table(wanted, work)
+    assert run_table(wanted, work)
     rows = gather(wanted)
     for row, spec in zip(rows, TABLES["table1"], strict=True):
         config = load_config(spec.config_name("digits"))
@@ -69,21 +45,77 @@ def test_a_table_of_given_graphs(tmp_path: Path) -> None:
         assert row.graph == preset(config.search.first[0], config.k).to_text()
     more = Reproduction("table1", "digits", seeds=5, storage=url, work_dir=tmp_path)
     assert {row.state for row in gather(more)} == {"3 of 5 seeds"}
-    text = markdown(wanted, rows, None)
+    real = no_real_images(wanted, rows)
+    text = markdown(wanted, rows, real)
     assert f"| 4.57 ± 0.03 | 25.79 | {rows[0].our_is:.2f} ± {rows[0].our_is_std_over_seeds:.2f} |" in text
-    assert [float(line["our_is"]) for line in csv.DictReader(io.StringIO(as_csv(rows)))] == [r.our_is for r in rows]
-    assert json.loads(as_json(wanted, rows, None))["rows"][3]["our_is"] == rows[3].our_is
+    lines = list(csv.DictReader(io.StringIO(as_csv(rows, real))))
+    assert [float(line["our_is"]) for line in lines[:4]] == [row.our_is for row in rows]
+    assert json.loads(as_json(wanted, rows, real))["rows"][3]["our_is"] == rows[3].our_is
 
 
 def test_a_searchs_best_graph_is_trained_again_with_new_seeds(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/s.db"
     wanted = Reproduction("table3", "digits", seeds=2, trials=6, storage=url, work_dir=tmp_path)
-    run_table(wanted, work)
+    assert run_table(wanted, work)
     row = gather(wanted)[1]
-    searched, again = (values(url, f"paper-digits-table3-proposed{end}") for end in ("", "-again"))
-    assert (row.search_trials, row.search_best_is) == (6, max(searched))
+    searched = values(url, "paper-digits-table3-proposed")
+    (name,) = [name for name in studies(url) if "-again-" in name]
+    again = values(url, name)
+    assert (row.search_trials, row.search_best_is, row.study) == (6, max(searched), name)
     assert row.our_is == pytest.approx(sum(again) / 2) and not set(again) & set(searched)
-    assert row.state == "complete"
+    assert row.state == "search 6 of 40 trials", "the config's search has 40"
+
+
+def test_an_extended_search_with_another_best_graph(tmp_path: Path) -> None:
+    """The old best graph's study stays what it is, and the new one gets its own."""
+    url = f"sqlite:///{tmp_path}/s.db"
+    wanted = Reproduction("table3", "digits", seeds=2, trials=6, storage=url, work_dir=tmp_path)
+    search = "paper-digits-table3-proposed"
+    scored = Scored(values={6: 9.999})
+    run_table(wanted, lambda request: work(request, scored))
+    before = gather(wanted)[1]
+    work(wanted.request(load_config("paper-digits/table3-proposed"), 7), scored)
+    row = gather(wanted)[1]
+    assert (row.search_trials, row.search_best_is, row.our_is) == (7, 9.999, None)
+    assert row.state == "search 7 of 40 trials, best graph not trained again"
+    assert row.graph != before.graph
+    run_table(wanted, lambda request: work(request, scored))
+    row = gather(wanted)[1]
+    names = [name for name in studies(url) if name.startswith(f"{search}-again-")]
+    assert len(names) == 2 and {len(values(url, name)) for name in names} == {2}
+    assert all(len(name.removeprefix(f"{search}-again-")) == 8 for name in names)
+    assert row.our_is == pytest.approx(statistics.fmean(values(url, str(row.study)))) and row.study != before.study
+
+
+def test_fewer_than_there_are_is_not_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/s.db"
+    wanted = Reproduction("table3", "digits", seeds=4, trials=6, storage=url, work_dir=tmp_path)
+    run_table(wanted, work)
+    before = {name: values(url, name) for name in studies(url)}
+    fewer = replace(wanted, seeds=2, trials=5)
+    assert run_table(fewer, work)
+    assert {name: values(url, name) for name in studies(url)} == before, "nothing more was run"
+    mad_gan, proposed = gather(fewer)
+    first = before["paper-digits-table3-mad-gan"][:2]
+    assert (mad_gan.seeds, mad_gan.state) == (2, "complete")
+    assert mad_gan.our_is == pytest.approx(statistics.fmean(first))
+    assert (proposed.seeds, proposed.search_trials) == (2, 6)
+
+
+def test_this_machines_paths_reach_every_launch(tmp_path: Path) -> None:
+    asked: list[LaunchRequest] = []
+
+    def only_ask(request: LaunchRequest) -> bool:
+        asked.append(request)
+        return False
+
+    wanted = Reproduction(
+        "table3", "paper", work_dir=tmp_path, data_root="/carried/cifar10", weights="/carried/inception.pth"
+    )
+    assert not run_table(wanted, only_ask)
+    assert [request.config.name for request in asked] == ["paper-table3-mad-gan", "paper-table3-proposed"]
+    assert {request.config.data.root for request in asked} == {"/carried/cifar10"}
+    assert {request.config.evaluation.weights for request in asked} == {"/carried/inception.pth"}
 
 
 @pytest.mark.parametrize("change", [{"table": "table9"}, {"seeds": 0}, {"trials": 0}])
@@ -107,29 +139,3 @@ def test_every_row_has_a_config_that_fits_the_paper(name: str) -> None:
         assert (config.evaluation.images, config.evaluation.splits) == (50_000, 10)
         assert config.search.trials == (1500 if row.search else 3)
         assert config.network.discriminator_norm == ("batch" if row.label == "DCGAN" else "spectral")
-
-
-def test_figures_after_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With made-up results: what needs trained generators is not drawn and says why, the rest is."""
-    url = f"sqlite:///{tmp_path}/s.db"
-    wanted = Reproduction("table3", "digits", seeds=2, trials=6, storage=url, work_dir=tmp_path / "work")
-    out = tmp_path / "figures"
-    with pytest.raises(StorageError):
-        draw_paper_figures(wanted, out)
-    run_figures(wanted, work)
-    assert {len(values(url, f"paper-digits-table2-{name}")) for name in ("image", "input-side", "output-side")} == {6}
-    boxes: list[dict[str, list[float]]] = []
-    draw = figures.draw_trials_boxplot
-    monkeypatch.setattr(figures, "draw_trials_boxplot", lambda box, paths: (boxes.append(box), draw(box, paths)))
-    drawn = draw_paper_figures(wanted, out)
-    for folder, names in (("table2", ["figure7"]), ("table3", ["figure7", "figure8"])):
-        for name in names:
-            (files,) = [files for key, files in drawn[folder].files.items() if key.startswith(name)]
-            assert {file.suffix for file in files} == {".png", ".svg", ".pdf"}
-            assert all(file.stat().st_size > 1000 for file in files)
-    assert {label: sorted(box) for label, box in boxes[0].items()} == {
-        "image transfer": sorted(values(url, "paper-digits-table2-image")),
-        "feature transfer\nlayers 1, 2": sorted(values(url, "paper-digits-table2-input-side")),
-        "feature transfer\nlayers 2, 3": sorted(values(url, "paper-digits-table2-output-side")),
-    }, "one box per transfer method"
-    assert {name[:7] for name in drawn["table3"].missing} >= {"figure5", "figure6"}

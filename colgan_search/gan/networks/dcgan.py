@@ -2,6 +2,9 @@
 
 At size S both networks have log2(S) - 1 layers: five at 64 x 64. Generator layer m makes 2^(m+1) x 2^(m+1) pixels, and
 its channels halve from layer to layer down to `width` at the last hidden one; the discriminator mirrors it.
+
+Our reading, where the paper only says DCGAN: the channel counts, LeakyReLU with slope 0.2, batch norm's weights from
+N(1, 0.02) and biases 0 (all as in DCGAN's code), and one power iteration of spectral norm per forward pass.
 """
 
 from collections.abc import Collection
@@ -108,7 +111,7 @@ def _convolution(layer: nn.Module, spectral: bool = False) -> nn.Module:
 
 
 def _batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Weights from N(1, 0.02), bias 0."""
+    """Weights from N(1, 0.02), bias 0 (our reading)."""
     layer = nn.BatchNorm2d(channels)
     nn.init.normal_(layer.weight, 1.0, 0.02)
     with torch.no_grad():

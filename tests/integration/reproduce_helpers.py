@@ -1,0 +1,78 @@
+"""What the tests of `reproduce` share: made-up trainings, and the values that Optuna has."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from colgan_search.api.launching import LaunchRequest
+from colgan_search.api.reproduced_real import real_images_row
+from colgan_search.api.reproduced_rows import RowResult
+from colgan_search.api.reproducing import Reproduction
+from colgan_search.files import WorkFolder
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import GeneratorScore, Outcome, Scores
+from colgan_search.search.storage import open_storage
+from colgan_search.search.study import create_or_open
+from colgan_search.search.worker import Worker
+from tests.fake_worker import PROTOCOL, FakeExperiment
+
+
+@dataclass
+class Scored(FakeExperiment):
+    """The fake experiment with chosen values, deviations over splits, FIDs and divergence, by number of the trial."""
+
+    values: dict[int, float] = field(default_factory=dict)
+    diverged: tuple[int, ...] = ()
+    splits: int = 1
+    is_std: dict[int, float] = field(default_factory=dict)
+    fid: dict[int, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    orders: str = ""
+
+    def __call__(self, graph: KnowledgeTransferGraph, seed: int, folder: Path, *rest: Any) -> Outcome:
+        """Changes what the fake experiment gives."""
+        outcome = super().__call__(graph, seed, folder, *rest)
+        number = int(folder.name.removeprefix("trial-"))
+        if number in self.diverged:
+            return outcome.model_copy(update={"value": 1.0, "scores": None, "history": (), "diverged": "NaN in D"})
+        value = self.values.get(number, outcome.value)
+        best = GeneratorScore(is_mean=value, is_std=self.is_std.get(number, 0.0), fid=self.fid.get(number))
+        worse = tuple(GeneratorScore(is_mean=1.0, is_std=9.0, fid=999.0) for _ in range(graph.k - 1))
+        scores = Scores(generators=(*worse, best), protocol=PROTOCOL.model_copy(update={"splits": self.splits}))
+        return outcome.model_copy(update={"value": value, "scores": scores})
+
+
+def work(request: LaunchRequest, experiment: FakeExperiment | None = None) -> bool:
+    """What a launch does, with a fake experiment."""
+    assert request.storage is not None and request.trials is not None
+    storage = open_storage(request.storage, create=True)
+    study = create_or_open(storage, request.config, request.config.name, request.trials)
+    study.slots.set_total(request.trials)
+    experiment = experiment or FakeExperiment(0.0)
+    assert Worker(study, experiment, WorkFolder(request.work_dir), "fake", threading.Event()).run().finished
+    storage.close()
+    return True
+
+
+def values(url: str, study: str) -> list[float]:
+    """All values of a study, by Optuna itself, in the order of trial numbers."""
+    storage = open_storage(url)
+    trials = optuna.load_study(study_name=study, storage=storage.optuna).trials
+    storage.close()
+    return [trial.value for trial in trials if trial.value is not None]
+
+
+def studies(url: str) -> list[str]:
+    """The names of all studies, by Optuna itself."""
+    storage = open_storage(url)
+    names = sorted(optuna.get_all_study_names(storage.optuna))
+    storage.close()
+    return names
+
+
+def no_real_images(wanted: Reproduction, rows: list[RowResult]) -> RowResult:
+    """The real images' row of a table for which they were not measured."""
+    return real_images_row(wanted, rows, None)
