@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus
 LOG_FILE_BYTES = 5 * 2**20
 LOG_FILES_KEPT = 3
 HIDDEN = "***"
+SHORTEST_SECRET = 3
+"""Shorter ones hide nothing, but would black out every other word; in URLs they are hidden all the same."""
 NOBODY = "-"
 """Stands for the worker or the trial where there is none."""
 
@@ -37,7 +39,7 @@ def set_trial(number: int | None) -> None:
 
 def hide(secret: str | None) -> None:
     """Every later line shows *** where it would show `secret`: plain, %-encoded, in a repr, in JSON or in a DSN."""
-    if not secret:
+    if not secret or len(secret) < SHORTEST_SECRET:
         return
     forms = {secret, quote(secret), quote(secret, safe=""), quote(secret, safe=" +"), quote_plus(secret)}
     forms |= {re.sub("%[0-9A-F]{2}", lambda code: code.group().lower(), form) for form in forms if form != secret}

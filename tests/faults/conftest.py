@@ -1,12 +1,20 @@
 """A PostgreSQL of its own for tests that stop it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from colgan_search.search.storage import open_storage
 from colgan_search.search.urls import normalise_url
 from tests.postgres import Postgres
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this folder starts, stops or kills real processes."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.integration.cli_helpers import WAIT_SECONDS
 
+pytestmark = pytest.mark.slow
+
 ALL = {"figure5-samples", "figure6-tsne", "figure7-trials", "figure8-graph", "epochs", "ramps"}
 TRIALS = 4
 

@@ -11,6 +11,8 @@ from safetensors import safe_open
 from colgan_search.cli.app import run
 from tests.integration.cli_helpers import contents, end, start_cli, wait_for, write_config
 
+pytestmark = pytest.mark.slow
+
 GRAPH = "G1=D:t,G2:p/G2=G1:n"
 
 

@@ -14,6 +14,8 @@ import yaml
 from tests.integration import cli_helpers as helpers
 from tests.postgres import PASSWORD, Postgres
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")

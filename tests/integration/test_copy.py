@@ -21,6 +21,8 @@ from tests.fake_worker import fake_value
 from tests.integration import cli_helpers as helpers
 from tests.postgres import Postgres
 
+pytestmark = pytest.mark.slow
+
 TOTAL = 8
 
 

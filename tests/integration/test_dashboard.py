@@ -14,6 +14,8 @@ import pytest
 
 from tests.integration.cli_helpers import WAIT_SECONDS, end, fake_study, optuna_study, small_config, start_cli, wait_for
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

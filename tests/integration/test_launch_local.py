@@ -33,6 +33,8 @@ from tests.integration.cli_helpers import (
     write_config,
 )
 
+pytestmark = pytest.mark.slow
+
 DRAIN_SECONDS = 30.0
 """What every worker promises; these are far quicker."""
 

@@ -19,6 +19,8 @@ from tests.integration.cli_helpers import (
     write_config,
 )
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 3
 LEASE_SECONDS = 3.0
 

@@ -12,6 +12,8 @@ from colgan_search.gan.trainer import train
 from colgan_search.images import to_pixels
 from colgan_search.presets import preset
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "data" / "cifar10-train-jpeg.tar.gz"
 PER_CLASS = 100
 

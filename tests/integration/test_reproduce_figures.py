@@ -20,6 +20,8 @@ from colgan_search.search.storage import open_storage
 from colgan_search.search.study import open_study
 from tests.integration.reproduce_helpers import values, work
 
+pytestmark = pytest.mark.slow
+
 PROPOSED, MAD_GAN = "paper-digits-table3-proposed", "paper-digits-table3-mad-gan"
 
 

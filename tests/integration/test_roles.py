@@ -15,6 +15,8 @@ from colgan_search.search.study import open_study
 from tests.integration import cli_helpers as helpers
 from tests.postgres import PASSWORD, Postgres
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.integration import cli_helpers as helpers
 from tests.postgres import PASSWORD, Postgres
 
+pytestmark = pytest.mark.slow
+
 TELLTALES = (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""), "p@ss", "p%40ss", "p%40ss".upper(), "rd%1", "rd%251")
 
 

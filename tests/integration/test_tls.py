@@ -17,6 +17,8 @@ from colgan_search.search.storage import open_storage
 from tests.integration import cli_helpers as helpers
 from tests.postgres import PASSWORD, Postgres
 
+pytestmark = pytest.mark.slow
+
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """What a PostgreSQL client sends first when it wants TLS; the answer is one byte, S or N."""
 

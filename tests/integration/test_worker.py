@@ -119,6 +119,7 @@ def test_tidying_that_fails_takes_no_result_back(
     assert caplog.text.count("not tidied up after trial") == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["reading", "sharing"])
 def test_a_drain_while_the_images_are_read(when: str, prepared_url: str, tmp_path: Path) -> None:
     """Preparations that never look at the drain are left; others end by themselves."""
