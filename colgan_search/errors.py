@@ -6,7 +6,8 @@ ColganError                     exit code 1
 │   ├── GraphError              a graph, gate or preset
 │   ├── DataError               a data set, an image folder, an image, a weights file
 │   ├── StorageError            a storage URL, password, database
-│   │   └── Unreachable         a database that does not answer or let us in now; it may later
+│   │   ├── Unreachable         a database that does not answer or let us in now; it may later
+│   │   └── NothingThere        no such SQLite file, or a database without our tables
 │   ├── StudyError              a study: unknown, another config, another version, too few trials
 │   └── DeviceError             a GPU that is not there, workers that cannot be
 ├── Diverged                    a GAN gave NaN or Inf: a result, not a fault
@@ -49,6 +50,10 @@ class StorageError(BadInput):
 
 class Unreachable(StorageError):
     """The database does not answer, or does not let us in, at the start; later it may."""
+
+
+class NothingThere(StorageError):
+    """There is no such SQLite file, or the database holds none of our tables: nothing was ever run in it."""
 
 
 class StudyError(BadInput):

@@ -30,6 +30,9 @@ from tests import fake_worker
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(["tests.warm"])
 
+DRAIN_SECONDS = 30.0
+"""A drain must have ended by then."""
+
 WAIT_SECONDS = 240.0
 """Longer than anything here takes on a busy machine, shorter than a test may take."""
 
@@ -203,6 +206,11 @@ def _locked(url: str) -> bool:
 def at_work(url: str) -> int:
     """The number of workers that have got a trial."""
     return len(rows_of(url, "SELECT DISTINCT worker FROM colgan_slots WHERE trial_number IS NOT NULL"))
+
+
+def training(url: str) -> bool:
+    """True if a trial has reported a score."""
+    return any(trial.intermediate_values for trial in optuna_trials(url))
 
 
 def optuna_trials(url: str, name: str = "fake") -> list[FrozenTrial]:

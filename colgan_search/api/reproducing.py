@@ -6,18 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from colgan_search.api.launching import LaunchRequest
 from colgan_search.api.paper_tables import TABLES, Row, Scale
 from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig, load_config, parse_config, with_overrides
-from colgan_search.errors import BadInput, StorageError, StudyError, Unreachable
-from colgan_search.search import results, tables
+from colgan_search.errors import BadInput, NothingThere, StorageError, StudyError
+from colgan_search.search import results
 from colgan_search.search.results import TrialRecord
 from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import open_study, study_names
-from colgan_search.search.urls import normalise_url
 from colgan_search.seeds import derive_seed
 
 RunStudy = Callable[[LaunchRequest], bool]
@@ -118,32 +115,13 @@ def storage_if_any(wanted: Reproduction) -> Iterator[Storage | None]:
 
     StorageError if it cannot be reached or used.
     """
-    text = storage_text(wanted.storage, work_folder(wanted.work_dir))
-    storage = None
     try:
-        storage = open_storage(text, writing=False)
-    except Unreachable:
-        raise  # without asking a server that does not answer once more
-    except StorageError:
-        if not _holds_nothing(text):
-            raise
+        storage = open_storage(storage_text(wanted.storage, work_folder(wanted.work_dir)), writing=False)
+    except NothingThere:
+        yield None
+        return
     try:
         yield storage
-    finally:
-        if storage is not None:
-            storage.close()
-
-
-def _holds_nothing(text: str) -> bool:
-    """True if there is no such SQLite file, or a database that answers and has no tables of ours."""
-    url = normalise_url(text)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        return True
-    storage = Storage(url)
-    try:
-        return not sa.inspect(storage.engine).has_table(tables.schema.name)
-    except sa.exc.DBAPIError:
-        return False
     finally:
         storage.close()
 

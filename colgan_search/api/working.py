@@ -121,7 +121,8 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
 def _left_in_time(drain: threading.Event) -> Iterator[None]:
     """Ends the process if it is drained inside the block and does not come to its end by itself.
 
-    Reading a large data set, or downloading one, looks at no drain. No slot is held yet, and nothing is half-written.
+    Reading a large data set, or downloading one, looks at no drain. No slot is held yet; our own files are whole,
+    and what a data set's download left behind is checked at the next start.
     """
     ready = threading.Event()
 

@@ -8,7 +8,6 @@ from colgan_search import api, logs
 from colgan_search.cli import console, options, show, watch
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import ColganError
-from colgan_search.search.retry import is_outage
 
 EXAMPLE = "colgan-search launch --config digits --trials 12"
 
@@ -61,11 +60,8 @@ def command(
         f"{len(launched.devices)} workers on {', '.join(sorted(set(launched.devices)))}"
     )
     ended = watch.until_done(opened, launched.start_workers())
-    try:
-        budget = opened.slots.budget()
-    except Exception as error:
-        if not (ended.drained and is_outage(error)):
-            raise
+    budget = watch.how_far(opened, ended)
+    if budget is None:
         console.note("stopped while the database is away; the same command goes on from here")
         return 0
     if budget.finished:

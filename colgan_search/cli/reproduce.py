@@ -17,7 +17,6 @@ from colgan_search.api.reproduced_rows import gather
 from colgan_search.api.reproducing import Reproduction, run_table
 from colgan_search.cli import console, options, watch
 from colgan_search.errors import ColganError, Interrupted
-from colgan_search.search.retry import is_outage
 
 EXAMPLE = "colgan-search reproduce table1 --scale digits --seeds 3"
 
@@ -136,13 +135,10 @@ def _run(request: "api.LaunchRequest") -> bool:
             console.out(_worker_command(request, study))
             return False
         ended = watch.until_done(study, launched.start_workers())
-        try:
-            finished = study.slots.budget().finished
-        except Exception as error:
-            if not (ended.drained and is_outage(error)):
-                raise
-            raise Interrupted("stopped while the database is away; the same command goes on from here") from None
-        if finished:
+        budget = watch.how_far(study, ended)
+        if budget is None:
+            raise Interrupted("stopped while the database is away; the same command goes on from here")
+        if budget.finished:
             return True
         if ended.drained:
             raise Interrupted("stopped; the same command goes on from here")

@@ -17,6 +17,7 @@ from rich.text import Text
 from colgan_search import api
 from colgan_search.cli import console, show
 from colgan_search.search.retry import is_outage, one_line
+from colgan_search.search.slot_records import Budget
 
 POLL_SECONDS = 0.5
 PLAIN_LINE_SECONDS = 30.0
@@ -44,6 +45,16 @@ def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
         else:
             _plain(study, monitor, workers)
     return Ended(asked.is_set(), [workers.last_words(number) for number in workers.failed])
+
+
+def how_far(study: api.OpenStudy, ended: Ended) -> Budget | None:
+    """The study's budget after the watching; None if it was drained while the database is away."""
+    try:
+        return study.slots.budget()
+    except Exception as error:
+        if ended.drained and is_outage(error):
+            return None
+        raise
 
 
 @contextmanager

@@ -163,8 +163,9 @@ class Slots:
             faults = Faults(row.faults)
             if fault is not None:
                 faults.add(row.worker, fault, self._now(db), MACHINE if max_faults is None else GRAPH)
-            counts = fault is not None and max_faults is not None and row.trial_number is not None
-            state = FAILING if counts and faults.against_graph >= (max_faults or 0) else FREE
+            counts = fault is not None and row.trial_number is not None
+            poisoned = counts and max_faults is not None and faults.against_graph >= max_faults
+            state = FAILING if poisoned else FREE
             return self._update(db, claim, state=state, lease_until=0.0, faults=faults.text)
 
     def release_of(self, names: Sequence[str], max_vanished: int | None = None) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from colgan_search.errors import StorageError
+from colgan_search.errors import NothingThere, StorageError
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "9p", "afs")
 
@@ -15,7 +15,7 @@ def check_sqlite_file(path: Path, create: bool) -> None:
     if path.is_dir():
         raise StorageError(f"{path} is a folder; name an SQLite file")
     if not path.exists() and not create:
-        raise StorageError(f"{path}: there is no such database; `colgan-search launch` makes one")
+        raise NothingThere(f"{path}: there is no such database; `colgan-search launch` makes one")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise StorageError(f"{path}: cannot be read and written")
     parent = next(folder for folder in path.parents if folder.exists())

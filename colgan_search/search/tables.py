@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 
-from colgan_search.errors import StorageError
+from colgan_search.errors import NothingThere, StorageError
 
 if TYPE_CHECKING:
     from colgan_search.search.storage import Storage
@@ -115,7 +115,7 @@ def prepare(storage: "Storage", *, create: bool, writing: bool = True) -> None:
             _create(storage)
     version = _version(storage)
     if version is None:
-        raise StorageError(f"{storage.name}: holds no colgan-search study yet; `colgan-search launch` makes one")
+        raise NothingThere(f"{storage.name}: holds no colgan-search study yet; `colgan-search launch` makes one")
     if version != SCHEMA_VERSION:
         raise StorageError(
             f"{storage.name}: its tables have schema version {version}, this package needs {SCHEMA_VERSION}; "

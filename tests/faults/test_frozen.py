@@ -15,19 +15,18 @@ from colgan_search.search import storage as storage_module
 from colgan_search.search.storage import SERVER_SETTINGS, open_storage
 from colgan_search.search.tables import studies
 from tests.fleet import (
+    DRAIN_SECONDS,
     Fleet,
     assert_exact,
     at_work,
     fake_config,
     make_study,
-    optuna_trials,
     rows_of,
     slot_tokens,
+    training,
     wait_until,
 )
 from tests.postgres import Postgres
-
-DRAIN_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -37,10 +36,6 @@ def frozen(frail_postgres: Postgres) -> Iterator[Postgres]:
     frail_postgres.thaw()
 
 
-def _training(url: str) -> bool:
-    return any(trial.intermediate_values for trial in optuna_trials(url))
-
-
 @pytest.mark.parametrize("when", ["training", "delivering"])
 def test_a_drain_while_the_database_is_frozen(frozen: Postgres, frail_url: str, tmp_path: Path, when: str) -> None:
     config = fake_config(service={"lease_seconds": 600.0})
@@ -48,7 +43,7 @@ def test_a_drain_while_the_database_is_frozen(frozen: Postgres, frail_url: str, 
     go = tmp_path / "go"
     with Fleet(frail_url, tmp_path, 0.1, orders=f"until:{go}") as fleet:
         drained = fleet.start()
-        wait_until(lambda: _training(frail_url), "the trial begins")
+        wait_until(lambda: training(frail_url), "the trial begins")
         frozen.freeze()
         if when == "delivering":
             go.touch()

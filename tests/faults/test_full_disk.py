@@ -41,9 +41,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", disk], check=True)
 
 
-def _reasons(url: str) -> list[str]:
+def _fill(disk: Path) -> None:
+    with pytest.raises(OSError), (disk / "fill").open("wb") as fill:
+        while True:
+            fill.write(b"x" * 512)
+            fill.flush()
+
+
+def _faults(url: str, what: str) -> list[str]:
     rows = rows_of(url, "SELECT faults FROM colgan_slots ORDER BY slot")
-    return [fault["reason"] for (text,) in rows for fault in json.loads(text)]
+    return [fault[what] for (text,) in rows for fault in json.loads(text)]
 
 
 def test_a_full_disk_gives_the_slot_back_and_stops_the_worker(
@@ -53,14 +60,14 @@ def test_a_full_disk_gives_the_slot_back_and_stops_the_worker(
     config = fake_config()
     make_study(url, 4, config).storage.close()
     with Fleet(url, small_disk, 0.1, orders="write", log_dir=tmp_path) as fleet:
-        with pytest.raises(OSError), (small_disk / "fill").open("wb") as fill:
-            while True:
-                fill.write(b"x" * 4096)
-                fill.flush()
+        _fill(small_disk)
         fleet.start()
         assert fleet.wait() == [1], fleet.log()
         assert "3 faults in a row, this worker stops" in fleet.log() and "no space left" in fleet.log()
-        assert len(_reasons(url)) == 3 and all("DiskFull" in r and "no space left" in r for r in _reasons(url))
+        assert len(_faults(url, "reason")) == 3 and all(
+            "DiskFull" in r and "no space left" in r for r in _faults(url, "reason")
+        )
+        assert _faults(url, "kind") == ["machine"] * 3, "it does not speak against the graphs"
         assert rows_of(url, "SELECT DISTINCT state FROM colgan_slots") == [("free",)]
         assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["fill"], "nothing half-written"
         (small_disk / "fill").unlink()
@@ -95,7 +102,9 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint(
     assert "3 faults in a row, this worker stops" in stopped.stderr and "no space left on the device" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert rows_of(url, "SELECT state, trial_number, outcome FROM colgan_slots") == [("free", 0, None)]
-    assert len(_reasons(url)) == 3 and all("checkpoint.pt: no space left" in reason for reason in _reasons(url))
+    assert len(_faults(url, "reason")) == 3 and all(
+        "checkpoint.pt: no space left" in reason for reason in _faults(url, "reason")
+    )
     run = small_disk / "small" / "trial-00000"
     left = {file.name: file.stat().st_size for file in run.iterdir()}
     assert set(left) == {"checkpoint.pt", "checkpoint.previous.pt"}, "nothing half-written"
@@ -124,10 +133,7 @@ def test_sqlite_on_a_disk_that_fills_up(small_disk: Path, tmp_path: Path) -> Non
     with Fleet(url, tmp_path, 0.1, orders=f"until:{go}") as fleet:
         fleet.start()
         wait_until(lambda: at_work(url), "the trial begins")
-        with pytest.raises(OSError), (small_disk / "fill").open("wb") as fill:
-            while True:
-                fill.write(b"x" * 512)
-                fill.flush()
+        _fill(small_disk)
         go.touch()
         assert fleet.wait() == [1], fleet.log()
         assert "DiskFull" in fleet.log() and "free some space on its disk" in fleet.log()

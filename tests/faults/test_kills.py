@@ -8,8 +8,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from optuna.trial import TrialState
 
-from tests.fleet import Fleet, assert_exact, fake_config, hold_a_slot, make_study, rows_of, slot_tokens
+from tests.fleet import Fleet, assert_exact, fake_config, hold_a_slot, make_study, optuna_trials, rows_of, slot_tokens
 
 LEASE_SECONDS = 4.0
 
@@ -25,8 +26,11 @@ def _run_under_fire(
     kills: int,
     at_least: dict[str, int],
     seed: int,
-) -> None:
-    """Kills a random worker every `every` seconds, `kills` in all, and replaces it; pauses another past its lease."""
+) -> int:
+    """Kills a random worker every `every` seconds, `kills` in all, and replaces it; pauses another past its lease.
+
+    Gives the number of results that Optuna has in the end.
+    """
     print(f"seed {seed}")
     dice = random.Random(seed)
     config = fake_config(service={"lease_seconds": LEASE_SECONDS})
@@ -73,11 +77,12 @@ def _run_under_fire(
     assert codes.count(-signal.SIGKILL) == counts["killed"]
     assert_exact(url, total, config=config)
     print(counts, "claims per slot:", slot_tokens(url))
+    return sum(trial.state == TrialState.COMPLETE for trial in optuna_trials(url))
 
 
 @pytest.mark.parametrize("seed", [1])
 def test_six_workers_killed_and_paused(prepared_url: str, tmp_path: Path, seed: int) -> None:
-    _run_under_fire(
+    results = _run_under_fire(
         prepared_url,
         tmp_path,
         workers=6,
@@ -88,12 +93,13 @@ def test_six_workers_killed_and_paused(prepared_url: str, tmp_path: Path, seed: 
         at_least={"killed": 2, "paused": 1},
         seed=seed,
     )
+    assert results == 24
 
 
 @pytest.mark.endurance
 @pytest.mark.timeout(600)
 def test_sixteen_workers_killed_every_second(prepared_postgres_url: str, tmp_path: Path) -> None:
-    _run_under_fire(
+    results = _run_under_fire(
         prepared_postgres_url,
         tmp_path,
         workers=16,
@@ -104,3 +110,4 @@ def test_sixteen_workers_killed_every_second(prepared_postgres_url: str, tmp_pat
         at_least={"killed": 10, "paused": 2},
         seed=int(os.environ.get("COLGAN_TEST_SEED", random.randrange(10**6))),
     )
+    assert results == 200

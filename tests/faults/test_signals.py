@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from colgan_search.search.keeper import HUNG_EXIT_CODE
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import (
+    DRAIN_SECONDS,
     WAIT_SECONDS,
     Fleet,
     assert_exact,
@@ -22,16 +24,10 @@ from tests.fleet import (
     optuna_trials,
     rows_of,
     slot_tokens,
+    training,
     wait_until,
 )
 from tests.postgres import Postgres
-
-DRAIN_SECONDS = 30.0
-
-
-def _training(url: str, count: int = 1) -> bool:
-    reported = [trial for trial in optuna_trials(url) if trial.intermediate_values]
-    return len(reported) >= count
 
 
 def test_a_worker_paused_past_its_lease_drops_its_work(prepared_url: str, tmp_path: Path) -> None:
@@ -40,7 +36,7 @@ def test_a_worker_paused_past_its_lease_drops_its_work(prepared_url: str, tmp_pa
     go = tmp_path / "go"
     with Fleet(prepared_url, tmp_path / "a", 0.1, orders=f"until:{go}", log_dir=tmp_path) as fleet:
         sleeper = fleet.start()
-        wait_until(lambda: _training(prepared_url), "the trial begins")
+        wait_until(lambda: training(prepared_url), "the trial begins")
         fleet.pause(sleeper)
         go.touch()
         heir = fleet.start()
@@ -65,7 +61,7 @@ def test_a_drained_worker_gives_its_slot_back_at_once(
     make_study(url, 1, config).storage.close()
     with Fleet(url, tmp_path, 3600.0) as fleet:
         drained = fleet.start()
-        wait_until(lambda: _training(url) or optuna_trials(url), "the trial begins")
+        wait_until(lambda: training(url) or optuna_trials(url), "the trial begins")
         fleet.signal(drained, number)
         assert fleet.wait(DRAIN_SECONDS) == [0], fleet.log()
         assert rows_of(url, "SELECT state, token, trial_number, faults FROM colgan_slots") == [("free", 1, 0, "[]")]
@@ -89,6 +85,24 @@ def test_a_drain_on_sqlite(tmp_path: Path) -> None:
     assert rows_of(url, "SELECT state FROM colgan_slots") in ([("free",)], [])
 
 
+def test_a_drain_while_another_process_locks_sqlite(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    config = fake_config(service={"lease_seconds": 600.0})
+    make_study(url, 1, config).storage.close()
+    with Fleet(url, tmp_path, 0.1, orders="endless-from:0") as fleet:
+        drained = fleet.start()
+        wait_until(lambda: training(url), "the trial begins")
+        locker = sqlite3.connect(tmp_path / "a.db", timeout=WAIT_SECONDS, isolation_level=None)
+        locker.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        fleet.signal(drained, signal.SIGTERM)
+        codes = fleet.wait(2 * DRAIN_SECONDS)
+        seconds = time.monotonic() - started
+        locker.execute("ROLLBACK")
+        locker.close()
+        assert codes == [0] and seconds < DRAIN_SECONDS, (seconds, fleet.log())
+
+
 @pytest.mark.parametrize("when", ["training", "delivering"])
 def test_a_drain_while_the_database_is_away(
     frail_postgres: Postgres, frail_url: str, tmp_path: Path, when: str
@@ -98,7 +112,7 @@ def test_a_drain_while_the_database_is_away(
     go = tmp_path / "go"
     with Fleet(frail_url, tmp_path, 0.1, orders=f"until:{go}") as fleet:
         drained = fleet.start()
-        wait_until(lambda: _training(frail_url), "the trial begins")
+        wait_until(lambda: training(frail_url), "the trial begins")
         frail_postgres.stop()
         if when == "delivering":
             go.touch()
@@ -141,7 +155,7 @@ def test_waiting_for_the_database_is_no_hang(frail_postgres: Postgres, frail_url
     go = tmp_path / "go"
     with Fleet(frail_url, tmp_path, 0.1, orders=f"until:{go}") as fleet:
         fleet.start()
-        wait_until(lambda: _training(frail_url), "the trial begins")
+        wait_until(lambda: training(frail_url), "the trial begins")
         frail_postgres.stop()
         go.touch()
         wait_until(lambda: list((tmp_path / "fake" / "spool").glob("*.json")), "the result on disk")

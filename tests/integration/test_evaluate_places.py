@@ -16,6 +16,7 @@ from colgan_search.experiment import Experiment
 from colgan_search.files import WorkFolder
 from colgan_search.presets import preset
 from tests.integration.cli_helpers import SMALL, fake_study, small_config, write_config
+from tests.integration.test_evaluate import answer as evaluate_answer
 from tests.unit.evaluation_helpers import Evil
 
 pytestmark = pytest.mark.usefixtures("quiet_process")
@@ -25,12 +26,7 @@ EMA = {"training__ema": 0.8, "training__epochs": 2}
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:
     """What `evaluate` says on both streams; it must end with `code`, and without a traceback."""
-    capsys.readouterr()
-    found = run(["evaluate", *map(str, arguments), "--work-dir", "work"])
-    text = "".join(capsys.readouterr())
-    assert found == code, text
-    assert "Traceback" not in text and "defect" not in text
-    return text
+    return evaluate_answer(capsys, *arguments, "--work-dir", "work", code=code)
 
 
 @pytest.fixture(scope="module")

@@ -72,24 +72,25 @@ def test_a_config_changed_by_hand_is_refused(storage: Storage, study: OpenStudy)
 class TestForeignStudies:
     def test_one_with_trials_is_not_ours(self, storage: Storage) -> None:
         optuna.create_study(storage=storage.optuna, study_name="fake", direction="maximize").ask()
-        self._refused(storage)
+        assert self._refusals(storage) == 2
 
     def test_one_with_attributes_is_not_ours(self, storage: Storage) -> None:
         theirs = optuna.create_study(storage=storage.optuna, study_name="fake", direction="maximize")
         theirs.set_user_attr("owner", "me")
-        self._refused(storage)
+        assert self._refusals(storage) == 2
 
     def test_one_that_minimises_is_not_ours(self, storage: Storage) -> None:
         optuna.create_study(storage=storage.optuna, study_name="fake")
-        self._refused(storage)
+        assert self._refusals(storage) == 2
 
-    def _refused(self, storage: Storage) -> None:
-        for attempt in (
-            lambda: open_study(storage, "fake"),
-            lambda: create_or_open(storage, fake_config(), "fake", 3),
-        ):
+    def _refusals(self, storage: Storage) -> int:
+        attempts = (lambda: open_study(storage, "fake"), lambda: create_or_open(storage, fake_config(), "fake", 3))
+        refusals = 0
+        for attempt in attempts:
             with pytest.raises(StudyError, match="colgan-search did not make"):
                 attempt()
+            refusals += 1
+        return refusals
 
 
 @pytest.mark.parametrize("stop_after", ["create_study", "begin_study", "config", "fingerprint", "version"])
