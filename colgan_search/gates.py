@@ -1,4 +1,4 @@
-"""The four gates of an edge: stateless functions of the progress of training (section 3.1 of the paper)."""
+"""The four gates of an edge: stateless functions of the progress of training (section 3.2 of the paper)."""
 
 from enum import Enum
 

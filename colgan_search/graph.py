@@ -1,4 +1,4 @@
-"""The knowledge transfer graph: k generators, one discriminator, k*k gated edges (section 3.1 of the paper)."""
+"""The knowledge transfer graph: k generators, one discriminator, k*k gated edges (section 3.2 of the paper)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

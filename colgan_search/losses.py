@@ -1,4 +1,4 @@
-"""Equations 1 to 5 of the paper, without the gates: those multiply outside.
+"""Equations 1 to 5 of the paper (section 3.3), without the gates: those multiply outside.
 
 Logits are [N, k+1]: class i of the paper (1..k, "made by G_i") is index i-1, class k+1 ("real") is index k.
 Every loss is a scalar averaged over the N samples of the batch. Students and teachers see the same z, sample by sample.
@@ -71,10 +71,14 @@ def image_transfer_loss(
     reduction: Reduction = "mean",
     detach_teacher: bool = True,
 ) -> Tensor:
-    """Equation 5 without its gate: equation 4 with the generated images [N, C, S, S], in [-1, 1], as the vectors."""
+    """Equation 5 without its gate: alpha * the squared difference of g_s and g_t, g = G(z) / ||G(z)||_2.
+
+    `student` and `teacher` are images [N, C, S, S] in [-1, 1]: each is flattened and divided by its own L2 norm, then
+    compared as one layer of equation 4. An image that is zero everywhere stays zero.
+    """
     return feature_transfer_loss(
-        [student.flatten(1)],
-        [teacher.flatten(1)],
+        [F.normalize(student.flatten(1), dim=1)],
+        [F.normalize(teacher.flatten(1), dim=1)],
         alpha=alpha,
         reduction=reduction,
         detach_teacher=detach_teacher,

@@ -45,7 +45,7 @@ class Scores(Record):
 
     @property
     def value(self) -> float:
-        """The value of the graph: the maximum IS over its generators (section 4.2)."""
+        """The value of the graph: the maximum IS over its generators (section 4.1)."""
         return max(score.is_mean for score in self.generators)
 
 

@@ -32,12 +32,15 @@ class DataSettings(Section):
 
 
 class NetworkSettings(Section):
-    """The base GAN that every generator and the discriminator are built from (section 4.1)."""
+    """The base GAN that every generator and the discriminator are built from (sections 3.1 and 4.1)."""
 
     name: str = Field("dcgan", min_length=1, description="a module of colgan_search.gan.networks")
     width: int = Field(64, ge=1, le=1024, description="channels of the widest-resolution hidden layer")
     z: int = Field(100, ge=1, le=4096, description="numbers in the latent vector, each from N(0, 1)")
-    discriminator_norm: Literal["spectral", "batch"] = "spectral"
+    discriminator_norm: Literal["spectral", "spectral-replacing", "batch"] = Field(
+        "spectral",
+        description="spectral norm on every convolution (our reading), in place of batch norm only, or batch norm",
+    )
 
 
 class TransferSettings(Section):
@@ -68,14 +71,21 @@ class TransferSettings(Section):
 
 
 class TrainingSettings(Section):
-    """One training run (section 4.1). Adam's settings are our reading: DCGAN's published ones."""
+    """One training run (sections 3.3 and 4.1). Adam's settings are our reading: DCGAN's published ones."""
 
     epochs: int = Field(50, ge=1, le=100_000, description="passes over the real images")
     batch: int = Field(256, ge=2, le=65_536, description="images per batch; an incomplete last one is dropped")
     learning_rate: float = Field(2e-4, gt=0.0, le=1.0, description="Adam, all networks")
     betas: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], Annotated[float, Field(ge=0.0, lt=1.0)]] = (0.5, 0.999)
-    discriminator_steps: Literal["per_generator", "joint"] = Field(
-        "per_generator", description="one optimizer step per generator (our reading) or one on the sum"
+    discriminator_steps: Literal["per_generator", "per_batch", "joint"] = Field(
+        "per_generator",
+        description="optimizer steps of an iteration: k, each on a real and a generated batch together (our reading); "
+        "2k, after each real and again after each generated batch (steps 1 and 2 to the letter); one on the whole sum",
+    )
+    real_batches: Literal["shared", "fresh"] = Field(
+        "shared",
+        description="one real batch for all k turns of the discriminator (our reading), or a fresh one for each turn, "
+        "with k times fewer iterations in an epoch",
     )
     ema: float | None = Field(
         None,
@@ -89,7 +99,7 @@ class TrainingSettings(Section):
 
 
 class EvaluationSettings(Section):
-    """How generators are scored (section 4.2): inception score (IS) and Fréchet inception distance (FID)."""
+    """How generators are scored (section 4.1): inception score (IS) and Fréchet inception distance (FID)."""
 
     extractor: Literal["inception", "classifier"] = "inception"
     weights: str | None = Field(None, description="file of Inception weights; None = the cache, or its download")

@@ -1,4 +1,4 @@
-"""Inception score and FID of generators (section 4.2), by torch-fidelity's own formulas."""
+"""Inception score and FID of generators (section 4.1), by torch-fidelity's own formulas."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

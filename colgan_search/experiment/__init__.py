@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from colgan_search.config import StudyConfig, fingerprint
-from colgan_search.errors import ConfigError, Diverged, GraphError
+from colgan_search.errors import Diverged, GraphError
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device
 from colgan_search.experiment.run import DIVERGED_VALUE, Run
@@ -13,7 +13,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.datasets import load_images
 from colgan_search.gan.networks import check_network
-from colgan_search.gan.trainer import train
+from colgan_search.gan.trainer import require_images, train
 from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import RealImages
@@ -36,13 +36,9 @@ def check_config(config: StudyConfig) -> None:
 
 
 def load_real(config: StudyConfig) -> RealImages:
-    """The real images of a study. DataError if they cannot be had, ConfigError if they are fewer than one batch."""
+    """The real images of a study. DataError if they cannot be had, ConfigError if they are too few."""
     real = load_images(config.data)
-    if len(real.images) < config.training.batch:
-        raise ConfigError(
-            f"training.batch: {config.training.batch} is not allowed: there are only {len(real.images)} real images; "
-            "a batch has at most as many"
-        )
+    require_images(len(real.images), config.training, config.k)
     return real
 
 

@@ -1,4 +1,4 @@
-"""The four gates: the weight on an edge's loss over the progress of training (section 3.1 of the paper)."""
+"""The four gates: the weight on an edge's loss over the progress of training (section 3.2 of the paper)."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,5 +1,6 @@
 """The two phases of one iteration (PAPER.md, "Training, one iteration")."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,14 @@ from colgan_search.losses import (
     image_transfer_loss,
     real_loss,
 )
+
+_TOGETHER: tuple[tuple[Literal["real", "generated"], ...], ...] = (("real", "generated"),)
+_UPDATES: Mapping[str, tuple[tuple[Literal["real", "generated"], ...], ...]] = {
+    "per_generator": _TOGETHER,
+    "joint": _TOGETHER,
+    "per_batch": (("real",), ("generated",)),
+}
+"""`training.discriminator_steps` -> the batches of one turn that share a backward pass."""
 
 
 @dataclass(frozen=True)
@@ -39,25 +48,37 @@ class Lessons:
 
 
 def discriminator_phase(
-    state: TrainingState, real: Tensor, own_z: list[Tensor], steps: Literal["per_generator", "joint"]
+    state: TrainingState,
+    real: Sequence[Tensor],
+    own_z: Sequence[Tensor],
+    steps: Literal["per_generator", "per_batch", "joint"],
 ) -> dict[str, Tensor]:
-    """Phase 1: D learns to tell the real batch [N, C, S, S] and the images of every G_i from its own z_i [N, Z].
+    """Phase 1 (section 3.3.1): D learns real images and those of every G_i from its own z_i [N, Z], turn by turn.
 
+    `real` holds the real batch [N, C, S, S] of each of the k turns; `steps` is `training.discriminator_steps`.
     Returns the detached loss (equation 1, real and generated summed) of every generator's turn.
     """
     discriminator, optimizer = state.discriminator, state.discriminator_optimizer
     discriminator.requires_grad_(True)
     losses: dict[str, Tensor] = {}
-    for i, (generator, z) in enumerate(zip(state.generators, own_z, strict=True), start=1):
+    for i, (generator, pixels, z) in enumerate(zip(state.generators, real, own_z, strict=True), start=1):
         with torch.no_grad():
             fake = generator(z)
-        loss = real_loss(discriminator(real)) + fake_loss(discriminator(fake), i)
-        if steps == "per_generator" or i == 1:
-            optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if steps == "per_generator" or i == state.k:
-            optimizer.step()
-        losses[f"D on G{i}"] = loss.detach()
+        summed = []
+        for batches in _UPDATES[steps]:
+            # In the order of the text: the generated batch sees D as the real one has left it.
+            parts = [
+                real_loss(discriminator(pixels)) if batch == "real" else fake_loss(discriminator(fake), i)
+                for batch in batches
+            ]
+            loss = torch.stack(parts).sum()
+            if steps != "joint" or i == 1:
+                optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            if steps != "joint" or i == state.k:
+                optimizer.step()
+            summed.append(loss.detach())
+        losses[f"D on G{i}"] = torch.stack(summed).sum()
     return losses
 
 

@@ -50,12 +50,9 @@ def train(
     """
     images, channels, size, _ = real.shape
     check_network(network, size=size, channels=channels, layers=transfer.layers)
-    if images < training.batch:
-        raise ConfigError(
-            f"training.batch: {training.batch} is not allowed: there are only {images} real images; "
-            f"a batch has at most as many"
-        )
-    per_epoch = images // training.batch  # the incomplete last batch is dropped: our reading
+    turns = real_batches(training, graph.k)
+    require_images(images, training, graph.k)
+    per_epoch = images // (training.batch * turns)  # what is left over is dropped: our reading
 
     with _deterministic(runtime, device), _memory_faults(device):
         # Networks, optimizers and random states, new or as they were left
@@ -106,9 +103,14 @@ def train(
                         f"stopped after iteration {state.iteration} of {state.iterations}; it can be resumed"
                     )
 
-                # The real batch serves all k turns of D, so that one epoch sees every image once: our reading
-                batch = order[position * training.batch : (position + 1) * training.batch]
-                pixels = to_pixels(real[batch]).contiguous(memory_format=LAYOUT)
+                # One real batch for all k turns of D (our reading), or one for each; an epoch sees every image once
+                pixels = []
+                for start in range(
+                    position * turns * training.batch, (position + 1) * turns * training.batch, training.batch
+                ):
+                    batch = order[start : start + training.batch]
+                    pixels.append(to_pixels(real[batch]).contiguous(memory_format=LAYOUT))
+                pixels *= graph.k // turns
 
                 # Phase 1: the discriminator, every generator from its own fresh z
                 own_z = [draw_z(state.own_z, training.batch, network.z, device) for _ in state.generators]
@@ -134,6 +136,22 @@ def train(
                     save()
                     saved_at = clock()
             watch.check()
+
+
+def real_batches(training: TrainingSettings, k: int) -> int:
+    """Real batches of one iteration (`training.real_batches`): 1, or one for each of the k turns of D."""
+    return {"shared": 1, "fresh": k}[training.real_batches]
+
+
+def require_images(images: int, training: TrainingSettings, k: int) -> None:
+    """ConfigError if the real images are too few for a single iteration."""
+    needed = training.batch * real_batches(training, k)
+    if images < needed:
+        wants = "a batch" if needed == training.batch else f"an iteration of k = {k} fresh batches ({needed} images)"
+        raise ConfigError(
+            f"training.batch: {training.batch} is not allowed: there are only {images} real images; "
+            f"{wants} has at most as many"
+        )
 
 
 def _order(images: int, seed: int, epoch: int) -> Tensor:

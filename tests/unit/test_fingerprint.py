@@ -39,6 +39,7 @@ OTHER_VALUES: dict[str, Any] = {
     "training.learning_rate": 0.1,
     "training.betas": [0.0, 0.9],
     "training.discriminator_steps": "joint",
+    "training.real_batches": "fresh",
     "training.ema": 0.99,
     "training.ramp": "epoch",
     "evaluation.extractor": "classifier",

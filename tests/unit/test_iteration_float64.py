@@ -121,6 +121,12 @@ def _q(features: Tensor) -> Tensor:
     return Q / (Q**2).sum(1, keepdim=True).sqrt()
 
 
+def _g(images: Tensor) -> Tensor:
+    """Equation 5's vectors: each image divided by its own L2 norm."""
+    flat = images.reshape(len(images), -1)
+    return flat / (flat**2).sum(1, keepdim=True).sqrt()
+
+
 def _adam(weights: dict[str, Tensor], moments: list[Any], gradients: dict[str, Tensor | None]) -> None:
     """One step in place: lr 2e-3, betas (0.5, 0.999), eps 1e-8."""
     names = [name for name, value in weights.items() if value.requires_grad]
@@ -140,10 +146,10 @@ def _grads(loss: Tensor, weights: dict[str, Tensor]) -> dict[str, Tensor | None]
     return dict(zip(names, found, strict=True))
 
 
-@pytest.mark.parametrize("norm", ["spectral", "batch"])
+@pytest.mark.parametrize("norm", ["spectral", "spectral-replacing", "batch"])
 @pytest.mark.parametrize("kind", ["image", "features"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("steps", ["per_generator", "joint"])
+@pytest.mark.parametrize("steps", ["per_generator", "per_batch", "joint"])
 def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None:
     settings = {"kind": kind, "alpha": ALPHA, "reduction": reduction}
     transfer = TransferSettings(**settings, layers=(1, 2) if kind == "features" else ())
@@ -162,7 +168,14 @@ def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None
         d_losses, pending = {}, []
         for i in (1, 2, 3):
             fake = reference.generate(i, own[i - 1])[-1].detach()
-            loss = _ce(reference.logits(real), 3) + _ce(reference.logits(fake), i - 1)
+            on_real = _ce(reference.logits(real), 3)
+            if steps == "per_batch":
+                _adam(reference.d, reference.d_moments, _grads(on_real, reference.d))
+                on_fake = _ce(reference.logits(fake), i - 1)
+                _adam(reference.d, reference.d_moments, _grads(on_fake, reference.d))
+                d_losses[f"D on G{i}"] = (on_real + on_fake).item()
+                continue
+            loss = on_real + _ce(reference.logits(fake), i - 1)
             d_losses[f"D on G{i}"] = loss.item()
             pending.append(_grads(loss, reference.d))
             if steps == "per_generator":
@@ -172,7 +185,7 @@ def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None
             _adam(reference.d, reference.d_moments, total)  # type: ignore[arg-type]
 
         # --- package, phase 1 ---
-        ours = discriminator_phase(state, real.float(), own, steps)  # type: ignore[arg-type]
+        ours = discriminator_phase(state, [real.float()] * 3, own, steps)  # type: ignore[arg-type]
         assert {name: loss.item() for name, loss in ours.items()} == pytest.approx(d_losses, abs=1e-5)
         _agree(_double(state.discriminator), reference.d)
         # The two agree up to here; phase 2 starts from the same weights, so that errors do not add up
@@ -193,7 +206,7 @@ def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None
                     loss = _ce(reference.logits(maps[i][-1]), 3)
                 else:
                     pairs = [(maps[i][m], maps[source][m].detach()) for m in ((0, 1) if kind == "features" else (2,))]
-                    vectors = [(_q(s), _q(t)) if kind == "features" else (s.flatten(1), t.flatten(1)) for s, t in pairs]
+                    vectors = [(_q(s), _q(t)) if kind == "features" else (_g(s), _g(t)) for s, t in pairs]
                     layers = [((s - t) ** 2).mean(0) for s, t in vectors]
                     loss = ALPHA * sum(v.mean() if reduction == "mean" else v.sum() for v in layers) / len(layers)
                 g_losses[f"{'D' if source == 0 else f'G{source}'}->G{i}"] = loss.item()

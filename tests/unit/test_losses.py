@@ -111,7 +111,8 @@ def test_transfer_losses_against_numpy(reduction: str) -> None:
     assert ours.item() == pytest.approx(7 * sum(layers) / 3, rel=1e-12)
 
     a, b = RANDOM.uniform(-1, 1, size=(2, 4, 3, 8, 8))
-    whole = float(elements(((a - b) ** 2).reshape(4, -1)).mean())
+    norm_a, norm_b = (np.sqrt((x**2).sum((1, 2, 3), keepdims=True)) for x in (a, b))
+    whole = float(elements(((a / norm_a - b / norm_b) ** 2).reshape(4, -1)).mean())
     ours = image_transfer_loss(
         torch.from_numpy(a),
         torch.from_numpy(b),
@@ -121,16 +122,57 @@ def test_transfer_losses_against_numpy(reduction: str) -> None:
     assert ours.item() == pytest.approx(7 * whole, rel=1e-12)
 
 
+def test_image_transfer_by_hand() -> None:
+    # norms 5 and 13, quotients (0.6, 0.8) and (5/13, 12/13): differences 14/65 and -8/65; 2 elements
+    student = torch.tensor([[[[3.0, 4.0]]]], dtype=torch.float64)
+    teacher = torch.tensor([[[[5.0, 12.0]]]], dtype=torch.float64)
+    squares = (14 / 65) ** 2 + (8 / 65) ** 2
+    assert image_transfer_loss(student, teacher, alpha=10.0).item() == pytest.approx(10 * squares / 2, rel=1e-12)
+    total = image_transfer_loss(student, teacher, alpha=10.0, reduction="sum")
+    assert total.item() == pytest.approx(10 * squares, rel=1e-12)
+    # the batch is averaged: a second pair that is equal up to its scale adds nothing
+    students, teachers = torch.cat([student, teacher * 2]), torch.cat([teacher, teacher])
+    assert image_transfer_loss(students, teachers, alpha=10.0).item() == pytest.approx(10 * squares / 4, rel=1e-12)
+
+
+def test_image_transfer_is_blind_to_the_scale_of_either_side() -> None:
+    student, teacher = torch.from_numpy(RANDOM.uniform(-1, 1, size=(2, 4, 3, 8, 8)))
+    loss = image_transfer_loss(student, teacher, alpha=7.0)
+    assert image_transfer_loss(3 * student, teacher, alpha=7.0).item() == pytest.approx(loss.item(), rel=1e-12)
+    assert image_transfer_loss(student, 0.2 * teacher, alpha=7.0).item() == pytest.approx(loss.item(), rel=1e-12)
+    # but not to their signs: opposite images are as far apart as can be, ||2 g||^2 = 4
+    opposite = image_transfer_loss(student, -student, alpha=1.0, reduction="sum")
+    assert opposite.item() == pytest.approx(4.0, rel=1e-12)
+
+
+def test_image_transfer_of_black_and_grey_images_stays_finite() -> None:
+    student = torch.zeros(2, 1, 4, 4, requires_grad=True)
+    image_transfer_loss(student, torch.rand(2, 1, 4, 4), alpha=1000.0).backward()
+    assert student.grad is not None and torch.isfinite(student.grad).all()
+
+
 @pytest.mark.parametrize("detach", [True, False])
 def test_the_teacher_is_a_constant_unless_told(detach: bool) -> None:
-    student, teacher = (torch.rand(2, 1, 4, 4, requires_grad=True) for _ in range(2))
+    student, teacher = (torch.rand(2, 1, 4, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
     image_transfer_loss(student, teacher, alpha=2.0, detach_teacher=detach).backward()
-    expected = 2 * 2 * (student - teacher) / 32  # alpha * d/ds of the mean of 32 squares
-    assert student.grad is not None and torch.allclose(student.grad, expected)
+
+    def gradient(x: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """2 * alpha / 32 * (I - g g^T) (g - h) / ||x|| per sample: the derivative of x / ||x|| projects."""
+        found = np.zeros_like(x)
+        for n in range(len(x)):
+            norm = np.sqrt((x[n] ** 2).sum())
+            g, h = x[n] / norm, other[n] / np.sqrt((other[n] ** 2).sum())
+            found[n] = 2 * 2.0 / 32 * ((g - h) - g * (g * (g - h)).sum()) / norm
+        return found
+
+    s, t = student.detach().numpy(), teacher.detach().numpy()
+    assert student.grad is not None
+    np.testing.assert_allclose(student.grad.numpy(), gradient(s, t), rtol=1e-9, atol=1e-15)
     if detach:
         assert teacher.grad is None
     else:
-        assert teacher.grad is not None and torch.allclose(teacher.grad, -expected)
+        assert teacher.grad is not None
+        np.testing.assert_allclose(teacher.grad.numpy(), gradient(t, s), rtol=1e-9, atol=1e-15)
 
 
 def test_feature_transfer_detaches_every_layer() -> None:

@@ -105,6 +105,28 @@ def test_the_spectral_discriminator_against_plain_torch_layers() -> None:
     assert not any(isinstance(m, nn.BatchNorm2d) for m in ours.modules())
 
 
+def test_spectral_norm_in_place_of_batch_norm_only() -> None:
+    norm = nn.utils.parametrizations.spectral_norm
+    ours = build_discriminator(network(discriminator_norm="spectral-replacing"), size=32, channels=3, outputs=4, seed=1)
+    plain = nn.Sequential(
+        nn.Conv2d(3, 4, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        norm(nn.Conv2d(4, 8, 4, 2, 1)),
+        nn.LeakyReLU(0.2),
+        norm(nn.Conv2d(8, 16, 4, 2, 1)),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(16, 4, 4, 1, 0),
+    )
+    _copy_in_order(ours, plain, (nn.Conv2d,))
+    x = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for _ in range(3):  # three power iterations
+        assert torch.allclose(ours(x), plain(x)[:, :, 0, 0], atol=1e-6)
+    # The layers with a spectral norm here are those with a batch norm in DCGAN's own discriminator.
+    batch = build_discriminator(network(discriminator_norm="batch"), size=32, channels=3, outputs=4, seed=1)
+    normed = [m for m in ours.modules() if isinstance(m, nn.Conv2d) and hasattr(m, "parametrizations")]
+    assert len(normed) == sum(isinstance(m, nn.BatchNorm2d) for m in batch.modules()) == 2
+
+
 def test_every_convolution_has_a_spectral_norm_of_one() -> None:
     discriminator = build_discriminator(NetworkSettings(width=8), size=16, channels=3, outputs=3, seed=2).eval()
     convolutions = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]

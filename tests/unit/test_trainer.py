@@ -7,6 +7,7 @@ from colgan_search.config import TransferSettings
 from colgan_search.errors import ConfigError, Diverged, TrialFault
 from colgan_search.gan import trainer
 from colgan_search.gan.state import TrainingState, draw_z
+from colgan_search.gan.steps import discriminator_phase
 from colgan_search.gan.watch import EVERY_ITERATIONS, FiniteWatch
 from colgan_search.graph import KnowledgeTransferGraph
 from tests.unit.gan_helpers import (
@@ -41,13 +42,18 @@ class Spy:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.real: list[torch.Tensor] = []
+        """Every different real batch, in order."""
+        self.turns: list[list[int]] = []
+        """Per iteration, which real batch each turn of D was given."""
         self.own_z: list[torch.Tensor] = []
         self.shared_z: list[torch.Tensor] = []
         self.progress: list[float] = []
         first, second = trainer.discriminator_phase, trainer.generator_phase
 
         def discriminator_phase(state, real, own_z, how):  # type: ignore[no-untyped-def]
-            self.real.append(real)
+            assert len(real) == state.k
+            self.turns.append([id(batch) for batch in real])
+            self.real.extend({id(batch): batch for batch in real}.values())
             self.own_z.extend(own_z)
             return first(state, real, own_z, how)
 
@@ -70,6 +76,38 @@ def test_an_epoch_takes_every_image_once_and_drops_the_rest(monkeypatch: pytest.
     epochs = taken[:32], taken[32:]
     assert [len(set(epoch)) for epoch in epochs] == [32, 32]
     assert epochs[0] != epochs[1]
+
+
+def test_a_fresh_real_batch_for_every_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = Spy(monkeypatch)
+    images = pictures(35)
+    state = run(all_gates(2), images=images, how=training(real_batches="fresh"))
+    # 35 images make two iterations of 2 x 8; with one batch for all turns they make four
+    assert (state.iterations, state.iterations_per_epoch) == (4, 2)
+    assert [len(set(turns)) for turns in spy.turns] == [2] * 4
+    number = {image.numpy().tobytes(): n for n, image in enumerate(images)}
+    taken = [number[((x + 1) * 127.5).round().byte().numpy().tobytes()] for batch in spy.real for x in batch]
+    assert len(taken) == 64 and [len(set(taken[:32])), len(set(taken[32:]))] == [32, 32]
+
+    shared = Spy(monkeypatch)
+    run(all_gates(2), images=images)
+    assert [len(set(turns)) for turns in shared.turns] == [1] * 8
+
+
+def test_too_few_images_for_fresh_batches_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"training.batch: 8 is not allowed.* 23 real images.* k = 3 fresh batches"):
+        run(all_gates(3), images=pictures(23), how=training(real_batches="fresh"))
+    assert run(all_gates(3), images=pictures(24), how=training(real_batches="fresh")).iterations == 2
+
+
+@pytest.mark.parametrize(("steps", "updates"), [("per_generator", 3), ("per_batch", 6), ("joint", 1)])
+def test_how_often_the_discriminator_is_updated(steps: str, updates: int) -> None:
+    """By Adam's own count after one iteration with three generators: k, 2k, or once."""
+    state = fresh(3)
+    real, own = pictures(8).float() / 127.5 - 1, [torch.randn(8, 6) for _ in range(3)]
+    discriminator_phase(state, [real] * 3, own, steps)  # type: ignore[arg-type]
+    counts = {int(moments["step"]) for moments in state.discriminator_optimizer.state.values()}
+    assert counts == {updates}
 
 
 def test_every_z_is_fresh_and_the_last_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:

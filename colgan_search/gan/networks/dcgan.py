@@ -8,6 +8,7 @@ N(1, 0.02) and biases 0 (all as in DCGAN's code), and one power iteration of spe
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,28 @@ from torch.nn.utils.parametrizations import spectral_norm
 from colgan_search.config import NetworkSettings
 from colgan_search.errors import ConfigError
 from colgan_search.gan.family import GeneratorNetwork, Maps
+
+
+@dataclass(frozen=True)
+class DiscriminatorNorm:
+    """Where the discriminator has which norm: its first and last convolution are the ends, the others inside."""
+
+    spectral_at_ends: bool
+    spectral_inside: bool
+    batch_inside: bool
+
+    @property
+    def bias(self) -> bool:
+        """On every convolution, unless batch norm supplies it."""
+        return not self.batch_inside
+
+
+NORMS = {
+    "spectral": DiscriminatorNorm(spectral_at_ends=True, spectral_inside=True, batch_inside=False),
+    "spectral-replacing": DiscriminatorNorm(spectral_at_ends=False, spectral_inside=True, batch_inside=False),
+    "batch": DiscriminatorNorm(spectral_at_ends=False, spectral_inside=False, batch_inside=True),
+}
+"""`network.discriminator_norm` -> what it means (section 3.1: batch normalization changes to SN)."""
 
 SIZES = (8, 16, 32, 64, 128, 256)
 """Heights and widths in pixels that the family makes: 4 * 2^n."""
@@ -49,20 +72,22 @@ def generator(settings: NetworkSettings, size: int, channels: int) -> "Generator
 def discriminator(settings: NetworkSettings, size: int, channels: int, outputs: int) -> nn.Sequential:
     """The discriminator: 4 x 4 convolutions with stride 2 and LeakyReLU 0.2, then one over the 4 x 4 that is left.
 
-    'spectral': spectral norm on every convolution in place of batch norm, and a bias on each, since no batch
-    norm follows that would supply one (our reading). 'batch': DCGAN's own, batch norm on all but the first and
-    the last layer, no biases.
+    'batch': DCGAN's own, batch norm on all but the first and the last layer, no biases. 'spectral': spectral norm on
+    every convolution, no batch norm (our reading). 'spectral-replacing': spectral norm on those convolutions alone that
+    batch norm followed, the first and the last stay plain. Both have a bias on each, since no batch norm follows that
+    would supply one (our reading).
     """
     check(settings, size, channels, ())
-    spectral = settings.discriminator_norm == "spectral"
+    norm = NORMS[settings.discriminator_norm]
     hidden = [settings.width * 2**depth for depth in range(layer_count(size) - 1)]
     layers: list[nn.Module] = []
     for depth, (before, after) in enumerate(zip([channels, *hidden], hidden, strict=False)):
-        layers.append(_convolution(nn.Conv2d(before, after, 4, 2, 1, bias=spectral), spectral))
-        if depth > 0 and not spectral:
+        spectral = norm.spectral_at_ends if depth == 0 else norm.spectral_inside
+        layers.append(_convolution(nn.Conv2d(before, after, 4, 2, 1, bias=norm.bias), spectral))
+        if depth > 0 and norm.batch_inside:
             layers.append(_batch_norm(after))
         layers.append(nn.LeakyReLU(0.2, inplace=True))
-    layers.append(_convolution(nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=spectral), spectral))
+    layers.append(_convolution(nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=norm.bias), norm.spectral_at_ends))
     return nn.Sequential(*layers, nn.Flatten())
 
 
