@@ -15,6 +15,8 @@ from colgan_search.errors import ConfigError
 PACKAGE = Path(__file__).resolve().parent.parent
 SHIPPED = (PACKAGE / "study_configs", PACKAGE.parent / "study_configs")
 """Inside a wheel, and beside the package in a checkout."""
+ALIASES = {"paper/table3-proposed": "cifar10"}
+"""Second names of shipped study configs: one experiment is one study, whatever it is called by."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,10 +44,11 @@ _Loader.add_implicit_resolver(
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Name -> file of every shipped study config, `paper/...` included."""
+    """Name -> file of every shipped study config, `paper/...` and aliases included."""
     for folder in SHIPPED:
         if folder.is_dir():
-            return {str(p.relative_to(folder).with_suffix("")): p for p in sorted(folder.rglob("*.yaml"))}
+            found = {str(p.relative_to(folder).with_suffix("")): p for p in sorted(folder.rglob("*.yaml"))}
+            return found | {alias: found[name] for alias, name in ALIASES.items()}
     return {}
 
 

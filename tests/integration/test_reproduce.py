@@ -113,7 +113,7 @@ def test_this_machines_paths_reach_every_launch(tmp_path: Path) -> None:
         "table3", "paper", work_dir=tmp_path, data_root="/carried/cifar10", weights="/carried/inception.pth"
     )
     assert not run_table(wanted, only_ask)
-    assert [request.config.name for request in asked] == ["paper-table3-mad-gan", "paper-table3-proposed"]
+    assert [request.config.name for request in asked] == ["paper-table3-mad-gan", "cifar10"]
     assert {request.config.data.root for request in asked} == {"/carried/cifar10"}
     assert {request.config.evaluation.weights for request in asked} == {"/carried/inception.pth"}
 

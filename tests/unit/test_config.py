@@ -13,6 +13,7 @@ from colgan_search.config import (
     shipped_configs,
     with_overrides,
 )
+from colgan_search.config.load import ALIASES
 from colgan_search.errors import ConfigError
 from colgan_search.gates import Gate
 
@@ -190,13 +191,15 @@ def test_a_config_cannot_be_changed() -> None:
 def test_every_shipped_config_loads_and_begins_with_its_command(name: str) -> None:
     config = load_config(name)
     lines = find_config(name).read_text(encoding="utf-8").splitlines()
-    assert re.fullmatch(rf"# colgan-search launch --config {re.escape(name)}( --[a-z-]+ \S+)*", lines[0])
-    assert config.name == name.replace("/", "-")
+    own = ALIASES.get(name, name)
+    assert re.fullmatch(rf"# colgan-search launch --config {re.escape(own)}( --[a-z-]+ \S+)*", lines[0])
+    assert config.name == own.replace("/", "-")
     assert parse_config(config.model_dump(mode="json"), "its own dump") == config
 
 
 def test_the_digits_and_the_paper_are_shipped() -> None:
     assert {"digits", "digits-k2", "cifar10"} <= set(shipped_configs())
+    assert load_config("paper/table3-proposed") == load_config("cifar10")
     paper = load_config("cifar10")
     assert (paper.k, paper.training.epochs, paper.training.batch, paper.transfer.alpha) == (3, 200, 256, 1000.0)
     assert (paper.transfer.layers, paper.evaluation.images, paper.evaluation.splits) == ((3, 4), 50_000, 10)
