@@ -137,5 +137,5 @@ def test_every_row_has_a_config_that_fits_the_paper(name: str) -> None:
         assert config.training.epochs == (50 if row in TABLES["table2"] else 200)
         assert config.evaluation.point == ("best" if row in TABLES["table1"] else "last")
         assert (config.evaluation.images, config.evaluation.splits) == (50_000, 10)
-        assert config.search.trials == (1500 if row.search else 3)
+        assert config.search.trials == (1500 if row.search else 5)
         assert config.network.discriminator_norm == ("batch" if row.label == "DCGAN" else "spectral")

@@ -1,0 +1,1 @@
+"""Measurements of this program, one module each: `python -m benchmarks.NAME`."""
