@@ -49,7 +49,7 @@ def graphs(k: int, count: int) -> list[str]:
 
 
 def measure(config: StudyConfig, graph: str, seed: int, again: int, experiment: Experiment) -> dict[str, Any]:
-    """One training: its curve, every generator's IS, and `again` times the IS of the same generators on fresh images."""
+    """One training: its curve, every generator's IS, and the same generators' IS on fresh images, `again` times."""
     started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         outcome = experiment(
