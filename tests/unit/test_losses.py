@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_sample_image
 
 from colgan_search.losses import (
     adversarial_loss,
@@ -133,6 +134,21 @@ def test_image_transfer_by_hand() -> None:
     # the batch is averaged: a second pair that is equal up to its scale adds nothing
     students, teachers = torch.cat([student, teacher * 2]), torch.cat([teacher, teacher])
     assert image_transfer_loss(students, teachers, alpha=10.0).item() == pytest.approx(10 * squares / 4, rel=1e-12)
+
+
+def test_image_transfer_of_two_real_images() -> None:
+    # Two photographs that scikit-learn ships, 64 x 64 in colour, in [-1, 1], at the paper's alpha.
+    photographs = [
+        load_sample_image(name)[:64, :64].transpose(2, 0, 1) / 127.5 - 1 for name in ("china.jpg", "flower.jpg")
+    ]
+    s, t = (np.asarray(photograph, np.float64) for photograph in photographs)
+    by_hand = 1000 * np.mean((s / math.sqrt((s**2).sum()) - t / math.sqrt((t**2).sum())) ** 2)
+    student, teacher = torch.from_numpy(s)[None], torch.from_numpy(t)[None]
+    ours = image_transfer_loss(student, teacher, alpha=1000.0).item()
+    assert abs(ours - by_hand) <= 1e-12
+    assert abs(image_transfer_loss(3 * student, teacher, alpha=1000.0).item() - by_hand) <= 1e-12
+    # Without the norm, as in 0.1.0, it would be thousands of times as much.
+    assert 1000 * np.mean((s - t) ** 2) > 1000 * by_hand
 
 
 def test_image_transfer_is_blind_to_the_scale_of_either_side() -> None:
