@@ -63,7 +63,7 @@ def kept_real_images(wanted: Reproduction, rows: Sequence[RowResult]) -> RealIma
 
 def real_images_row(wanted: Reproduction, rows: Sequence[RowResult], real: RealImagesScore | None) -> RowResult:
     """The table's last row. Real images have no FID against themselves, and no training seeds."""
-    row = RowResult(LABEL, *REAL_IMAGES_IS, printed_fid=None, state=NOT_RUN, command=wanted.made_by)
+    row = RowResult(LABEL, "real images", *REAL_IMAGES_IS, printed_fid=None, state=NOT_RUN, command=wanted.made_by)
     if real is None:
         return row
     return replace(

@@ -27,7 +27,7 @@ class Reproduction:
 
     table: str
     scale: Scale
-    seeds: int = 3
+    seeds: int = 5
     trials: int | None = None
     storage: str | None = None
     work_dir: Path = DEFAULT_WORK_DIR

@@ -88,7 +88,10 @@ def test_without_workers_here(typed: Any, tmp_path: Path, capfd: pytest.CaptureF
     said = capfd.readouterr()
     url, start = f"sqlite:///{tmp_path}/s.db", "colgan-search worker --study paper-digits-table3-"
     ends = f" --storage {url}"
-    assert said.out.splitlines() == [f"{start}mad-gan{ends}", f"{start}proposed{ends}"]
+    dcgan = start.replace("table3-", "table1-dcgan")
+    assert said.out.splitlines() == [
+        f"{line}{ends}" for line in (dcgan, f"{dcgan}-sn", f"{start}mad-gan", f"{start}proposed")
+    ]
     assert "same command" in said.err and "could not be finished" not in said.err
     assert not (tmp_path / "colgan_work" / "reproduce").exists(), "no report of nothing"
     wanted = Reproduction("table3", "digits", 2, 4, url, tmp_path / "colgan_work")
@@ -96,7 +99,7 @@ def test_without_workers_here(typed: Any, tmp_path: Path, capfd: pytest.CaptureF
         work(wanted.request(wanted.config(row), 2 if not row.search else 4))
     assert typed(*words) == 0
     (line,) = capfd.readouterr().out.splitlines()
-    assert line.startswith(f"{start}proposed-again-") and len(studies(url)) == 3
+    assert line.startswith(f"{start}proposed-again-") and len(studies(url)) == 5
     assert line.split()[3] in studies(url) and values(url, line.split()[3]) == []
     assert typed("reproduce", "figures", *words[2:]) == 0
     assert len(capfd.readouterr().out.splitlines()) == 4, "Table 2's three searches, and the best graph again"
@@ -144,3 +147,9 @@ def test_real_images_under_only_report(typed: Any, tmp_path: Path, capfd: pytest
     (line,) = [line for line in text.splitlines() if line.startswith("| real images")]
     assert "| 8.70 ± 0.14 |  | 9.50 |" in line and line.endswith("| complete |")
     assert "- real images: protocol 2" in text and '"images": 1797' in text
+
+
+def test_help_says_that_absolute_values_cannot_be_compared(typed: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    assert typed("reproduce", "--help") == 0
+    said = " ".join(capfd.readouterr().out.replace("│", " ").split())
+    assert all(words in said for words in ("8.70", "11.24", "only rows can be compared with rows"))

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from colgan_search.api.reports import as_csv, as_json, markdown
+from colgan_search.api.reports import report
 from colgan_search.api.reproduced_real import kept_real_images, real_images_row, score_real_images
 from colgan_search.api.reproduced_rows import RowResult, gather
 from colgan_search.api.reproducing import Reproduction, run_table
@@ -24,7 +24,7 @@ from colgan_search.search.shared_files import SharedFiles
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open
 from tests.integration.cli_helpers import config_data
-from tests.integration.reproduce_helpers import Scored, no_real_images, work
+from tests.integration.reproduce_helpers import Scored, work
 
 THREE_SEEDS = Scored(
     values={0: 4.0, 1: 5.0, 2: 7.5}, splits=10, is_std={0: 0.1, 1: 0.2, 2: 0.6}, fid={0: 30.0, 1: 40.0}
@@ -32,6 +32,7 @@ THREE_SEEDS = Scored(
 
 
 def reproduced(tmp_path: Path, experiment: Scored, **what: Any) -> tuple[Reproduction, list[RowResult]]:
+    what = {"seeds": 3} | what
     wanted = Reproduction("table1", "digits", storage=f"sqlite:///{tmp_path}/s.db", work_dir=tmp_path, **what)
     run_table(wanted, lambda request: work(request, experiment))
     return wanted, gather(wanted)
@@ -61,7 +62,7 @@ def test_a_diverged_seed_is_told_and_has_no_fid(tmp_path: Path) -> None:
     assert row.our_is_std_over_splits == pytest.approx(0.4)
     assert row.protocol is not None and row.protocol["splits"] == 10, "of the first seed that has one"
     assert [seed.diverged for seed in row.per_seed] == ["NaN in D", None, None]
-    line, *every = cells(markdown(wanted, rows, no_real_images(wanted, rows)), "DCGAN")
+    line, *every = cells(report(wanted).markdown(), "DCGAN")
     assert line["ours: FID ± std over seeds"] == f"45.00 ± {statistics.stdev([40, 50]):.2f} (2 seeds)"
     assert line["state"] == "complete, 1 diverged"
     assert [(seed["IS"], seed["FID"], seed["diverged"]) for seed in every] == [
@@ -75,17 +76,17 @@ def test_nothing_but_diverged_seeds(tmp_path: Path) -> None:
     wanted, rows = reproduced(tmp_path, Scored(diverged=(0, 1)), seeds=2)
     assert (rows[0].state, rows[0].our_is, rows[0].our_fid) == ("complete, 2 diverged", 1.0, None)
     assert rows[0].protocol is None
-    assert cells(markdown(wanted, rows, no_real_images(wanted, rows)), "DCGAN")[0]["seeds"] == "2"
+    assert cells(report(wanted).markdown(), "DCGAN")[0]["seeds"] == "2"
 
 
 def test_our_two_deviations_stand_apart(tmp_path: Path) -> None:
     wanted, rows = reproduced(
         tmp_path, THREE_SEEDS, command="colgan-search reproduce table1 --scale digits --device cpu"
     )
-    row, real = rows[0], no_real_images(wanted, rows)
+    row, made = rows[0], report(wanted)
     deviation = statistics.stdev([4.0, 5.0, 7.5])
     assert (row.our_is_std_over_seeds, row.our_is_std_over_splits) == (pytest.approx(deviation), pytest.approx(0.3))
-    text = markdown(wanted, rows, real)
+    text = made.markdown()
     line, *every = cells(text, "DCGAN")
     assert line["paper: IS ± std over splits"] == "4.57 ± 0.03"
     assert line["ours: IS ± std over seeds"] == f"5.50 ± {deviation:.2f}"
@@ -99,11 +100,11 @@ def test_our_two_deviations_stand_apart(tmp_path: Path) -> None:
     assert len({seed["seed"] for seed in every}) == 3
     assert "`colgan-search reproduce table1 --scale digits --device cpu`" in text
     assert '"splits": 10' in text
-    first, *_, last = csv.DictReader(io.StringIO(as_csv(rows, real)))
+    first, *_, last = csv.DictReader(io.StringIO(made.csv()))
     assert [seed["our_is"] for seed in json.loads(first["per_seed"])] == [4.0, 5.0, 7.5]
     assert (first["weights"], first["command"]) == ("best", wanted.command)
     assert (last["label"], last["state"], last["our_is"]) == ("real images", "not run", "")
-    data = json.loads(as_json(wanted, rows, real))
+    data = json.loads(made.json())
     assert [seed["our_fid"] for seed in data["rows"][0]["per_seed"]] == [30.0, 40.0, None]
     assert (data["command"], data["real_images"]["state"]) == (wanted.command, "not run")
 
@@ -111,7 +112,7 @@ def test_our_two_deviations_stand_apart(tmp_path: Path) -> None:
 def test_one_split_has_no_deviation(tmp_path: Path) -> None:
     wanted, rows = reproduced(tmp_path, replace(THREE_SEEDS, splits=1))
     assert rows[0].our_is_std_over_splits is None
-    assert cells(markdown(wanted, rows, no_real_images(wanted, rows)), "DCGAN")[0]["ours: IS std over splits"] == ""
+    assert cells(report(wanted).markdown(), "DCGAN")[0]["ours: IS std over splits"] == ""
 
 
 @pytest.fixture
