@@ -78,8 +78,8 @@ def _check_comparable(rows: Sequence[RowStudies]) -> None:
 def _incomplete(comparison: Comparison, rows: Sequence[RowStudies]) -> str | None:
     """What the comparison's rows still lack; None if they are complete."""
     lacking = [
-        f"{row.row.label} has {lack}"
+        f"{row.row.label}: {lack}"
         for row in rows
         for lack in [*row.search_lacks(), *([] if comparison.kind in OVER_TRIALS else row.trainings_lack())]
     ]
-    return "so far: " + "; ".join(lacking) if lacking else None
+    return "so far, " + "; ".join(lacking) if lacking else None

@@ -67,7 +67,7 @@ class RowResult:
     @property
     def name(self) -> str:
         """The line's name: one of a search says which of its two lines it is."""
-        return self.label if self.kind in ("given graph", "real images") else f"{self.label}: {self.kind}"
+        return self.label if self.kind in ("given graph", "real images") else f"{self.label}, {self.kind}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON and CSV."""

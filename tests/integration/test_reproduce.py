@@ -102,9 +102,9 @@ def test_a_searchs_best_graph_is_trained_again_with_new_seeds(tmp_path: Path) ->
     made = report(wanted)
     text, data = made.markdown(), json.loads(made.json())
     assert (
-        f"| proposed (k = 3): winning trial | 5.37 ± 0.09 | 23.77 | {max(searched):.2f} |  |  | 1, best of 6 |" in text
+        f"| proposed (k = 3), winning trial | 5.37 ± 0.09 | 23.77 | {max(searched):.2f} |  |  | 1, best of 6 |" in text
     )
-    assert f"| proposed (k = 3): trained again |  |  | {sum(again) / 2:.2f} ± " in text
+    assert f"| proposed (k = 3), trained again |  |  | {sum(again) / 2:.2f} ± " in text
     assert f"flattered by {max(searched) - sum(again) / 2:+.2f}" in text
     assert data["rows"][3]["flattered_by"] == winning.flattered_by
     answers = {claim["question"]: claim["answer"] for claim in data["claims"]}

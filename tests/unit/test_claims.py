@@ -201,7 +201,7 @@ def test_several_comparisons_make_one_answer() -> None:
 def test_rows_that_are_not_complete_are_named() -> None:
     claim = Claim("?", "", (Comparison(Kind.IS_ABOVE, SN, PLAIN),))
     rows = {SN: replace(given(SN, [6.0, 6.1, 6.2]), seeds=5), PLAIN: given(PLAIN, [5.0, 5.1])}
-    assert answer(claim, rows, REAL_IS).measured[0].remark == "so far: DCGAN + SN has 3 of 5 seeds"
+    assert answer(claim, rows, REAL_IS).measured[0].remark == "so far, DCGAN + SN: 3 of 5 seeds"
 
 
 def test_every_claim_can_be_answered_and_names_rows_that_there_are() -> None:
