@@ -61,7 +61,7 @@ RULES = (
     f"outside, else not to be told apart. The margin is {IS_MARGIN:.1%} of the real images' IS (half of the paper's "
     f"step from 4.81 to 5.10, where its real images have 8.70), for FID {FID_MARGIN:.0%} of the other row's (half of "
     "its step from 21.17 to 27.02).",
-    "Within the searched graph the winning trial says which generator is the best, and the other trainings by how much. "
+    "Within the searched graph the winning trial says which generator is best, the other trainings by how much. "
     f"A generator hardly makes images if its IS lies below {BUFFER_SHARE:.0%} of the best one's way from 1, the lowest "
     "IS there is, and an edge that is cut off is no transfer.",
     "A claim of several comparisons holds if all do, and fails if one does. Every interval stands for itself: of "
