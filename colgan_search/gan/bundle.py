@@ -27,6 +27,7 @@ from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.gan.sampling import sample_images, write_grid
 from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, load_generators
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.past_versions import wrong_with
 from colgan_search.records import Scores
 
 GRAPH, CONFIG = "graph.json", "config.yaml"
@@ -134,7 +135,8 @@ def read_bundle(place: Path) -> Bundle:
     theirs = _read_json(folder / VERSIONS).get("colgan-search")
     same = theirs == __version__
     if not same:
-        log.warning("%s was made by colgan-search %s, this is %s", folder, theirs, __version__)
+        made = f"{folder} was made by colgan-search {theirs}, this is {__version__}"
+        log.warning("%s%s", made, wrong_with(theirs))
     config = _read_config(folder / CONFIG, same)
     try:
         graph = KnowledgeTransferGraph.from_json(_read_json(folder / GRAPH))

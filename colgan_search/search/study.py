@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from colgan_search import __version__
 from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
 from colgan_search.errors import StudyError
+from colgan_search.past_versions import wrong_with
 from colgan_search.search.slots import Slots
 from colgan_search.search.storage import Storage
 
@@ -92,7 +93,8 @@ def open_study(storage: Storage, name: str, expected: StudyConfig | None = None)
     if attributes[VERSION] != __version__:
         raise StudyError(
             f"study {name!r} was made by colgan-search {attributes[VERSION]}, this is {__version__}; "
-            "scores of two versions must not mix: install that version here, or begin a new study (--study NAME)"
+            f"scores of two versions must not mix{wrong_with(attributes[VERSION])}; begin a new study (--study NAME), "
+            f"or install version {attributes[VERSION]} to read this one"
         )
     config = parse_config(attributes[CONFIG], f"study {name!r}")
     ours = fingerprint(config)

@@ -108,7 +108,7 @@ def test_graph_described_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture
     assert data["canonical"] == json.loads(answer(capsys, "graphs", "G1=D:p/G2=G1:t", "--json"))["canonical"]
     picture = tmp_path / "buffer.svg"
     text = answer(capsys, "graphs", "buffer", "--k", "2", "--picture", str(picture))
-    assert "G1=D:t,G2:p/G2=G1:t" in text and str(picture) in text
+    assert "G1=D:t,G2:p/G2=G1:p" in text and str(picture) in text
     assert picture.read_text().rstrip().endswith("</svg>")
 
 

@@ -170,6 +170,13 @@ def test_a_bundle_of_another_version_is_read_with_a_warning(bundle: Bundle, capl
     assert "made by colgan-search 99.0" in caplog.text and "left out" in caplog.text
 
 
+def test_a_bundle_whose_scores_were_wrong_says_why(bundle: Bundle, caplog: pytest.LogCaptureFixture) -> None:
+    (bundle.folder / "versions.json").write_text(json.dumps({"colgan-search": "0.1.0"}))
+    with caplog.at_level(logging.WARNING):
+        assert len(read_bundle(bundle.folder).load(torch.device("cpu"))) == 2
+    assert "made by colgan-search 0.1.0" in caplog.text and "equation 5 without its norm" in caplog.text
+
+
 def test_bundles_that_are_not_whole(bundle: Bundle, tmp_path: Path) -> None:
     folder = bundle.folder
     with pytest.raises(BadInput, match="no such folder"):

@@ -21,8 +21,9 @@ from colgan_search.presets import PRESETS, preset, resolve
         ("positive-transfer", 3, "G1=D:t,G2:p,G3:p/G2=D:t,G1:p,G3:p/G3=D:t,G1:p,G2:p"),
         ("negative-transfer", 2, "G1=D:t,G2:n/G2=D:t,G1:n"),
         ("one-way", 3, "G1=D:t/G2=D:t,G1:t/G3=D:t,G1:t,G2:t"),
-        ("buffer", 2, "G1=D:t,G2:p/G2=G1:t"),
-        ("buffer", 4, "G1=D:t,G2:p/G2=G1:t/G3=D:t/G4=D:t"),
+        ("buffer", 2, "G1=D:t,G2:p/G2=G1:p"),
+        ("buffer", 3, "G1=D:t,G3:p/G2=D:t/G3=G1:p"),
+        ("buffer", 4, "G1=D:t,G4:p/G2=D:t/G3=D:t/G4=G1:p"),
     ],
 )
 def test_the_graph_of_every_preset(name: str, k: int, text: str) -> None:
@@ -31,6 +32,17 @@ def test_the_graph_of_every_preset(name: str, k: int, text: str) -> None:
 
 def test_all_through_has_no_other_gate() -> None:
     assert set(preset("all-through", 5).gates) == {Gate.THROUGH}
+
+
+def test_the_buffer_is_what_the_papers_text_on_figure_8_says() -> None:
+    graph = preset("buffer", 3)
+    gates = {edge.name: gate for edge, gate in graph.items()}
+    # figure 8 has no third kind of edge, and says that transfer is not needed at the beginning
+    assert set(gates.values()) == {Gate.THROUGH, Gate.POSITIVE, Gate.CUTOFF}
+    assert all(gate is not Gate.THROUGH for name, gate in gates.items() if not name.startswith("D->"))
+    # G3 hardly learns to make images, and works with G1 alone
+    assert gates["D->G3"] is Gate.CUTOFF
+    assert {name for name, gate in gates.items() if "G3" in name and gate is not Gate.CUTOFF} == {"G1->G3", "G3->G1"}
 
 
 def test_presets_differ_from_each_other_and_are_described_in_a_line() -> None:
