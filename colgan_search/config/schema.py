@@ -44,7 +44,7 @@ class NetworkSettings(Section):
 
 
 class TransferSettings(Section):
-    """The loss of a transfer edge (equations 3 to 5)."""
+    """The loss of a transfer edge (equations 3 to 5 in section 3.3.2; alpha: 4.1; layers: 4.3)."""
 
     kind: Literal["image", "features"] = "features"
     layers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
@@ -71,7 +71,7 @@ class TransferSettings(Section):
 
 
 class TrainingSettings(Section):
-    """One training run (sections 3.3 and 4.1). Adam's settings are our reading: DCGAN's published ones."""
+    """One training run (sections 3.3 and 4). Adam's settings are our reading: DCGAN's published ones."""
 
     epochs: int = Field(50, ge=1, le=100_000, description="passes over the real images")
     batch: int = Field(256, ge=2, le=65_536, description="images per batch; an incomplete last one is dropped")
@@ -107,7 +107,9 @@ class EvaluationSettings(Section):
     splits: int = Field(10, ge=1, le=1000, description="splits of the inception score at the end")
     batch: int = Field(256, ge=1, le=65_536, description="images per pass through generator and extractor")
     point: Literal["last", "best"] = Field(
-        "last", description="weights that count: at the end, or where the generator's interim score was highest"
+        "last",
+        description="weights that count: at the end (sections 4.3, 4.4), or where the generator's interim score was "
+        "highest (4.2)",
     )
     fid: bool = Field(True, description="compute FID against the real training images as well")
     every_epochs: int | None = Field(
@@ -126,7 +128,7 @@ class EvaluationSettings(Section):
 
 
 class SearchSettings(Section):
-    """What Optuna samples, and how many results the study has."""
+    """What Optuna samples, and how many results the study has (section 4.1; gates: 4.3 and 4.4)."""
 
     gates: tuple[Gate, ...] = Field(tuple(Gate), description="the gates that an edge may carry")
     trials: int = Field(1500, ge=1, le=10_000_000, description="total results of the study")

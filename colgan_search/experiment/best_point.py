@@ -1,4 +1,4 @@
-"""Every generator's weights where its interim score was highest (Table 1's "best IS"), kept in the checkpoint."""
+"""Every generator's weights where its interim score was highest (section 4.2, Table 1), kept in the checkpoint."""
 
 import copy
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The two phases of one iteration (PAPER.md, "Training, one iteration")."""
+"""The two phases of one iteration: the discriminator (section 3.3.1 of the paper), then the generators (3.3.2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def discriminator_phase(
 def generator_phase(
     state: TrainingState, lessons: Lessons, progress: float, z: Tensor, transfer: TransferSettings
 ) -> dict[str, Tensor]:
-    """Phase 2: from one z [N, Z] for all, every student's gated incoming losses, one step of each student.
+    """Phase 2 (section 3.3.2): from one z [N, Z] for all, every student's gated incoming losses; one step of each.
 
     Returns the detached loss of every edge that is not cut off, by its name, before its gate.
     """

@@ -1,4 +1,4 @@
-"""Trains one knowledge transfer graph: one loop that reads top to bottom (PAPER.md, "Training, one iteration")."""
+"""Trains one knowledge transfer graph: one loop that reads top to bottom (section 3.3 of the paper)."""
 
 import os
 import time

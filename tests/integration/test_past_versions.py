@@ -11,9 +11,9 @@ from colgan_search.search.urls import normalise_url
 from tests.integration.cli_helpers import config_data, fake_study, optuna_study, small_config, write_config
 
 REASON = (
-    f"error: study 'small' was made by colgan-search 0.1.0, this is {__version__}; scores of two versions must not mix: "
-    "0.1.0 trained image transfer with equation 5 without its norm, so its scores of image transfer are not those of "
-    "the paper's loss; begin a new study (--study NAME), or install version 0.1.0 to read this one"
+    f"error: study 'small' was made by colgan-search 0.1.0, this is {__version__}; scores of two versions must not "
+    "mix: 0.1.0 trained image transfer with equation 5 without its norm, so its scores of image transfer are not "
+    "those of the paper's loss; begin a new study (--study NAME), or install version 0.1.0 to read this one"
 )
 
 

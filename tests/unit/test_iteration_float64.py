@@ -1,4 +1,4 @@
-"""One whole iteration, re-derived from PAPER.md in float64 with plain tensor operations and none of the package's code.
+"""One whole iteration of the paper's section 3.3, re-derived in float64 with none of the package's code.
 
 Networks, spectral norm, losses, gates and Adam are written out here; the package's losses, gradients and new weights
 must agree with them to 1e-5.

@@ -1,4 +1,4 @@
-"""DCGAN (section 4.1 of the paper) for square images of 8, 16, ... 256 pixels.
+"""DCGAN (sections 3.1 and 4.1 of the paper) for square images of 8, 16, ... 256 pixels.
 
 At size S both networks have log2(S) - 1 layers: five at 64 x 64. Generator layer m makes 2^(m+1) x 2^(m+1) pixels, and
 its channels halve from layer to layer down to `width` at the last hidden one; the discriminator mirrors it.
