@@ -51,6 +51,16 @@ def test_softmax_is_applied_once() -> None:
     assert fake_loss(logits, 1).item() == pytest.approx(30.0, abs=1e-4)
 
 
+def test_two_outputs_under_softmax_are_one_sigmoid() -> None:
+    # k = 1, one DCGAN: its usual single output is the difference of ours, its loss PyTorch's binary cross-entropy
+    logits = torch.from_numpy(RANDOM.normal(size=(9, 2)) * 5)
+    single, binary = logits[:, 1] - logits[:, 0], torch.nn.functional.binary_cross_entropy_with_logits
+    ones = torch.ones(9, dtype=torch.float64)
+    assert real_loss(logits).item() == pytest.approx(binary(single, ones).item(), rel=1e-12)
+    assert fake_loss(logits, 1).item() == pytest.approx(binary(single, 0 * ones).item(), rel=1e-12)
+    assert adversarial_loss(logits).item() == pytest.approx(binary(single, ones).item(), rel=1e-12)
+
+
 def test_large_logits_stay_finite() -> None:
     logits = torch.tensor([[1e4, -1e4, 0.0]], requires_grad=True)
     loss = real_loss(logits)

@@ -110,6 +110,15 @@ def test_how_often_the_discriminator_is_updated(steps: str, updates: int) -> Non
     assert counts == {updates}
 
 
+def test_discriminator_and_generators_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+    for name in ("discriminator_phase", "generator_phase"):
+        real = getattr(trainer, name)
+        monkeypatch.setattr(trainer, name, lambda *a, n=name, r=real: (turns.append(n), r(*a))[1])
+    assert run(all_gates(2)).iterations == 8
+    assert turns == ["discriminator_phase", "generator_phase"] * 8
+
+
 def test_every_z_is_fresh_and_the_last_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     spy = Spy(monkeypatch)
     run(all_gates(3))
