@@ -37,7 +37,7 @@ STYLES: dict[str, Pens] = {
     PAPER: {
         Gate.THROUGH: Pen("through", "#000000", (), 2.0),
         Gate.POSITIVE: Pen("positive linear", "#e3000f", (), 2.0),
-        Gate.NEGATIVE: Pen("negative linear (the paper has none)", "#1f5fbf", (4.0, 1.8), 2.0),
+        Gate.NEGATIVE: Pen("negative linear (figure 8 has none)", "#1f5fbf", (4.0, 1.8), 2.0),
     },
 }
 """Style's name -> its pens."""

@@ -81,7 +81,7 @@ def test_the_papers_style_is_red_for_positive_linear_and_black_for_through() -> 
             assert blue > red and blue > green
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert [entry.partition(" (")[0] for entry in legend] == ["through", "positive linear", "negative linear"]
-    assert "the paper has none" in legend[2]
+    assert "figure 8 has none" in legend[2]
 
 
 def test_the_papers_style_never_draws_a_cut_off_edge() -> None:
