@@ -54,7 +54,7 @@ class FiguresRequest:
     work_dir: Path = DEFAULT_WORK_DIR
 
 
-@dataclass(frozen=True)
+@dataclass
 class Drawn:
     """What was drawn and what was not."""
 
@@ -62,6 +62,8 @@ class Drawn:
     """Figure's name -> its files."""
     missing: dict[str, str] = field(default_factory=dict)
     """Figure's name -> why it, or a part of it, was not drawn, and how to get it."""
+    rival: Path | None = None
+    """The file of MAD-GAN's generators in figure 6."""
 
 
 def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda text: None) -> Drawn:
@@ -104,6 +106,8 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
         if "rival" in source.absent:
             drawn.missing[RIVALS_HALF] = source.absent["rival"]
         say(f"t-SNE of {request.tsne_images * sum(len(clouds) for clouds in systems.values()):,} images")
+        if len(systems) > 1 and source.rival is not None:
+            drawn.rival = source.rival.file
         draw_tsne(systems, paths(TSNE), note=latents(request.tsne_z).note.format(n=f"{request.tsne_images:,}"))
     return drawn
 
