@@ -64,7 +64,8 @@ def command(
     """Run or resume what a table of the paper needs, then print it with our columns beside the printed ones.
 
     Every row is a study, so workers on other machines can help. A search's best graph is trained again with new seeds,
-    and the paper's claims stand below as questions with a measured answer.
+    and the paper's claims stand below as questions with a measured answer. `figures` runs the studies of all tables
+    that figures 5 to 8 are of, draws them, and answers what the paper claims of figures 5 and 6.
 
     Absolute values cannot be compared with the paper's: its real images have IS 8.70, CIFAR-10's training images by
     torch-fidelity 11.24, so its protocol is another; only rows can be compared with rows.
