@@ -17,7 +17,7 @@ FREE_SPACE_FLOOR_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """Names inside `root`: `studies.db`, `cache/`, `<study>/trial-00012/`, `<study>/spool/`, `<study>/logs/`."""
+    """Names inside `root`: `studies.db`, `cache/`, `train/`; of a study `trial-00012/`, `spool/`, `logs/`."""
 
     root: Path
 
@@ -30,6 +30,11 @@ class WorkFolder:
     def cache(self) -> Path:
         """Classifier weights and reference statistics, shared by all studies of this machine."""
         return self.root / "cache"
+
+    @property
+    def train(self) -> Path:
+        """One folder per graph that was trained outside a search."""
+        return self.root / "train"
 
     def study(self, study: str) -> Path:
         """Everything of one study on this machine."""

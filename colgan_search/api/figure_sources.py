@@ -1,35 +1,21 @@
 """What figures are drawn from: a study's best trial, or a folder that `train` has left."""
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search import presets
+from colgan_search.api.figure_rivals import Weights, is_rival, read_run, rival_among, rival_trained
 from colgan_search.config import StudyConfig, load_config
-from colgan_search.errors import DataError, GraphError, StudyError
+from colgan_search.errors import StudyError
 from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
-from colgan_search.gan.weights import recorded_graph
+from colgan_search.gan.bundle import CONFIG
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
 from colgan_search.search import results
-from colgan_search.search.storage import Storage
-from colgan_search.search.study import OpenStudy, open_study, study_names
-
-RIVAL = "mad-gan"
-"""The preset that figure 6 compares with."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The generators of one run on this machine, and what a panel with them is called."""
-
-    label: str
-    file: Path
+from colgan_search.search.study import OpenStudy
 
 
 @dataclass(frozen=True)
@@ -52,7 +38,7 @@ class Source:
     boxes: dict[str, list[float]]
     """Transfer method -> IS of every trial."""
     absent: dict[str, str]
-    """`weights`, `boxes`: why they are not there, and how to get them."""
+    """`weights`, `boxes`, `rival`: why they are not there, and how to get them."""
 
 
 def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -> Source:
@@ -70,14 +56,9 @@ def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -
             f"of its worker ({best.worker}), or train the graph anew (colgan-search train --config ... --graph "
             f"'{graph.to_text()}') and draw that folder with --run"
         )
-    rival = None
-    if presets.PRESETS[RIVAL].fits(config.k):
-        wanted = presets.preset(RIVAL, config.k).to_text()
-        for trial in done:
-            path = work.run(study.name, trial.number) / GENERATORS_FILE
-            if trial.graph == wanted and path.is_file():
-                rival = Weights(f"MAD-GAN, trial {trial.number}", path)
-                break
+    rival = rival_among(done, study, work)
+    if rival is None and not is_rival(graph):
+        rival = _trained(work, config, absent)
     return Source(
         title=study.name,
         name=f"{study.name}, trial {best.number}",
@@ -85,7 +66,7 @@ def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -
         is_mean=best.is_mean,
         runs={f"trial {best.number}": outcome} if outcome is not None and outcome.history else {},
         config=config,
-        weights=None if absent else Weights(f"{study.name}, trial {best.number}", file),
+        weights=None if "weights" in absent else Weights(f"{study.name}, trial {best.number}", file),
         rival=rival,
         boxes=boxes_of([study, *against]),
         absent=absent,
@@ -146,8 +127,11 @@ def _measure(config: StudyConfig) -> dict[str, object]:
     return data | {f"evaluation.{key}": getattr(config.evaluation, key) for key in keys}
 
 
-def of_run(folder: Path) -> Source:
-    """A folder that `train` left: the seed with the highest IS, and all seeds over epochs. DataError if it is none."""
+def of_run(folder: Path, work: WorkFolder) -> Source:
+    """A folder that `train` left: the seed with the highest IS, and all seeds over epochs. DataError if it is none.
+
+    MAD-GAN's generators are looked for in `work`.
+    """
     graph, outcomes = read_run(folder)
     best = max(outcomes, key=lambda number: outcomes[number].value)
     scores, file = outcomes[best].scores, folder / f"seed-{best}" / GENERATORS_FILE
@@ -159,7 +143,9 @@ def of_run(folder: Path) -> Source:
         absent["weights"] = f"{file.parent} does not hold {CONFIG} and {GENERATORS_FILE}; `train` into a new folder"
     else:
         config = load_config(str(file.parent / CONFIG))
-    name = folder.absolute().name
+    name, rival = folder.absolute().name, None
+    if config is not None and not is_rival(graph):
+        rival = _trained(work, config, absent)
     return Source(
         title=name,
         name=f"{name}, seed {best}",
@@ -168,62 +154,16 @@ def of_run(folder: Path) -> Source:
         runs={f"seed {number}": outcome for number, outcome in outcomes.items() if outcome.history},
         config=config,
         weights=None if "weights" in absent else Weights(f"{name}, seed {best}", file),
-        rival=None,
+        rival=rival,
         boxes={},
         absent=absent,
     )
 
 
-def read_run(folder: Path) -> tuple[KnowledgeTransferGraph, dict[int, Outcome]]:
-    """The graph of a folder that `train` left, and its finished seeds, at least one. DataError otherwise."""
-    path = folder / "run.json"
-    if not path.is_file():
-        raise DataError(f"{folder}: is no run folder: it holds no run.json; name what `colgan-search train --out` left")
-    try:
-        graph = KnowledgeTransferGraph.from_text(json.loads(path.read_text(encoding="utf-8"))["graph"])
-        outcomes = {}
-        for path in sorted(folder.glob("seed-*/outcome.json"), key=lambda file: (len(file.parent.name), file)):
-            outcomes[int(path.parent.name.removeprefix("seed-"))] = Outcome.model_validate_json(path.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, GraphError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}; run `train` again") from error
-    if not outcomes:
-        raise DataError(f"{folder}: no seed of this run has finished yet; run the same `train` again to go on")
-    return graph, outcomes
-
-
-def trial_graph(storage: Storage, work: WorkFolder, folder: Path) -> KnowledgeTransferGraph | None:
-    """The graph that `storage` has recorded for the trial whose run folder this is; None if it is of no trial there."""
-    place = folder.resolve()
-    name = place.parent.name
-    if name not in study_names(storage):
-        return None
-    with suppress(StudyError):  # of another version: unknown
-        for trial in results.trials(open_study(storage, name)):
-            if trial.graph is not None and work.run(name, trial.number).resolve() == place:
-                return KnowledgeTransferGraph.from_text(trial.graph)
+def _trained(work: WorkFolder, config: StudyConfig, absent: dict[str, str]) -> Weights | None:
+    """MAD-GAN's generators from `train`; without them the reason goes into `absent`."""
+    found = rival_trained(work, config)
+    if isinstance(found, Weights):
+        return found
+    absent["rival"] = found
     return None
-
-
-def rival_of(folder: Path, k: int, recorded: KnowledgeTransferGraph | None = None) -> Weights:
-    """MAD-GAN's generators from what `train` left, or from a trial's run folder.
-
-    DataError if they are not there, or are those of another graph. Weights that do not say of which graph they are
-    (of earlier versions) are called by their folder, unless their study has `recorded` it.
-    """
-    file, name = folder / GENERATORS_FILE, folder.absolute().name
-    if file.is_file():
-        graph = read_bundle(folder).graph if (folder / VERSIONS).is_file() else recorded_graph(file) or recorded
-        if graph is None:
-            return Weights(f"{folder.absolute().parent.name}/{name} (graph unknown)", file)
-    else:
-        graph, outcomes = read_run(folder)
-        best = max(outcomes, key=lambda number: outcomes[number].value)
-        name = f"seed {best}"
-        file = folder / f"seed-{best}" / GENERATORS_FILE
-    if graph.k != k:
-        raise DataError(f"--mad-gan {folder} is a run of k = {graph.k} generators, the proposed one has k = {k}")
-    if graph != presets.preset(RIVAL, k):
-        raise DataError(f"--mad-gan {folder} is a run of {graph.to_text()}, not of the graph {RIVAL}")
-    if not file.is_file():
-        raise DataError(f"--mad-gan {folder}: {file} is not there; `train` into a new folder")
-    return Weights(f"MAD-GAN, {name}", file)

@@ -28,9 +28,15 @@ def command(
     ] = None,
     mad_gan: Annotated[
         Path | None,
-        typer.Option("--mad-gan", help="Run folder of MAD-GAN for t-SNE, of `train` or of a trial; else the study's."),
+        typer.Option(
+            "--mad-gan",
+            help="Run folder of MAD-GAN for t-SNE, of `train` or of a trial; else one that fits in the work folder.",
+        ),
     ] = None,
     tsne_images: Annotated[int, typer.Option("--tsne-images", help="Images per generator for t-SNE.")] = 1000,
+    tsne_z: Annotated[
+        str, typer.Option("--tsne-z", help="shared = the same z through all generators (the paper's), or own.")
+    ] = "shared",
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
@@ -46,6 +52,7 @@ def command(
         against=tuple(against or ()),
         mad_gan=mad_gan,
         tsne_images=tsne_images,
+        tsne_z=tsne_z,
         storage=storage,
         work_dir=work_dir,
     )

@@ -26,12 +26,15 @@ def command(
     ] = "through,cutoff,positive,negative",
     every: Annotated[bool, typer.Option("--list", help="Print every distinct graph of --k, one per line.")] = False,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the graph (.png, .svg or .pdf).")] = None,
+    style: Annotated[
+        str, typer.Option("--style", help="Pens of the picture: house, or paper (positive linear red, through black).")
+    ] = "house",
     as_json: options.AsJson = False,
 ) -> None:
     """Count the distinct knowledge transfer graphs and list presets; or describe and draw one graph."""
     allowed = tuple(dict.fromkeys(Gate.parse(name) for name in gates.split(",")))
     if graph is not None:
-        _describe(graph, k, picture, as_json)
+        _describe(graph, k, picture, style, as_json)
     elif picture is not None:
         raise GraphError("--picture needs a graph: colgan-search graphs GRAPH --picture FILE")
     elif every:
@@ -43,9 +46,9 @@ def command(
         _count([k] if k is not None else [1, 2, 3, 4], allowed, as_json)
 
 
-def _describe(text: str, k: int | None, picture: Path | None, as_json: bool) -> None:
+def _describe(text: str, k: int | None, picture: Path | None, style: str, as_json: bool) -> None:
     graph = presets.resolve(text, k)
-    files = _draw(graph, picture) if picture is not None else []
+    files = _draw(graph, picture, style) if picture is not None else []
     canonical = symmetry.canonical(graph)
     if as_json:
         console.out(json.dumps({"text": graph.to_text(), **graph.to_json(), "canonical": canonical.to_text()}))
@@ -58,11 +61,11 @@ def _describe(text: str, k: int | None, picture: Path | None, as_json: bool) -> 
         console.out(f"  picture: {file}")
 
 
-def _draw(graph: KnowledgeTransferGraph, picture: Path) -> list[Path]:
+def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str) -> list[Path]:
     from colgan_search.figures import draw_graph  # here: counting does without Matplotlib
 
     api.output_file(picture, "--picture")
-    return draw_graph(graph, picture, title=graph.to_text())
+    return draw_graph(graph, picture, title=graph.to_text(), style=style)
 
 
 def _count(ks: list[int], gates: tuple[Gate, ...], as_json: bool) -> None:

@@ -4,13 +4,14 @@ import json
 import shlex
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from colgan_search import api
+from colgan_search.api import figure_claims
 from colgan_search.api.reports import report
-from colgan_search.api.reproduced_figures import RECORD, draw_paper_figures, run_figures
+from colgan_search.api.reproduced_figures import CLAIMS, RECORD, draw_paper_figures, run_figures
 from colgan_search.api.reproducing import Reproduction, run_table
 from colgan_search.cli import console, options, watch
 from colgan_search.errors import ColganError, Interrupted
@@ -63,7 +64,8 @@ def command(
     """Run or resume what a table of the paper needs, then print it with our columns beside the printed ones.
 
     Every row is a study, so workers on other machines can help. A search's best graph is trained again with new seeds,
-    and the paper's claims stand below as questions with a measured answer.
+    and the paper's claims stand below as questions with a measured answer. `figures` runs the studies of all tables
+    that figures 5 to 8 are of, draws them, and answers what the paper claims of figures 5 and 6.
 
     Absolute values cannot be compared with the paper's: its real images have IS 8.70, CIFAR-10's training images by
     torch-fidelity 11.24, so its protocol is another; only rows can be compared with rows.
@@ -103,22 +105,27 @@ def _report(wanted: Reproduction, folder: Path, only_report: bool, as_json: bool
 def _draw(wanted: Reproduction, folder: Path, as_json: bool) -> None:
     drawn = draw_paper_figures(wanted, folder, console.note)
     if as_json:
-        data = {
+        data: dict[str, Any] = {
             name: {
                 "figures": {figure: [str(path) for path in paths] for figure, paths in done.files.items()},
                 "missing": done.missing,
             }
-            for name, done in drawn.items()
+            for name, done in drawn.folders.items()
         }
+        data["claims"] = None if drawn.claims is None else figure_claims.as_dict(drawn.claims)
         console.out(json.dumps(data))
     else:
-        for name, done in drawn.items():
+        for name, done in drawn.folders.items():
             for figure, paths in done.files.items():
                 console.out(f"{name}, {figure}: {', '.join(str(path) for path in paths)}")
             for figure, reason in done.missing.items():
                 console.out(f"not drawn: {name}, {figure}: {reason}")
-    if any(done.files for done in drawn.values()):
+        if drawn.claims is not None:
+            console.out(f"\n{figure_claims.markdown(drawn.claims, wanted.made_by)}")
+    if any(done.files for done in drawn.folders.values()):
         console.note(f"what they show: {folder / RECORD}")
+    if drawn.claims is not None:
+        console.note(f"their claims: {folder / CLAIMS}")
 
 
 def _run(request: "api.LaunchRequest") -> bool:

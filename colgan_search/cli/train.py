@@ -13,6 +13,7 @@ from rich.table import Table
 from colgan_search import api, presets
 from colgan_search.cli import console, options, show
 from colgan_search.config import load_config, with_overrides
+from colgan_search.files import WorkFolder
 from colgan_search.records import Progress
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
@@ -46,7 +47,7 @@ def command(
             settings = with_overrides(settings, source, **{section: {key: value}})
     wanted = presets.resolve(graph, settings.k)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", graph if len(graph) < 60 else wanted.to_text())[:80]
-    folder = out or work_dir / "train" / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"
+    folder = out or WorkFolder(work_dir).train / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda *_: stop.set())

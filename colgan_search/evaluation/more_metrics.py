@@ -29,9 +29,13 @@ class MoreScores(Record):
 
 def real_features(evaluator: Evaluator) -> Tensor:
     """The features [N, F] of all real images, on the CPU."""
-    real = evaluator.real.images
+    return image_features(evaluator, evaluator.real.images, "the real images")
+
+
+def image_features(evaluator: Evaluator, images: Tensor, what: str) -> Tensor:
+    """The features [N, F] of images, uint8 [N, C, S, S] like the real ones, on the CPU. `what` names them in errors."""
     features, _ = Extraction(evaluator.extractor, evaluator.settings.batch).run(
-        lambda start, stop: real[start:stop].to(evaluator.device), len(real), "the real images", features=True
+        lambda start, stop: images[start:stop].to(evaluator.device), len(images), what, features=True
     )
     assert features is not None  # they were asked for
     return features

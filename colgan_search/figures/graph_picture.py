@@ -3,7 +3,6 @@
 import math
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,28 +14,11 @@ from matplotlib.path import Path as Curve
 
 from colgan_search.errors import BadInput
 from colgan_search.figures.layout import Layout
+from colgan_search.figures.pens import HOUSE, Pen, Pens, pens
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.gates import Gate
 from colgan_search.graph import DISCRIMINATOR, KnowledgeTransferGraph, node_name
 
-
-@dataclass(frozen=True)
-class Pen:
-    """How edges of one gate are drawn: told apart by line style alone as well, for black and white."""
-
-    label: str
-    colour: str
-    dashes: tuple[float, ...]
-    width: float
-    """In points."""
-
-
-PENS = {
-    Gate.THROUGH: Pen("through", "#12355b", (), 2.0),
-    Gate.POSITIVE: Pen("positive linear (0 to 1)", "#2a9d3a", (5.0, 2.0), 2.0),
-    Gate.NEGATIVE: Pen("negative linear (1 to 0)", "#d9541e", (1.0, 1.3), 2.4),
-    Gate.CUTOFF: Pen("cut off", "#b8b8b8", (1.0, 3.0), 0.9),
-}
 BEST_RING = "#c8930a"
 INK = "#1a1a1a"
 SMALLEST_DISC = 38.0
@@ -57,16 +39,18 @@ def draw_graph(
     title: str | None = None,
     *,
     show_cutoff: bool = False,
+    style: str = HOUSE,
 ) -> list[Path]:
     """Draws the graph to each path (.png, .svg or .pdf) and gives the paths; BadInput for any other suffix.
 
     `scores` are the IS of G1..Gk, written into the nodes (a dash for NaN); the generator with the highest is ringed.
-    Cut-off edges are left out, or faintly dotted with `show_cutoff`.
+    Cut-off edges are left out, or faintly dotted with `show_cutoff` if the style has a pen for them. `style` is one of
+    `pens.STYLES`; BadInput for another.
     """
     listed = picture_paths(paths)
     if scores is not None and len(scores) != graph.k:
         raise BadInput(f"{len(scores)} scores for a graph with k = {graph.k} generators; give one for each")
-    return save_figure(graph_figure(graph, scores, title, show_cutoff=show_cutoff), listed)
+    return save_figure(graph_figure(graph, scores, title, show_cutoff=show_cutoff, style=style), listed)
 
 
 def graph_figure(
@@ -75,8 +59,10 @@ def graph_figure(
     title: str | None = None,
     *,
     show_cutoff: bool = False,
+    style: str = HOUSE,
 ) -> Figure:
     """The figure that `draw_graph` saves, not attached to any window or global state."""
+    drawn = {gate: pen for gate, pen in pens(style).items() if show_cutoff or gate is not Gate.CUTOFF}
     layout = Layout(graph.k)
     best = _best(scores)
     lines = textwrap.wrap(title or "", 60)
@@ -91,14 +77,14 @@ def graph_figure(
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_axis_off()
-    _draw_edges(axes, graph, layout, show_cutoff)
+    _draw_edges(axes, graph, layout, drawn)
     for node in range(graph.k + 1):
         score = None if scores is None or node == DISCRIMINATOR else scores[node - 1]
         _draw_node(axes, layout, node, score, best=node == best)
     if lines:
         text = figure.text(0.5, 1 - 0.1 / height, "\n".join(lines), ha="center", va="top", fontsize=13, color=INK)
         text.set_parse_math(False)
-    handles = [_legend_line(PENS[gate]) for gate in PENS if gate is not Gate.CUTOFF or show_cutoff]
+    handles = [_legend_line(pen) for pen in drawn.values()]
     if best is not None:
         ring = Line2D([], [], ls="", marker="o", ms=11, mfc="white", mec=BEST_RING, mew=2.6, label="highest IS")
         handles.append(ring)
@@ -114,13 +100,13 @@ def _best(scores: Sequence[float] | None) -> int | None:
     return -max(known)[1] if known else None
 
 
-def _draw_edges(axes: Axes, graph: KnowledgeTransferGraph, layout: Layout, show_cutoff: bool) -> None:
+def _draw_edges(axes: Axes, graph: KnowledgeTransferGraph, layout: Layout, drawn: Pens) -> None:
     """Each edge as a line and a head of its gate's colour; the head's tip just short of the target's rim."""
     length = (13.0 if graph.k <= 4 else 9.0) / _unit(layout)
     for edge, gate in graph.items():
-        if gate is Gate.CUTOFF and not show_cutoff:
+        if gate not in drawn:
             continue
-        pen, faint = PENS[gate], gate is Gate.CUTOFF
+        pen, faint = drawn[gate], gate is Gate.CUTOFF
         points = layout.curve(edge, gap=0.02)
         along = points[3] - points[2]
         along /= np.linalg.norm(along)

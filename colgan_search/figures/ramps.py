@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from colgan_search.figures.graph_picture import PENS
+from colgan_search.figures.pens import HOUSE, pens
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.figures.styles import INK, SMALL_SIZE, TEXT_SIZE, heading, tidy_axes
 from colgan_search.gates import Gate
@@ -33,7 +33,7 @@ def ramps_figure(title: str | None = None) -> Figure:
     axes = figure.add_subplot()
     tidy_axes(axes)
     progress = np.linspace(0.0, 1.0, 101)
-    for gate, pen in PENS.items():
+    for gate, pen in pens(HOUSE).items():
         weights = [gate.weight(float(p)) for p in progress]
         # A cut-off edge is faint in a graph; here its line is one of four.
         colour, width = ("#6b6b6b", 1.8) if gate is Gate.CUTOFF else (pen.colour, pen.width)

@@ -1,6 +1,7 @@
-"""The paper's figure 6: t-SNE of every generator's images, system beside system, and their spread as a number."""
+"""The paper's figure 6: t-SNE of every generator's images, system beside system, and two numbers of each cloud."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -23,7 +24,14 @@ Vectors = NDArray[Any]
 PERPLEXITY = 30.0
 COMPONENTS = 50
 """t-SNE sees so many principal components at most: the usual way for images, and much faster."""
-NOTE = "spread: mean distance between generators' centres / mean distance of samples to their own, in their own space"
+SPREAD_NOTE = "spread: mean distance between generators' centres / mean distance of samples to their own"
+WIDTH_NOTE = "width: root mean square deviation of all samples from their common mean, per coordinate"
+NOTE_SIZE, LETTER = 7.5, 0.06
+"""Font size of the note in points, and the width of a letter of it in inches, on the safe side."""
+PANEL, MARGIN = 4.1, 0.9
+"""Widths in inches: of a panel, and of what is beside the panels."""
+LABEL_LETTERS = 44
+"""Letters of a panel's title that fit into one line."""
 LAYERS = 8
 """Points are painted in so many rounds over the generators, so that the last does not hide the others."""
 
@@ -48,6 +56,16 @@ def spread(generators: Sequence[Vectors]) -> float:
     return float(apart / scatter)
 
 
+def width(generators: Sequence[Vectors]) -> float:
+    """How far the samples of all generators together scatter: per coordinate, in the unit of the samples.
+
+    The root of the mean over all samples x, those of one generator as good as those of another, and over coordinates
+    of (x - c)^2, with c the mean of all samples. Unlike `spread`, a cloud ten times as wide gives ten times the value.
+    """
+    together = np.concatenate([_flat(vectors) for vectors in generators])
+    return float(np.sqrt(together.var(axis=0).mean()))
+
+
 def embed(groups: Sequence[Vectors], seed: int = 0) -> list[NDArray[np.float64]]:
     """[n_i, ...] -> [n_i, 2] for every group, in one t-SNE of all of them together.
 
@@ -70,15 +88,19 @@ def draw_tsne(
     paths: Path | str | Sequence[Path | str],
     title: str | None = None,
     *,
+    note: str | None = None,
     seed: int = 0,
 ) -> list[Path]:
     """Draws `tsne_figure` to each path (.png, .svg or .pdf) and gives the paths."""
     listed = picture_paths(paths)
-    return save_figure(tsne_figure(systems, title, seed=seed), listed)
+    return save_figure(tsne_figure(systems, title, note=note, seed=seed), listed)
 
 
-def tsne_figure(systems: Mapping[str, Sequence[Vectors]], title: str | None = None, *, seed: int = 0) -> Figure:
-    """A panel per entry of `systems`: label -> samples of G1..Gk; the panel's title has the system's `spread`.
+def tsne_figure(
+    systems: Mapping[str, Sequence[Vectors]], title: str | None = None, *, note: str | None = None, seed: int = 0
+) -> Figure:
+    """A panel per entry of `systems`: label -> samples of G1..Gk; its title has the system's `spread` and `width`.
+    `note` stands below, before what the two numbers mean: how the samples were made.
 
     One embedding for all panels, with the same axes: two separate ones would have scales and directions of their own,
     and a wider cloud could not be told from another scale. BadInput if the samples do not go together.
@@ -90,15 +112,19 @@ def tsne_figure(systems: Mapping[str, Sequence[Vectors]], title: str | None = No
     middle = (everything.min(axis=0) + everything.max(axis=0)) / 2
     reach = 1.04 * float(np.abs(everything - middle).max()) or 1.0
     places = iter(clouds)
+    inches = MARGIN + PANEL * len(systems)
     most = max(len(generators) for generators in systems.values())
-    figure = Figure(figsize=(0.9 + 4.1 * len(systems), 4.7 if title else 4.4), layout="constrained")
+    said = [*([note] if note else []), *([SPREAD_NOTE] if most > 1 else []), WIDTH_NOTE]
+    notes = [line for words in said for line in textwrap.wrap(words, int(inches / LETTER))]
+    labels = {label: textwrap.wrap(label, LABEL_LETTERS) for label in systems}
+    lines = len(notes) + max(map(len, labels.values()))
+    figure = Figure(figsize=(inches, (4.3 if title else 4.0) + 0.14 * lines), layout="constrained")
     panels = figure.subplots(1, len(systems), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (label, generators) in zip(panels, systems.items(), strict=True):
         _draw_system(axes, [next(places) for _ in generators])
         axes.set_xlim(middle[0] - reach, middle[0] + reach)
         axes.set_ylim(middle[1] - reach, middle[1] + reach)
-        value = spread(generators)
-        heading_text = label if math.isnan(value) else f"{label}\nspread {value:.2f}"
+        heading_text = "\n".join([*labels[label], _numbers(generators)])
         axes.set_title(heading_text, fontsize=TEXT_SIZE, color=INK).set_parse_math(False)
     figure.legend(
         handles=[_handle(number) for number in range(1, most + 1)],
@@ -108,10 +134,15 @@ def tsne_figure(systems: Mapping[str, Sequence[Vectors]], title: str | None = No
         handletextpad=0.3,
         ncols=math.ceil(most / 20),
     )
-    if most > 1:
-        figure.supxlabel(NOTE, fontsize=7.5, color=INK)
+    figure.supxlabel("\n".join(notes), fontsize=NOTE_SIZE, color=INK).set_parse_math(False)
     heading(figure, title)
     return figure
+
+
+def _numbers(generators: Sequence[Vectors]) -> str:
+    """`spread 0.21, width 88`; one generator, or several that make one image each, have no spread."""
+    value = spread(generators)
+    return ", ".join([*([] if math.isnan(value) else [f"spread {value:.2f}"]), f"width {width(generators):.3g}"])
 
 
 def _draw_system(axes: Axes, clouds: Sequence[NDArray[np.float64]]) -> None:

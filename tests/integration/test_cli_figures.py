@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 import torch
 
 from colgan_search import api
-from colgan_search.api import figures
+from colgan_search.api import figure_images, figures
+from colgan_search.api.figure_rivals import Weights
 from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config, parse_config
+from colgan_search.errors import BadInput
 from colgan_search.files import WorkFolder
 from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import load_generators, save_generators
@@ -29,7 +32,7 @@ from tests.integration.cli_helpers import WAIT_SECONDS
 
 pytestmark = pytest.mark.slow
 
-ALL = {"figure5-samples", "figure6-tsne", "figure7-trials", "figure8-graph", "epochs", "ramps"}
+ALL = {"figure5-samples", "figure6-tsne", "figure7-trials", "figure8-graph", "figure8-graph-paper", "epochs", "ramps"}
 TRIALS = 4
 
 
@@ -121,9 +124,7 @@ def test_outcome_of_a_trial_is_whole(opened: api.OpenStudy) -> None:
     assert results.outcome(opened, 99) is None
 
 
-def test_same_z_through_every_generator_but_own_z_for_tsne(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_same_z_through_every_generator_and_own_z_where_asked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, folder = config("run"), home / "mad-gan" / "seed-0"
     weights = folder / "generators.safetensors"
     seen: list[torch.Tensor] = []
@@ -136,9 +137,9 @@ def test_same_z_through_every_generator_but_own_z_for_tsne(
             )
         return made
 
-    monkeypatch.setattr(figures, "load_generators", spied)
-    own = figures._networks(figures.Weights("run", weights), settings, 2)
-    panels = [figures._images(network, 128, seed=0) for network in own]
+    monkeypatch.setattr(figure_images, "load_generators", spied)
+    own = figure_images.networks(Weights("run", weights), settings, 2)
+    panels = [figure_images.images(network, 128) for network in own]
     assert len(seen) == 4  # two generators, 64 at a time
     z = [torch.cat([part[:, :8] for part in seen[:2]]), torch.cat([part[:, :8] for part in seen[2:]])]
     assert torch.equal(z[0], z[1]) and len(z[0].unique(dim=0)) == 128
@@ -147,9 +148,39 @@ def test_same_z_through_every_generator_but_own_z_for_tsne(
             pixels = network.module(z[0]).permute(0, 2, 3, 1)
         np.testing.assert_allclose(panel, (pixels.numpy() + 1) * 127.5, atol=0.51)
     seen.clear()
-    figures._own_images(own, 64)
+    shared = figure_images.cloud(own, 64, figure_images.latents("shared"))
+    assert torch.equal(seen[0][:, :8], seen[1][:, :8]), "figure 6 as in the paper"
+    np.testing.assert_array_equal(shared[1], panels[1][:64], err_msg="its first images are figure 5's")
+    seen.clear()
+    figure_images.cloud(own, 64, figure_images.latents("own"))
     assert not torch.isclose(seen[0][:, :8], seen[1][:, :8]).any(dim=1).all()
     assert not torch.equal(seen[0][:, :8], z[0][:64])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [([], "the same 5 z through every generator, as in the paper"), (["--tsne-z", "own"], "5 z of its own through")],
+)
+def test_figure_6_says_which_z_were_used(home: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
+    words = ["--out", str(tmp_path), "--format", "svg", "--tsne-images", "5", "--work-dir", str(home), *arguments]
+    assert run(["figures", "--run", str(home / "mad-gan"), *words]) == 0
+    assert says in (tmp_path / "figure6-tsne.svg").read_text()
+
+
+def test_only_the_wanted_figures(home: Path, tmp_path: Path) -> None:
+    """Broken generators do not matter to what needs none."""
+    storage = f"sqlite:///{home / 'studies.db'}"
+    for folder in (home / "image").glob("trial-*"):
+        copy = tmp_path / "work" / "image" / folder.name / "generators.safetensors"
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(b"torn")
+    request = figures.FiguresRequest("image", out=tmp_path / "out", formats=("svg",), storage=storage)
+    request = replace(request, work_dir=tmp_path / "work", only=(figures.GRAPH, figures.BOXES))
+    drawn = figures.draw_figures(request)
+    assert {path.name for path in files_below(tmp_path / "out")} == {"figure8-graph.svg", "figure7-trials.svg"}
+    assert set(drawn.files) == {"figure8-graph", "figure7-trials"} and drawn.missing == {}
+    with pytest.raises(BadInput, match="there is no figure 'figure9'; the figures are figure5-samples, "):
+        figures.draw_figures(replace(request, only=("figure9",)))
 
 
 def test_alike_generators_make_alike_panels(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -164,9 +195,7 @@ def test_alike_generators_make_alike_panels(home: Path, monkeypatch: pytest.Monk
 
 
 def _with_weights(source: Any, file: Path) -> Any:
-    from dataclasses import replace
-
-    return replace(source, weights=figures.Weights("alike", file))
+    return replace(source, weights=Weights("alike", file))
 
 
 def test_run_of_train(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -194,6 +223,38 @@ def test_mad_gan_from_elsewhere(home: Path, tmp_path: Path, place: str) -> None:
     assert "MAD-GAN, " in (tmp_path / "figure6-tsne.svg").read_text()
 
 
+def test_mad_gan_that_train_left_in_the_work_folder(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """README's tour: `train --graph mad-gan`, then `figures`. A study of its own, whose trials are not MAD-GAN's."""
+    work = WorkFolder(tmp_path / "work")
+    settings = config("toured", search={"first": ["all-through"], "sampler": "repeat"})
+    fill(work, settings)
+
+    def draw(out: str) -> str:
+        words = ["--format", "svg", "--work-dir", str(work.root), "--tsne-images", "5"]
+        assert run(["figures", "--study", "toured", "--out", str(tmp_path / out), *words]) == 0
+        return capfd.readouterr().out
+
+    said = draw("without")
+    (line,) = [line for line in said.splitlines() if line.startswith("not drawn: figure6-tsne (MAD-GAN's half)")]
+    assert str(work.train) in line and "colgan-search train --graph mad-gan" in line and "--mad-gan" in line
+    # Another number of epochs is another training; torn folders are nobody's.
+    other, right = work.train / "other", work.train / "right"
+    api.train_graph(api.TrainRequest(config("x", training={"epochs": 1}), preset("mad-gan", 2), 1, other, work.root))
+    (work.train / "torn").mkdir()
+    (work.train / "torn" / "run.json").write_text('{"graph": ')
+    said = draw("other")
+    assert f"{other} has training.epochs 1 instead of 2 (--mad-gan {other} draws it all the same)" in said
+    # The search's own settings and the transfer, which MAD-GAN has none of, may differ.
+    settings = config("y", search={"first": ["one-way"], "trials": 9}, transfer={"kind": "features", "layers": [2, 3]})
+    api.train_graph(api.TrainRequest(settings, preset("mad-gan", 2), 2, right, work.root))
+    assert "not drawn" not in draw("right")
+    outcomes = json.loads((right / "scores.json").read_text())["outcomes"]
+    best = max(range(2), key=lambda number: float(outcomes[number]["value"]))
+    assert f"MAD-GAN, seed {best}" in (tmp_path / "right" / "figure6-tsne.svg").read_text()
+
+
 def test_without_weights_on_this_machine(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     away = tmp_path / "elsewhere"
     url = f"sqlite:///{home / 'studies.db'}"
@@ -216,6 +277,7 @@ BAD = [
     (["--study", "empty"], "'empty' has no complete trial"),
     (["--study", "image", "--against", "other-data"], "data.limit 50"),
     (["--study", "image", "--tsne-images", "3"], "at least 4"),
+    (["--study", "image", "--tsne-z", "mine"], "--tsne-z mine is not allowed; it is shared or own"),
     (["--study", "image", "--mad-gan", "HOME/nothing"], "is no run folder"),
     (["--study", "image", "--mad-gan", "HOME/of-three"], "holds k = 3 generators, but k = 2"),
     (["--study", "image", "--mad-gan", "HOME/broken"], "cannot be read"),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from colgan_search.api.figure_sources import rival_of, transfer_method
+from colgan_search.api.figure_rivals import rival_of
+from colgan_search.api.figure_sources import transfer_method
 from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError
 from colgan_search.experiment import Experiment

@@ -1,6 +1,7 @@
 """Figure 6: the spread against hand-computed values and its symmetries; the embedding and what is drawn of it."""
 
 import math
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from colgan_search.errors import BadInput
-from colgan_search.figures.tsne import draw_tsne, embed, spread, tsne_figure
+from colgan_search.figures.tsne import draw_tsne, embed, spread, tsne_figure, width
 
 RANDOM = np.random.default_rng(11)
 
@@ -56,6 +57,44 @@ def test_spread_at_its_limits() -> None:
     assert math.isnan(spread([one, one]))
 
 
+def test_width_of_a_hand_computed_example() -> None:
+    # Together (1, 0), (-1, 0), (3, 6), (3, 2): mean (1.5, 2), squared deviations 11 and 24, of 4 samples x 2.
+    first, second = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[3.0, 6.0], [3.0, 2.0]])
+    assert width([first, second]) == pytest.approx(math.sqrt(35 / 8), abs=1e-12)
+    assert width([first]) == pytest.approx(math.sqrt(2 / 4), abs=1e-12)
+
+
+def test_a_cloud_ten_times_as_wide_has_ten_times_the_width_and_the_same_spread() -> None:
+    generators = [cloud(50, 6, at) for at in (0.0, 1.0)]
+    wider = [10 * x - 4.0 for x in generators]
+    assert width(wider) == pytest.approx(10 * width(generators), rel=1e-12)
+    assert spread(wider) == pytest.approx(spread(generators), rel=1e-12)
+
+
+LONG = "a-study-with-a-name-as-long-as-names-may-be-" * 2 + "and-a-tail"
+
+
+@pytest.mark.parametrize("labels", [["DCGAN"], [LONG], [f"{LONG}, trial 12", "MAD-GAN, seed 0"]])
+def test_no_text_is_cut_and_none_lies_on_another(labels: list[str]) -> None:
+    figure = tsne_figure(
+        {label: [cloud(20, 3, 0.0), cloud(20, 3, 1.0)] for label in labels},
+        "a title",
+        note="The same 1,000 z through every generator, as in the paper",
+    )
+    figure.draw_without_rendering()
+    note = figure._supxlabel  # type: ignore[attr-defined]  # Matplotlib has no public way to it
+    texts = [note, figure._suptitle, *(axes.title for axes in figure.axes)]  # type: ignore[attr-defined]
+    boxes = [text.get_window_extent() for text in texts] + [figure.legends[0].get_window_extent()]
+    boxes += [axes.patch.get_window_extent() for axes in figure.axes]
+    page = figure.bbox
+    for box in boxes:
+        assert page.x0 <= box.x0 < box.x1 <= page.x1 and page.y0 <= box.y0 < box.y1 <= page.y1, box
+    for one, other in combinations(boxes, 2):
+        assert not one.overlaps(other)
+    words = " ".join(note.get_text().split())
+    assert "same 1,000 z" in words and "spread: " in words and "width: " in words
+
+
 def test_embedding_keeps_clusters_together_and_is_repeatable() -> None:
     groups = [cloud(40, 8, at) for at in (0.0, 30.0, -30.0)]
     places = embed(groups, seed=3)
@@ -79,7 +118,7 @@ def test_panels_hold_every_sample_of_one_embedding() -> None:
         own, places = np.concatenate(places[: len(generators)]), places[len(generators) :]
         points = np.concatenate([np.asarray(cloud.get_offsets()) for cloud in axes.collections])
         np.testing.assert_allclose(sorted(points.tolist()), sorted(own.tolist()), rtol=1e-6)
-        assert axes.get_title() == f"{label}\nspread {spread(generators):.2f}"
+        assert axes.get_title() == f"{label}\nspread {spread(generators):.2f}, width {width(generators):.3g}"
         (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
         assert left < points[:, 0].min() < points[:, 0].max() < right
         assert bottom < points[:, 1].min() < points[:, 1].max() < top
@@ -91,9 +130,10 @@ def test_panels_hold_every_sample_of_one_embedding() -> None:
 
 
 def test_one_generator_has_no_spread(tmp_path: Path) -> None:
-    (path,) = draw_tsne({"DCGAN": [cloud(12, 3, 0.0)]}, tmp_path / "one.svg")
+    corners = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 2.0], [0.0, -2.0]])
+    (path,) = draw_tsne({"DCGAN": [corners]}, tmp_path / "one.svg")
     text = path.read_text()
-    assert "DCGAN" in text and "spread" not in text and "G1" in text
+    assert "DCGAN" in text and "spread" not in text and "width 1.41" in text and "G1" in text
 
 
 def test_collapsed_generators_can_be_drawn() -> None:

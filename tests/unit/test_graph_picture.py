@@ -13,12 +13,14 @@ from PIL import Image
 
 from colgan_search.errors import BadInput
 from colgan_search.figures import draw_graph
-from colgan_search.figures.graph_picture import PENS, graph_figure
+from colgan_search.figures.graph_picture import graph_figure
 from colgan_search.figures.layout import Layout, bezier
+from colgan_search.figures.pens import STYLES, pens
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph, edges_of
 from colgan_search.presets import preset
 
+HOUSE = pens("house")
 GRAPH = KnowledgeTransferGraph.from_text("G1=D:t,G2:p/G2=D:n,G1:t/G3=G2:n")
 KS = [1, 2, 3, 4, 5, 6, 8, 12]
 
@@ -61,8 +63,44 @@ def test_one_line_and_one_head_per_edge_in_the_style_of_its_gate() -> None:
 
 
 def test_gates_differ_in_grey_or_in_line_style() -> None:
-    assert len({pen.dashes for pen in PENS.values()}) == len(Gate)
-    assert len({pen.colour for pen in PENS.values()}) == len(Gate)
+    assert len({pen.dashes for pen in HOUSE.values()}) == len(Gate)
+    assert len({pen.colour for pen in HOUSE.values()}) == len(Gate)
+
+
+def test_the_papers_style_is_red_for_positive_linear_and_black_for_through() -> None:
+    figure = graph_figure(GRAPH, style="paper")
+    lines = [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
+    gates = [gate for _, gate in GRAPH.items() if gate is not Gate.CUTOFF]
+    for gate, line in zip(gates, lines, strict=True):
+        red, green, blue, _ = line.get_edgecolor()
+        if gate is Gate.THROUGH:
+            assert (red, green, blue) == (0, 0, 0)
+        elif gate is Gate.POSITIVE:
+            assert red > 0.8 and green < 0.1 and blue < 0.1
+        else:
+            assert blue > red and blue > green
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [entry.partition(" (")[0] for entry in legend] == ["through", "positive linear", "negative linear"]
+    assert "figure 8 has none" in legend[2]
+
+
+def test_the_papers_style_never_draws_a_cut_off_edge() -> None:
+    axes = graph_figure(GRAPH, style="paper", show_cutoff=True).axes[0]
+    assert len([patch for patch in axes.patches if isinstance(patch, PathPatch)]) == 5
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_legend_stays_inside_the_picture(style: str) -> None:
+    figure = graph_figure(GRAPH, [1.0, 2.0, 3.0], style=style)
+    figure.draw_without_rendering()
+    box, page = figure.legends[0].get_window_extent(), figure.bbox
+    assert page.x0 < box.x0 < box.x1 < page.x1 and page.y0 < box.y0
+
+
+def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="unknown style 'nice'; the styles are house, paper"):
+        draw_graph(GRAPH, tmp_path / "a.png", style="nice")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_scores_stand_in_the_nodes_and_the_best_is_ringed() -> None:
@@ -71,7 +109,7 @@ def test_scores_stand_in_the_nodes_and_the_best_is_ringed() -> None:
     rings = [patch.get_center() for patch in axes.patches if isinstance(patch, Circle) and patch.get_linewidth() > 2]
     assert rings == [pytest.approx(tuple(Layout(3).centre(3)))]
     legend = [text.get_text() for text in graph_figure(GRAPH, [4.7, math.nan, 5.372]).legends[0].get_texts()]
-    assert legend == [PENS[gate].label for gate in (Gate.THROUGH, Gate.POSITIVE, Gate.NEGATIVE)] + ["highest IS"]
+    assert legend == [HOUSE[gate].label for gate in (Gate.THROUGH, Gate.POSITIVE, Gate.NEGATIVE)] + ["highest IS"]
 
 
 def test_without_a_score_none_is_best() -> None:

@@ -1,0 +1,142 @@
+"""MAD-GAN's generators for figure 6: named by hand, or found among a study's trials and the runs of `train`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from colgan_search import presets
+from colgan_search.config import StudyConfig, load_config
+from colgan_search.config.fingerprint import result_settings
+from colgan_search.errors import BadInput, DataError, GraphError, StudyError
+from colgan_search.experiment import GENERATORS_FILE
+from colgan_search.files import WorkFolder
+from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
+from colgan_search.gan.weights import recorded_graph
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import Outcome
+from colgan_search.search import results
+from colgan_search.search.results import TrialRecord
+from colgan_search.search.storage import Storage
+from colgan_search.search.study import OpenStudy, open_study, study_names
+
+RIVAL = "mad-gan"
+"""The preset that figure 6 compares with."""
+
+NOT_THE_RIVALS = ("search.", "transfer.", "seed")
+"""Settings that MAD-GAN's training does not feel, but for its luck: it has no transfer edge, and its graph is given."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The generators of one run on this machine, and what a panel with them is called."""
+
+    label: str
+    file: Path
+
+
+def is_rival(graph: KnowledgeTransferGraph) -> bool:
+    """True if the graph is MAD-GAN itself, or has one generator: figure 6 has nothing to compare it with."""
+    preset = presets.PRESETS[RIVAL]
+    return not preset.fits(graph.k) or graph == preset.graph(graph.k)
+
+
+def rival_of(folder: Path, k: int, recorded: KnowledgeTransferGraph | None = None) -> Weights:
+    """MAD-GAN's generators from what `train` left, or from a trial's run folder.
+
+    DataError if they are not there, or are those of another graph. Weights that do not say of which graph they are
+    (of earlier versions) are called by their folder, unless their study has `recorded` it.
+    """
+    file, name = folder / GENERATORS_FILE, folder.absolute().name
+    if file.is_file():
+        graph = read_bundle(folder).graph if (folder / VERSIONS).is_file() else recorded_graph(file) or recorded
+        if graph is None:
+            return Weights(f"{folder.absolute().parent.name}/{name} (graph unknown)", file)
+    else:
+        graph, outcomes = read_run(folder)
+        best = max(outcomes, key=lambda number: outcomes[number].value)
+        name = f"seed {best}"
+        file = folder / f"seed-{best}" / GENERATORS_FILE
+    if graph.k != k:
+        raise DataError(f"--mad-gan {folder} is a run of k = {graph.k} generators, the proposed one has k = {k}")
+    if graph != presets.preset(RIVAL, k):
+        raise DataError(f"--mad-gan {folder} is a run of {graph.to_text()}, not of the graph {RIVAL}")
+    if not file.is_file():
+        raise DataError(f"--mad-gan {folder}: {file} is not there; `train` into a new folder")
+    return Weights(f"MAD-GAN, {name}", file)
+
+
+def rival_among(done: Sequence[TrialRecord], study: OpenStudy, work: WorkFolder) -> Weights | None:
+    """MAD-GAN's generators among a study's complete trials, best first; None if no folder here holds such."""
+    if not presets.PRESETS[RIVAL].fits(study.config.k):
+        return None
+    wanted = presets.preset(RIVAL, study.config.k).to_text()
+    for trial in done:
+        path = work.run(study.name, trial.number) / GENERATORS_FILE
+        if trial.graph == wanted and path.is_file():
+            return Weights(f"MAD-GAN, trial {trial.number}", path)
+    return None
+
+
+def rival_trained(work: WorkFolder, config: StudyConfig) -> Weights | str:
+    """MAD-GAN's generators in a folder that `train` left in the work folder, of a config equal to `config`.
+
+    Equal in all that MAD-GAN's training feels (see NOT_THE_RIVALS). Without such a folder: why each run of the graph
+    that is there does not fit, and what to do.
+    """
+    unfit: list[str] = []
+    for folder, theirs in _runs_of_rival(work, config.k):
+        ours, found = result_settings(config), result_settings(theirs)
+        keys = [key for key in sorted({*ours, *found}) if not key.startswith(NOT_THE_RIVALS)]
+        other = [
+            f"{key} {found.get(key)} instead of {ours.get(key)}" for key in keys if ours.get(key) != found.get(key)
+        ]
+        if not other:
+            return rival_of(folder, config.k)
+        unfit.append(f"{folder} has {', '.join(other)} (--mad-gan {folder} draws it all the same)")
+    return (
+        f"no generators of the graph {RIVAL} with the config of {config.name} are here, neither among its trials nor "
+        f"in {work.train}; colgan-search train --graph {RIVAL} with the same --config and --work-dir makes them, or "
+        f"name their folder with --mad-gan{''.join(f'; {words}' for words in unfit)}"
+    )
+
+
+def _runs_of_rival(work: WorkFolder, k: int) -> Iterator[tuple[Path, StudyConfig]]:
+    """Finished runs of MAD-GAN with k generators below `train/`, by name, and the config of each; not the broken."""
+    for path in sorted(work.train.glob("*/run.json")):
+        folder = path.parent
+        with suppress(BadInput):  # a folder of another kind, or of a run that has not got so far
+            weights = rival_of(folder, k)
+            if (weights.file.parent / CONFIG).is_file():
+                yield folder, load_config(str(weights.file.parent / CONFIG))
+
+
+def read_run(folder: Path) -> tuple[KnowledgeTransferGraph, dict[int, Outcome]]:
+    """The graph of a folder that `train` left, and its finished seeds, at least one. DataError otherwise."""
+    path = folder / "run.json"
+    if not path.is_file():
+        raise DataError(f"{folder}: is no run folder: it holds no run.json; name what `colgan-search train --out` left")
+    try:
+        graph = KnowledgeTransferGraph.from_text(json.loads(path.read_text(encoding="utf-8"))["graph"])
+        outcomes = {}
+        for path in sorted(folder.glob("seed-*/outcome.json"), key=lambda file: (len(file.parent.name), file)):
+            outcomes[int(path.parent.name.removeprefix("seed-"))] = Outcome.model_validate_json(path.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, GraphError) as error:
+        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}; run `train` again") from error
+    if not outcomes:
+        raise DataError(f"{folder}: no seed of this run has finished yet; run the same `train` again to go on")
+    return graph, outcomes
+
+
+def trial_graph(storage: Storage, work: WorkFolder, folder: Path) -> KnowledgeTransferGraph | None:
+    """The graph that `storage` has recorded for the trial whose run folder this is; None if it is of no trial there."""
+    place = folder.resolve()
+    name = place.parent.name
+    if name not in study_names(storage):
+        return None
+    with suppress(StudyError):  # of another version: unknown
+        for trial in results.trials(open_study(storage, name)):
+            if trial.graph is not None and work.run(name, trial.number).resolve() == place:
+                return KnowledgeTransferGraph.from_text(trial.graph)
+    return None
