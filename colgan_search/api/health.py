@@ -18,15 +18,16 @@ from colgan_search.api.places import existing_parent
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError
 from colgan_search.evaluation.inception import hub_path, load_inception
-from colgan_search.experiment import check_config
+from colgan_search.experiment import check_config, load_real
 from colgan_search.files import FREE_SPACE_FLOOR_BYTES, WorkFolder
-from colgan_search.gan.datasets import default_download_folder, load_images
+from colgan_search.gan.datasets import default_download_folder
+from colgan_search.gan.trainer import require_images
 
 MEMORY_BYTES_PER_WORKER = 2 * 2**30
 """PyTorch, CIFAR-10 at 64 x 64 and a trial's networks, rounded up."""
 
 SPARE_DISK_BYTES = 5 * 2**30
-IMAGES_READ = 8
+CIFAR10_IMAGES = 50_000
 
 Level = Literal["ok", "warning", "error"]
 
@@ -101,19 +102,19 @@ def config_fits(config: StudyConfig) -> Check:
 
 
 def data(config: StudyConfig) -> Check:
-    """Reads a few of the real images. Downloads nothing."""
+    """Reads the real images, and refuses what `launch` refuses: by the same function. Downloads nothing."""
     settings = config.data
     if settings.name == "cifar10":
         folder = Path(settings.root).expanduser() if settings.root else default_download_folder()
         try:
-            count = len(CIFAR10(folder, train=True))
+            CIFAR10(folder, train=True)
         except (OSError, RuntimeError, EOFError):
             advice = "the first worker downloads it; without internet see `colgan-search prepare`, or --data-root"
+            require_images(min(settings.limit or CIFAR10_IMAGES, CIFAR10_IMAGES), config.training, config.k)
             return Check("data", "warning", f"CIFAR-10 is not in {folder}", advice)
-        return Check("data", "ok", f"{count} images of CIFAR-10 in {folder}")
-    few = load_images(settings.model_copy(update={"limit": min(settings.limit or IMAGES_READ, IMAGES_READ)}))
+    real = load_real(config)
     where = f" in {settings.root}" if settings.root else ""
-    return Check("data", "ok", f"{settings.name}{where}: {len(few.classes)} classes, readable")
+    return Check("data", "ok", f"{settings.name}{where}: {real.counted}")
 
 
 def weights(config: StudyConfig) -> Check:

@@ -87,6 +87,7 @@ def _require_readiness(config: StudyConfig, work: WorkFolder, say: Callable[[str
     """BadInput unless the images and weights that workers on this machine need are here, or can be downloaded."""
     say(f"reading the real images: {config.data.name}")
     real = load_real(config)
+    say(f"found {real.counted}")
     if config.evaluation.extractor == "inception":
         # A classifier is trained by the first worker, on its device; Inception's weights must be there before.
         say("looking for Inception's weights")

@@ -29,6 +29,7 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
+    skip_broken: options.SkipBroken = False,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
 ) -> int:
     """Begin or resume a search: one worker per GPU, until the study has its total of trials.
@@ -42,6 +43,8 @@ def command(
         settings = with_overrides(settings, "--data-root", data={"root": data_root})
     if weights is not None:
         settings = with_overrides(settings, "--weights", evaluation={"weights": weights})
+    if skip_broken:
+        settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
     request = api.LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
     launched = api.prepare_launch(request, say=console.note)
     opened = launched.study

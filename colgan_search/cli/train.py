@@ -32,6 +32,7 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
+    skip_broken: options.SkipBroken = False,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
@@ -41,6 +42,7 @@ def command(
         ("--epochs", "training", "epochs", epochs),
         ("--data-root", "data", "root", data_root),
         ("--weights", "evaluation", "weights", weights),
+        ("--skip-broken", "data", "skip_broken", skip_broken or None),
     ):
         if value is not None:
             settings = with_overrides(settings, source, **{section: {key: value}})

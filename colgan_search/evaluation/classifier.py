@@ -103,11 +103,7 @@ def load_classifier(
     However many workers ask at once, one trains and the others wait. A broken cache file is replaced.
     A held-out accuracy below 0.9 is logged as a warning. DataError if the images have fewer than two classes.
     """
-    if len(real.classes) < 2:
-        raise DataError(
-            f"{real.name}: the classifier needs at least 2 classes, here is {len(real.classes)}; "
-            "give more, or use extractor: inception"
-        )
+    require_classes(real, real.name)
     channels, size = real.images.shape[1], real.images.shape[2]
     module = Classifier(channels, size, len(real.classes)).to(device)
     weights = cache / f"classifier-{_fingerprint(real, epochs)}.safetensors"
@@ -125,6 +121,15 @@ def load_classifier(
             epochs,
         )
     return module.eval().requires_grad_(False), card.weights_digest
+
+
+def require_classes(real: RealImages, where: str) -> None:
+    """DataError, which names `where` the images are from, unless they have two classes to be told apart."""
+    if len(real.classes) < 2:
+        raise DataError(
+            f"{where}: the classifier needs at least 2 classes, here are {real.counted}; "
+            "put the images into one folder per class, or use extractor: inception"
+        )
 
 
 def card_path(weights: Path) -> Path:

@@ -6,6 +6,7 @@ import torch
 
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import Diverged, GraphError
+from colgan_search.evaluation.classifier import require_classes
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device
 from colgan_search.experiment.run import DIVERGED_VALUE, Run
@@ -36,8 +37,10 @@ def check_config(config: StudyConfig) -> None:
 
 
 def load_real(config: StudyConfig) -> RealImages:
-    """The real images of a study. DataError if they cannot be had, ConfigError if they are too few."""
+    """The real images of a study. DataError if they cannot be had or judged, ConfigError if they are too few."""
     real = load_images(config.data)
+    if config.evaluation.extractor == "classifier":
+        require_classes(real, config.data.root or config.data.name)
     require_images(len(real.images), config.training, config.k)
     return real
 
