@@ -7,7 +7,7 @@ import typer
 from colgan_search import api, logs
 from colgan_search.cli import console, options, show, watch
 from colgan_search.config import load_config, with_overrides
-from colgan_search.errors import ColganError
+from colgan_search.errors import BadInput, ColganError
 
 EXAMPLE = "colgan-search launch --config digits --trials 12"
 
@@ -74,6 +74,6 @@ def command(
     if ended.drained:
         console.note(f"stopped with {budget.done} of {budget.total} trials done; the same command goes on from here")
         return 0
-    raise ColganError(
+    raise (BadInput if ended.refused else ColganError)(
         f"all workers have ended with {budget.done} of {budget.total} trials done:\n  " + "\n  ".join(ended.failures)
     )

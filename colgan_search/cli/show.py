@@ -33,6 +33,11 @@ def progress_line(now: api.Snapshot) -> str:
     return "; ".join(parts)
 
 
+def doubt_line(text: str) -> str:
+    """What is to be said before a score is believed, to be told from the scores."""
+    return f"warning: {text}"
+
+
 def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> None:
     """The best graph in words, its scores, and its picture as PNG and SVG."""
     record = api.best(study)
@@ -43,6 +48,8 @@ def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> N
     for line in graph.describe():
         out(f"  {line}")
     score_table(record)
+    if (text := api.doubt(study)) is not None:
+        out(f"  {doubt_line(text)}")
     recorded = api.outcome(study, record.number)
     if recorded is not None and len(recorded.variants) > 1:
         variants_table(recorded.variants, study.config.evaluation.point)

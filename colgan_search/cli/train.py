@@ -74,6 +74,8 @@ def command(
             for cells in show.variant_rows(name, scores, how.point):
                 table.add_row(str(row), *cells, f"{outcome.seconds:.1f}")
     console.console().print(table)
+    if (doubt := api.poor(trained.outcomes[0].classifier_accuracy)) is not None:
+        console.out(show.doubt_line(doubt))
     summary = trained.summary()
     deviation = summary["max_is_std_over_seeds"]
     spread = "" if deviation is None else f" +- {deviation:.3f} over {len(trained.outcomes)} seeds"

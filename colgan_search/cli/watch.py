@@ -29,6 +29,8 @@ class Ended:
 
     drained: bool
     failures: list[str]
+    refused: bool = False
+    """True if the failures are of what the user gave."""
 
 
 def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
@@ -44,7 +46,7 @@ def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
                 live.update(_view(study, monitor, asked.is_set()))
         else:
             _plain(study, monitor, workers)
-    return Ended(asked.is_set(), [workers.last_words(number) for number in workers.failed])
+    return Ended(asked.is_set(), [workers.last_words(number) for number in workers.failed], workers.refused)
 
 
 def how_far(study: api.OpenStudy, ended: Ended) -> Budget | None:
