@@ -31,6 +31,7 @@ def command(
                         "finished": now.budget.finished,
                         **asdict(now.budget),
                         "seconds_left": now.seconds_left,
+                        "seconds_left_spread": now.seconds_spread,
                         "workers": [asdict(worker) for worker in now.workers],
                         "best": now.best.as_dict() if now.best else None,
                         "classifier_accuracy": now.classifier_accuracy,

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from colgan_search import api, presets
 from colgan_search.cli import console, options, show
+from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config, with_overrides
-from colgan_search.records import Progress
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
 
@@ -53,12 +54,11 @@ def command(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda *_: stop.set())
 
-    def on_progress(seed_number: int, progress: Progress) -> None:
-        score = "" if progress.scores is None else f", max IS {progress.scores.value:.3f}"
-        console.note(f"seed {seed_number}: epoch {progress.epoch}/{progress.epochs}{score}")
-
     request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
-    trained = api.train_graph(request, on_progress, stop.is_set)
+    with TrainingView(seeds, Console(stderr=True)) as view:
+        trained = api.train_graph(
+            request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note
+        )
     if as_json:
         console.out(json.dumps({**trained.summary(), "folder": str(folder)}))
         return

@@ -1,5 +1,6 @@
 """One graph and its settings in, one Outcome out. Knows neither Optuna nor the command line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -71,11 +72,13 @@ class Experiment:
         folder: Path,
         on_progress: OnProgress,
         should_stop: ShouldStop,
+        on_iteration: Callable[[int], None] = lambda iteration: None,
     ) -> Outcome:
         """Trains `graph` from `seed`, or resumes it from `folder`, and scores its generators.
 
         `folder` holds the checkpoints, and at the end the generators that count (`evaluation.point`) and, with
-        `training.ema`, their moving averages as they are at the end. Raises Interrupted (checkpointed) and TrialFault
+        `training.ema`, their moving averages as they are at the end. `on_iteration` hears of every iteration
+        finished, 1..T, and must be quick. Raises Interrupted (checkpointed) and TrialFault
         (see `gan.trainer.train`); divergence is an outcome of value 1.0.
         """
         config = self.config
@@ -96,6 +99,7 @@ class Experiment:
                 checkpoint=checkpoint,
                 on_start=run.on_start,
                 on_epoch=run.on_epoch,
+                on_iteration=on_iteration,
                 should_stop=run.should_stop,
             )
             save_generators(folder / GENERATORS_FILE, run.score_at_end(state), graph)

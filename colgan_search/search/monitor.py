@@ -1,8 +1,11 @@
 """How a study stands at this moment: for the live view, `status` and plain progress lines."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from colgan_search.search import results
+from colgan_search.search.pace import Pace, TimeLeft, time_left
 from colgan_search.search.registry import Registry, WorkerRow
 from colgan_search.search.results import TrialRecord
 from colgan_search.search.shared_files import SharedFiles
@@ -20,16 +23,19 @@ class Snapshot:
     workers: tuple[WorkerRow, ...]
     best: TrialRecord | None
     seconds_left: float | None
-    """Remaining trials times their mean seconds over the live workers; None before the first result."""
+    """By the trials that have ended, or else by the epochs seen so far (see `pace`); None before these."""
     classifier_accuracy: float | None = None
     """Held-out accuracy, 0..1, of the classifier that scores; None with another extractor, or before it is trained."""
+    seconds_spread: float | None = None
+    """Standard deviation of `seconds_left`; None as long as only one time is known."""
 
 
 class Monitor:
     """Takes snapshots; reads the trials again only when the number of results has changed."""
 
-    def __init__(self, study: OpenStudy) -> None:
+    def __init__(self, study: OpenStudy, clock: Callable[[], float] = time.monotonic) -> None:
         self.study = study
+        self._pace = Pace(clock)
         self._done = -1
         self._completed: list[TrialRecord] = []
         self._accuracy: float | None = None
@@ -46,10 +52,18 @@ class Monitor:
         if self._accuracy is None and self.study.config.evaluation.extractor == "classifier":
             self._accuracy = SharedFiles(self.study).classifier_accuracy()
         best = self._completed[0] if self._completed else None
-        return Snapshot(budget, workers, best, self._left(budget, workers), self._accuracy)
+        left = self._left(budget, workers)
+        return Snapshot(
+            budget,
+            workers,
+            best,
+            None if left is None else left.seconds,
+            self._accuracy,
+            None if left is None else left.spread,
+        )
 
-    def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> float | None:
+    def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
+        self._pace.see(workers)
         seconds = [trial.seconds for trial in self._completed if trial.seconds is not None]
-        if not seconds or not workers:
-            return None
-        return (budget.total - budget.done) * sum(seconds) / len(seconds) / len(workers)
+        told = {trial.number for trial in self._completed}
+        return time_left(budget, workers, seconds or self._pace.trial_seconds(), told)
