@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from colgan_search.search import results
-from colgan_search.search.pace import Pace, TimeLeft, time_left
+from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
 from colgan_search.search.registry import Registry, WorkerRow
 from colgan_search.search.results import TrialRecord
 from colgan_search.search.shared_files import SharedFiles
@@ -64,6 +64,6 @@ class Monitor:
 
     def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
         self._pace.see(workers)
-        seconds = [trial.seconds for trial in self._completed if trial.seconds is not None]
+        times = [TrialTime(trial.seconds) for trial in self._completed if trial.seconds is not None]
         told = {trial.number for trial in self._completed}
-        return time_left(budget, workers, seconds or self._pace.trial_seconds(), told)
+        return time_left(budget, workers, times or self._pace.trial_times(), told)

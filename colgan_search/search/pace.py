@@ -9,8 +9,19 @@ from dataclasses import dataclass
 from colgan_search.search.registry import WorkerRow
 from colgan_search.search.slot_records import Budget
 
+LOOK_SECONDS = 1.0
+"""Workers tell their epoch once a second: a change is seen so much late at most."""
+
 LEAST_SECONDS = 2.0
-"""Workers tell their epoch once a second: less is too short to measure."""
+"""Less is too short to measure."""
+
+
+@dataclass(frozen=True)
+class TrialTime:
+    """The seconds of one trial, and how exactly they are known."""
+
+    seconds: float
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,36 +65,38 @@ class Pace:
             else:
                 run.latest = (now, row.epoch)
 
-    def trial_seconds(self) -> list[float]:
+    def trial_times(self) -> list[TrialTime]:
         """What a whole trial takes by the epochs of each run that was seen to move; the scoring at the end is extra."""
         found = []
         for run in self._runs.values():
             seconds, epochs = run.latest[0] - run.first[0], run.latest[1] - run.first[1]
             if epochs > 0 and seconds >= LEAST_SECONDS:
-                found.append(seconds / epochs * run.epochs)
+                found.append(TrialTime(seconds / epochs * run.epochs, LOOK_SECONDS / epochs * run.epochs))
         return found
 
 
 def time_left(
-    budget: Budget, workers: Sequence[WorkerRow], seconds: Sequence[float], told: Collection[int]
+    budget: Budget, workers: Sequence[WorkerRow], times: Sequence[TrialTime], told: Collection[int]
 ) -> TimeLeft | None:
-    """What the remaining trials take on these workers if each takes what others took, `seconds`.
+    """What the remaining trials take on these workers if each takes what others took, `times`.
 
     What running trials have done counts; `told` are the numbers of trials that have ended. None if nothing is known.
     """
     remaining = budget.total - budget.done
-    if not seconds or not workers or remaining <= 0:
+    if not times or not workers or remaining <= 0:
         return None
     done = [row.epoch / row.epochs for row in workers if row.epoch and row.epochs and row.trial_number not in told]
     training = sum(row.trial_number is not None and row.trial_number not in told for row in workers)
     trials = max(0.0, remaining - sum(done))
     at_once = min(len(workers), remaining)
+    seconds = [trial.seconds for trial in times]
     mean = statistics.fmean(seconds)
     # The slowest of the running ones has to end as well.
     longest = 1.0 - (min(done) if len(done) == training else 0.0) if training else 0.0
     expected = max(trials / at_once, longest) * mean
-    if len(seconds) < 2:
+    if len(times) < 2:
         return TimeLeft(expected, None)
-    # Every trial differs by the deviation, and the mean itself is known by so many trials only.
-    deviation = statistics.stdev(seconds) / at_once * math.sqrt(trials + trials**2 / len(seconds))
-    return TimeLeft(expected, deviation)
+    # Every trial differs by the deviation, and the mean itself is known by so many trials only, each with its error.
+    one = statistics.variance(seconds)
+    of_mean = (one + statistics.fmean(trial.error**2 for trial in times)) / len(times)
+    return TimeLeft(expected, math.sqrt(trials * one + trials**2 * of_mean) / at_once)

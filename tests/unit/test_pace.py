@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from colgan_search.search.pace import Pace, TimeLeft, time_left
+from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
 from colgan_search.search.registry import ProcessId, WorkerRow
 from colgan_search.search.slot_records import Budget
 
@@ -38,7 +38,7 @@ def see(pace: Pace, clock: Clock, *looks: tuple[float, WorkerRow]) -> list[float
     for seconds, worker in looks:
         clock.now = 100.0 + seconds
         pace.see([worker])
-    return pace.trial_seconds()
+    return [trial.seconds for trial in pace.trial_times()]
 
 
 def test_the_first_epochs_tell_a_trials_seconds(clock: Clock) -> None:
@@ -71,8 +71,8 @@ def test_every_trial_is_measured_anew(clock: Clock) -> None:
 
 def test_nothing_is_known() -> None:
     assert time_left(budget(5, 0), [row()], [], ()) is None
-    assert time_left(budget(5, 0), [], [10.0], ()) is None
-    assert time_left(budget(5, 5), [row()], [10.0], ()) is None
+    assert time_left(budget(5, 0), [], [TrialTime(10.0)], ()) is None
+    assert time_left(budget(5, 5), [row()], [TrialTime(10.0)], ()) is None
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,24 @@ def test_nothing_is_known() -> None:
 def test_the_rest_is_shared_among_the_workers(
     total: int, done: int, workers: list[WorkerRow], seconds: list[float], expected: float
 ) -> None:
-    found = time_left(budget(total, done), workers, seconds, told=range(done))
+    found = time_left(budget(total, done), workers, [TrialTime(time) for time in seconds], told=range(done))
     assert found is not None and found.spread is None
     assert found.seconds == pytest.approx(expected)
 
 
 def test_the_spread_is_that_of_a_sum_of_trials() -> None:
     # Times 8 and 12: mean 10, deviation sqrt(8). Six trials on two workers: var = 8 * 6 / 4 + 8 / 2 * (6 / 2)^2 = 48.
-    found = time_left(budget(8, 2), [row(trial=None), row("b", trial=None)], [8.0, 12.0], (0, 1))
+    times = [TrialTime(8.0), TrialTime(12.0)]
+    found = time_left(budget(8, 2), [row(trial=None), row("b", trial=None)], times, (0, 1))
     assert found is not None and found.spread is not None
     assert found == TimeLeft(pytest.approx(30.0), pytest.approx(math.sqrt(48.0)))
+
+
+def test_workers_that_agree_after_one_epoch_are_not_certain(clock: Clock) -> None:
+    pace = Pace(clock)
+    for seconds, epoch in ((0, None), (5, 0), (15, 1)):
+        clock.now = 100.0 + seconds
+        pace.see([row(epoch=epoch), row("b", 1, epoch=epoch)])
+    assert pace.trial_times() == [TrialTime(200.0, 20.0)] * 2  # a second late in one of twenty epochs
+    found = time_left(budget(4, 0), [row(trial=None), row("b", trial=None)], pace.trial_times(), ())
+    assert found == TimeLeft(400.0, pytest.approx(math.sqrt(4**2 * 20.0**2 / 2) / 2))
