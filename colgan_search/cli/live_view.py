@@ -52,7 +52,7 @@ class LiveView:
             away = Text(f"the database is away, workers go on: {one_line(error)}", style="yellow")
             return Group(*self._shown, away)
         rows = self._remembered(now, draining)
-        self._shown = [*self._head(now), self._workers(rows, draining) if rows else self._starting(now)]
+        self._shown = [*self._head(now, draining), self._workers(rows, draining) if rows else self._starting(now)]
         hidden = len(rows) - self._room
         if hidden > 0:
             self._shown.append(Text(f"and {hidden} more workers: colgan-search status", style="dim"))
@@ -78,13 +78,13 @@ class LiveView:
         self._rows = rows
         return rows
 
-    def _head(self, now: api.Snapshot) -> list[RenderableType]:
+    def _head(self, now: api.Snapshot, draining: bool) -> list[RenderableType]:
         """Name, bar and counts in one line, or in two on a narrow terminal."""
         budget = now.budget
         text = f"{budget.done}/{budget.total} trials"
         text += f", {budget.failed} failed" if budget.failed else ""
-        left = show.time_left(now)
-        if left is None and not budget.finished and budget.done == 0:
+        left = None if draining else show.time_left(now)
+        if left is None and not draining and not budget.finished and budget.done == 0:
             left = "time left is known after the first epochs"
         text += f", {left}" if left else ""
         name = self.study.name
