@@ -6,7 +6,9 @@ What needs PyTorch is imported at its first use: `status`, `best` and `trials` a
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from colgan_search.api.doubts import doubt
 from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, opened_study, output_file, work_folder
+from colgan_search.evaluation.classifier_card import poor
 from colgan_search.search.monitor import Monitor, Snapshot
 from colgan_search.search.results import TrialRecord, best, best_graph, completed, outcome, trials
 from colgan_search.search.study import OpenStudy
@@ -74,6 +76,7 @@ __all__ = [
     "best",
     "best_graph",
     "completed",
+    "doubt",
     "draw_figures",
     "evaluate",
     "export_best",
@@ -81,6 +84,7 @@ __all__ = [
     "opened_study",
     "outcome",
     "output_file",
+    "poor",
     "prepare",
     "prepare_launch",
     "sample",

@@ -9,10 +9,12 @@ import sqlalchemy as sa
 
 from colgan_search import __version__
 from colgan_search.api import health
+from colgan_search.api.doubts import doubt
 from colgan_search.api.health import Check
 from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import ColganError
+from colgan_search.files import WorkFolder
 from colgan_search.search.monitor import GONE
 from colgan_search.search.probe import leases_run_out, probe
 from colgan_search.search.registry import Registry
@@ -48,7 +50,7 @@ def doctor(request: DoctorRequest) -> list[Check]:
     config = request.config or (studies[0].config if len(studies) == 1 else None)
     try:
         checks = [health.versions(), *_safely("gpu", lambda: health.gpus(config)), health.memory(), health.disk(work)]
-        checks += _safely("config", lambda: _config(config, request))
+        checks += _safely("config", lambda: _config(config, request, work))
         checks += of_database
         for study in studies:
             checks += _safely(f"study {study.name}", lambda study=study: _study(study))  # type: ignore[misc]
@@ -66,7 +68,7 @@ def _safely(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
         return [Check(name, "error", f"{type(error).__name__}: {one_line(error)}", "this could not be looked at")]
 
 
-def _config(config: StudyConfig | None, request: DoctorRequest) -> Iterator[Check]:
+def _config(config: StudyConfig | None, request: DoctorRequest, work: WorkFolder) -> Iterator[Check]:
     if config is None:
         yield Check("data", "ok", "not looked at: no study; name one with --study, or a --config")
         return
@@ -74,7 +76,7 @@ def _config(config: StudyConfig | None, request: DoctorRequest) -> Iterator[Chec
         config = with_overrides(config, "--data-root", data={"root": request.data_root})
     if request.weights is not None:
         config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
-    yield from health.of_config(config)
+    yield from health.of_config(config, work)
 
 
 def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy]]:
@@ -161,6 +163,9 @@ def _study(study: OpenStudy) -> Iterator[Check]:
         yield Check(f"{name}: leases", "warning", f"ran out: {what}", "the next worker that asks takes them over")
     else:
         yield Check(f"{name}: leases", "ok", "none ran out")
+    if (text := doubt(study)) is not None:
+        advice = "its results stay what they are; begin a new study with a better judge (--study NAME)"
+        yield Check(f"{name}: classifier", "warning", text, advice)
     silent = 3 * study.config.service.lease_seconds
     rows = [row for row in Registry(study.storage, study.uid).all() if row.state not in GONE]
     live = [row for row in rows if row.quiet < silent and not row.process.is_dead_here()]

@@ -122,6 +122,8 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
         f"measured with {protocol.extractor} ({protocol.weights_digest}), {protocol.images} images of "
         f"{protocol.resolution} x {protocol.resolution} pixels in {colour}, {show.splits_text(protocol.splits)}"
     )
+    if (doubt := api.poor(found.classifier_accuracy)) is not None:
+        console.out(show.doubt_line(doubt))
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")
     if kid:

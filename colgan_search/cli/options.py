@@ -28,6 +28,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DataRoot = Annotated[
     str | None, typer.Option("--data-root", help="This machine's folder of the images (data.root in the config).")
 ]
+SkipBroken = Annotated[
+    bool,
+    typer.Option(
+        "--skip-broken",
+        help="Leave out images that cannot be read, and links, and say how many (data.skip_broken in the config).",
+    ),
+]
 Weights = Annotated[
     str | None, typer.Option("--weights", help="This machine's file of Inception weights (evaluation.weights).")
 ]

@@ -23,11 +23,14 @@ class DataSettings(Section):
     size: int = Field(64, ge=4, le=1024, description="height and width in pixels after one resize")
     channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colour; images are converted")
     limit: int | None = Field(None, ge=2, description="use the first so many images of a fixed shuffle; None = all")
+    skip_broken: bool = Field(
+        False, description="imagefolder: leave out what is not a whole image and links; False = refuse the folder"
+    )
 
     @model_validator(mode="after")
     def _imagefolder_needs_root(self) -> "DataSettings":
         if self.name == "imagefolder" and self.root is None:
-            raise ValueError("imagefolder needs root: the folder that holds one folder per class")
+            raise ValueError("imagefolder needs root: the folder that holds one folder per class, or the images")
         return self
 
 

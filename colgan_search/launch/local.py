@@ -13,7 +13,7 @@ import joblib
 import torch
 
 from colgan_search.config import RuntimeSettings
-from colgan_search.errors import DeviceError
+from colgan_search.errors import BadInput, DeviceError
 from colgan_search.experiment import choose_device
 from colgan_search.search.retry import is_outage
 from colgan_search.search.study import OpenStudy
@@ -139,6 +139,11 @@ class LocalWorkers:
     def failed(self) -> list[int]:
         """The numbers of workers that ended with a failure and were not started again."""
         return [c.number for c in self._children if c.process.poll() not in (None, 0) and len(c.codes) > c.restarts]
+
+    @property
+    def refused(self) -> bool:
+        """True if every worker ended because something that the user gave is wrong."""
+        return bool(self.failed) and all(self._children[n].codes[-1] == BadInput.exit_code for n in self.failed)
 
     def last_words(self, number: int) -> str:
         """The last line that a worker wrote on its terminal, and where the rest is."""

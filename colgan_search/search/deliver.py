@@ -138,6 +138,8 @@ def attributes(outcome: Outcome, worker: str) -> dict[str, Any]:
         result["fid"] = [score.fid for score in scores.generators]
         result["best_generator"] = f"G{scores.best_generator}"
         result["protocol"] = scores.protocol.model_dump(mode="json")
+    if outcome.classifier_accuracy is not None:
+        result["classifier_accuracy"] = outcome.classifier_accuracy
     if outcome.diverged is not None:
         result["diverged"] = outcome.diverged
     return result

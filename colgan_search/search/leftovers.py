@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 
 from colgan_search.errors import StudyError
-from colgan_search.evaluation.classifier import Card, card_path
+from colgan_search.evaluation.classifier_card import Card, card_path
 from colgan_search.files import WorkFolder
 from colgan_search.logs import worker_of_line
 from colgan_search.search import results

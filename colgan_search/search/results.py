@@ -39,6 +39,8 @@ class TrialRecord:
     """UTC is not recorded by Optuna: local time of the worker that began it, ISO 8601."""
     finished: str | None
     protocol: dict[str, Any] | None
+    classifier_accuracy: float | None = None
+    """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: every field under its name."""
@@ -114,4 +116,5 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         started=trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
         finished=trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
         protocol=attributes.get("protocol"),
+        classifier_accuracy=attributes.get("classifier_accuracy"),
     )

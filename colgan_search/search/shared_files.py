@@ -5,6 +5,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from colgan_search.evaluation.classifier_card import Card
 from colgan_search.files import atomic_path
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import files
@@ -27,6 +28,16 @@ class SharedFiles:
                 temporary.write_bytes(content)
             paths.append(path)
         return paths
+
+    def classifier_accuracy(self) -> float | None:
+        """Held-out accuracy, 0..1, of the study's classifier; None if it has none (yet), or none that can be read."""
+        wanted = files.c.uid == self.study.uid, files.c.name.like("classifier-%.json")
+        with self.study.storage.engine.connect() as db:
+            content = db.execute(sa.select(files.c.content).where(*wanted).order_by(files.c.name)).scalar()
+        try:
+            return None if content is None else Card.model_validate_json(bytes(content)).held_out_accuracy
+        except ValueError:
+            return None
 
     def push(self, paths: Sequence[Path]) -> bool:
         """Stores these files, unless the study has shared files already. True if it now has exactly these."""
