@@ -24,6 +24,7 @@ _as_json = False
 
 # A password that nobody has named yet: in a URL, whatever characters it has, or among libpq's keywords.
 _IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@", re.IGNORECASE)
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _IN_KEYWORDS = re.compile(r"\b((?:pg|ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
 
 
@@ -51,6 +52,15 @@ def hide(secret: str | None) -> None:
     _secrets.update(forms)
 
 
+def visible(text: str) -> str:
+    """The text with its control characters as Python writes them: what a database says must not steer a terminal.
+
+    Line ends and tabs stay. Escape sequences of 7 and 8 bits, carriage returns, line separators, signs that turn the
+    direction of writing, and halves of characters do not.
+    """
+    return _STEERING.sub(lambda sign: ascii(sign.group())[1:-1], text)
+
+
 def without_secrets(text: str) -> str:
     """The text with every hidden secret replaced, and every password that stands in a URL or a DSN."""
     for secret in sorted(_secrets, key=len, reverse=True):
@@ -67,7 +77,7 @@ class _Lines(logging.Formatter):
         line = f"{event['time']} {event['level']} {event['worker']} trial={event['trial']} {event['message']}"
         if "exception" in event:
             line += f" | {event['exception']}"
-        return " | ".join(part for part in line.splitlines() if part.strip())
+        return visible(" | ".join(part for part in line.splitlines() if part.strip()))
 
     def _event(self, record: logging.LogRecord) -> dict[str, str]:
         """Its parts as text without secrets."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
 import sqlalchemy as sa
 
 from colgan_search import __version__
@@ -20,7 +19,7 @@ from colgan_search.search.probe import leases_run_out, probe
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import one_line
 from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.study import UID, OpenStudy, open_study, study_names
+from colgan_search.search.study import UID, OpenStudy, attributes_of, open_study, study_names
 from colgan_search.search.tables import SCHEMA_VERSION
 from colgan_search.search.urls import normalise_url
 
@@ -139,7 +138,7 @@ def _studies(text: str, wanted: str | None) -> tuple[list[Check], list[OpenStudy
         return [Check("database", "error", str(error), "see the message")], []
     for name in [wanted] if wanted is not None else study_names(storage):
         try:
-            if wanted is None and UID not in optuna.load_study(study_name=name, storage=storage.optuna).user_attrs:
+            if wanted is None and UID not in attributes_of(storage, name):
                 continue  # somebody else's
             opened.append(open_study(storage, name))
         except ColganError as error:

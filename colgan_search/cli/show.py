@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from colgan_search import api
-from colgan_search.cli.console import console, duration, out
+from colgan_search.cli.console import console, duration, one_line, out
 from colgan_search.records import GeneratorScore, Scores
 
 
@@ -88,7 +88,7 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
 def score_table(record: api.TrialRecord) -> None:
     """One row per generator."""
     if record.is_mean is None or record.is_std is None or record.fid is None:
-        out(f"  no scores: {record.diverged or 'not complete'}")
+        out(f"  no scores: {one_line(record.diverged or 'not complete')}")
         return
     protocol = record.protocol or {}
     splits = protocol.get("splits", 1)

@@ -15,6 +15,7 @@ import torch
 from colgan_search.config import RuntimeSettings
 from colgan_search.errors import BadInput, DeviceError
 from colgan_search.experiment import choose_device
+from colgan_search.files import WorkFolder
 from colgan_search.search.retry import is_outage
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.worker import release_dead
@@ -73,7 +74,7 @@ class LocalWorkers:
 
     def log_file(self, number: int) -> Path:
         """Where worker `number` (from 0) writes its events."""
-        return self.work_dir / self.study.name / "logs" / f"{os.getpid()}-{number}.log"
+        return WorkFolder(self.work_dir).logs(self.study.name) / f"{os.getpid()}-{number}.log"
 
     def _start(self, number: int, device: str) -> "subprocess.Popen[bytes]":
         file = self.log_file(number)
