@@ -15,7 +15,7 @@ from colgan_search.search.registry import Registry
 from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slot_records import FREE, LEASED
 from colgan_search.search.storage import Storage
-from colgan_search.search.study import UID, OpenStudy, open_study
+from colgan_search.search.study import UID, OpenStudy, open_study, study_names
 from colgan_search.search.tables import now, slots, studies, workers
 from colgan_search.search.worker import release_dead
 
@@ -93,7 +93,7 @@ def require_drained(study: OpenStudy) -> None:
 
 def _make_room(target: Storage, name: str) -> None:
     """StudyError if `target` has a study of that name, unless an earlier copy was cut short in making it."""
-    if name not in optuna.get_all_study_names(target.optuna):
+    if name not in study_names(target):
         return
     there = optuna.load_study(study_name=name, storage=target.optuna)
     begun = COPIED_FROM in there.user_attrs or not (there.user_attrs or there.get_trials(deepcopy=False))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
+import sqlalchemy as sa
+from optuna.storages._rdb.models import StudyModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
@@ -74,7 +76,7 @@ def trial_of(optuna_study: optuna.Study, number: int) -> FrozenTrial:
 def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int) -> OpenStudy:
     """The study `name`, made with `total` results if it is not there; StudyError if it has another config."""
     with storage.lock(f"study {name}"):
-        if name in optuna.get_all_study_names(storage.optuna):
+        if name in study_names(storage):
             study = optuna.load_study(study_name=name, storage=storage.optuna)
             if not _was_cut_short(study):
                 opened = open_study(storage, name, config)
@@ -146,4 +148,6 @@ def attributes_of(storage: Storage, name: str) -> dict[str, Any]:
 
 def study_names(storage: Storage) -> list[str]:
     """All studies of the database that may be ours; one whose name cannot name a folder is somebody else's."""
-    return sorted(filter(trust.is_study_name, optuna.get_all_study_names(storage.optuna)))
+    # Optuna's own call reads all attributes of all studies with it, and fails if one cannot be read.
+    with storage.engine.connect() as db:
+        return sorted(filter(trust.is_study_name, db.execute(sa.select(StudyModel.study_name)).scalars()))

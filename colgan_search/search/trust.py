@@ -141,6 +141,17 @@ def require_length(found: Sized | None, length: int, where: str) -> None:
         raise StudyError(f"{where}: {len(found)} values, the study has {length} generators; {CHANGED}")
 
 
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
 @contextmanager
 def reading(where: str) -> Iterator[None]:
     """StudyError for what Python, Optuna or pydantic raise inside over data that nobody should have written."""
@@ -148,7 +159,7 @@ def reading(where: str) -> Iterator[None]:
         yield
     except ColganError:
         raise
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+    except UNREADABLE as error:
         text = " ".join(str(error).split())
         what = f"{type(error).__name__}: {text[:SHOWN]}"
         raise StudyError(f"{where}: cannot be read ({what}); {CHANGED}") from error

@@ -1,0 +1,160 @@
+"""Somebody else writes into the database: no command leaves its folder, faints, or lets the terminal be steered."""
+
+import contextlib
+import logging
+import threading
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colgan_search.api import doctoring, judging, working
+from colgan_search.cli import app
+from colgan_search.cli import worker as worker_command
+from colgan_search.files import WorkFolder
+from colgan_search.search import worker as search_worker
+from colgan_search.search.study import OpenStudy
+from tests.fake_worker import FakeExperiment
+from tests.integration import cli_helpers as helpers
+from tests.integration import hostile
+from tests.integration.hostile import Change
+
+COMMANDS = ("status", "trials", "best", "doctor", "clean --yes", "worker")
+"""Those that read most of a database. `--study small` is added."""
+
+ALL = (
+    *COMMANDS,
+    "status --json",
+    "trials --format csv",
+    "best --json",
+    "figures",
+    "copy --to sqlite:///copy.db",
+    "clean --caches --yes",
+)
+
+
+class Drained(threading.Event):
+    """A worker never waits: it leaves as soon as it would."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with a study in every state, to be copied and spoilt."""
+    folder = tmp_path_factory.mktemp("template")
+    study = hostile.make_study(f"sqlite:///{folder / 'study.db'}", folder)
+    with study.storage.engine.connect() as db:
+        db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    study.storage.close()
+    return folder / "study.db"
+
+
+@pytest.fixture
+def place(tmp_path: Path, quiet_process: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which commands run, with `colgan_work` in it and things of others beside and above it."""
+    _quick(monkeypatch)
+    folder = tmp_path / "home" / "place"
+    for victim in (tmp_path / "victim", folder.parent / "victim", folder / "victim", folder / "colgan_work" / "victim"):
+        for name in ("logs/1-0.log", "spool/a.unreadable", "spool/b.json", "trial-00000/checkpoint.pt", "v.json"):
+            (victim / name).parent.mkdir(parents=True, exist_ok=True)
+            (victim / name).write_text("a stranger's")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLGAN_STORAGE", f"sqlite:///{folder / 'study.db'}")
+    return folder
+
+
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is trained, drawn or waited for; all that reads the database is real."""
+
+    def experiment(study: OpenStudy, work: WorkFolder, *_: Any) -> Callable[..., Any]:
+        judging.study_cache(study, work)  # the shared files
+        return FakeExperiment(0.0, "write")
+
+    def draw(graph: Any, paths: Path | Sequence[Path], *_: Any, **__: Any) -> None:
+        for path in [paths] if isinstance(paths, Path) else paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(graph.to_text())
+
+    monkeypatch.setattr(working, "study_experiment", experiment)
+    monkeypatch.setattr(working, "_left_in_time", lambda drain: contextlib.nullcontext())
+    monkeypatch.setattr(search_worker, "FAULT_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(worker_command, "_drain_on_signals", lambda drain: None)
+    monkeypatch.setattr(worker_command, "threading", types.SimpleNamespace(Event=Drained, Thread=threading.Thread))
+    monkeypatch.setattr(doctoring.health, "of_config", lambda config: iter(()))
+    monkeypatch.setattr("colgan_search.figures.draw_graph", draw)
+    for name in ("draw_graph", "draw_ramps", "draw_trials_boxplot", "draw_epochs"):
+        monkeypatch.setattr(f"colgan_search.api.figures.{name}", lambda *_, **__: None)
+
+
+def _run(command: str, capsys: pytest.CaptureFixture[str], name: str | None = "small") -> tuple[int, str]:
+    """Exit code and all that was printed."""
+    code = app.run([*command.split(), *([] if name is None else ["--study", name])])
+    logging.getLogger().handlers[:] = []  # of the worker's log file
+    printed = capsys.readouterr()
+    return code, printed.out + printed.err
+
+
+def _outside(place: Path) -> Any:
+    """Everything but the study's own folder, the database and the copy."""
+    mine = ("home/place/colgan_work/small", "home/place/study.db", "home/place/copy.db")
+    return {name: what for name, what in helpers.contents(place.parents[1]).items() if not name.startswith(mine)}
+
+
+def _faults(command: str, code: int, printed: str) -> list[str]:
+    found = [f"{command}: exit code {code}"] if code not in (0, 1, 2) else []
+    found += [f"{command}: {printed[-1500:]}"] if "Traceback" in printed or "defect of" in printed else []
+    signs = set(hostile.STEERING.findall(printed))
+    return found + ([f"{command}: prints {signs}"] if signs else [])
+
+
+def _require_harmless(
+    template: Path, place: Path, capsys: pytest.CaptureFixture[str], changes: Sequence[Change], commands: Sequence[str]
+) -> None:
+    before, wrong = _outside(place), []
+    for change in changes:
+        file = hostile.copied(template, place / "study.db")
+        if not hostile.apply(file, change):
+            continue
+        for command in commands:
+            code, printed = _run(command, capsys)
+            wrong += [f"{change.name}: {fault}" for fault in _faults(command, code, printed)]
+            if _outside(place) != before:
+                wrong.append(f"{change.name}: {command}: changed what is not its own")
+                break
+    assert not wrong, "\n".join(wrong)
+
+
+GROUPS = {
+    "columns": hostile.columns,
+    "insides": hostile.insides,
+    "attributes": hostile.attributes,
+    "optunas": hostile.optunas,
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_few_nasty_values_everywhere(
+    group: str, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of every column and attribute one value, another one for each command."""
+    for number, (target, changes) in enumerate(GROUPS[group](template)):
+        chosen = changes[number % len(changes)]
+        _require_harmless(template, place, capsys, [Change(f"{target}: {chosen.name}", chosen.statements)], COMMANDS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_nasty_value_everywhere(
+    group: str, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = [
+        Change(f"{target}: {change.name}", change.statements)
+        for target, all_of_it in GROUPS[group](template)
+        for change in all_of_it
+    ]
+    _require_harmless(template, place, capsys, changes, ALL)
