@@ -91,6 +91,9 @@ class LocalWorkers:
             str(self.study.config.service.outage_minutes),
             "--leave-with-parent",
         ]
+        # The person at this machine has named them to us, or they stand in the config that was given to us.
+        named = {"--data-root": self.study.config.data.root, "--weights": self.study.config.evaluation.weights}
+        command += [f"{option}={path}" for option, path in named.items() if path is not None]
         with file.with_suffix(".err").open("ab") as errors:
             return subprocess.Popen(
                 command,

@@ -50,14 +50,11 @@ JSON: Mapping[str, str] = {
     "no JSON": "{",
     "list": "[]",
     "text": json.dumps(ESCAPES),
-    "traversal": '"../victim"',
     "object": '{"a": 1}',
     "null": "null",
-    "true": "true",
     "negative": "-1",
     "NaN": "NaN",
     "infinite": "1e999",
-    "huge": "9" * 400,
     "too many digits": "9" * 5000,
     "a megabyte": json.dumps("x" * 1_000_000),
     "lists in lists": "[" * 20_000 + "]" * 20_000,
@@ -67,7 +64,7 @@ JSON: Mapping[str, str] = {
 }
 """For an attribute, or a column that holds JSON."""
 
-LEAVES: tuple[Any, ...] = (ESCAPES, "../victim", -1, 2**70, math.nan, [])
+LEAVES: tuple[Any, ...] = (ESCAPES, -1, math.nan)
 """Put in the place of each value inside an object."""
 
 

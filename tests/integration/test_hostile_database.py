@@ -1,6 +1,7 @@
 """Somebody else writes into the database: no command leaves its folder, faints, or lets the terminal be steered."""
 
 import contextlib
+import json
 import logging
 import threading
 import types
@@ -152,9 +153,76 @@ def test_a_few_nasty_values_everywhere(
 def test_every_nasty_value_everywhere(
     group: str, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changes = [
-        Change(f"{target}: {change.name}", change.statements)
-        for target, all_of_it in GROUPS[group](template)
-        for change in all_of_it
-    ]
-    _require_harmless(template, place, capsys, changes, ALL)
+    """Each with a quarter of the commands; every command meets every column and attribute."""
+    number = 0
+    for target, changes in GROUPS[group](template):
+        for change in changes:
+            number += 1
+            named = Change(f"{target}: {change.name}", change.statements)
+            _require_harmless(template, place, capsys, [named], ALL[number % 4 :: 4])
+
+
+def test_a_study_that_is_called_like_a_path(template: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was cleaned and worked on outside of the work folder."""
+    hostile.rename(hostile.copied(template, place / "study.db"), "../victim")
+    before = _outside(place)
+    for command in ALL:
+        code, printed = _run(command, capsys, "../victim")
+        assert code == 2, printed
+        assert "'../victim' is not a study's name" in printed
+        assert _outside(place) == before, command
+
+
+@pytest.mark.parametrize("uid", ["../../../../victim/*", "*", "", "ab"])
+def test_an_identity_that_is_a_path_or_a_pattern(
+    uid: str, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker set other people's JSON aside, wherever it lay."""
+    hostile.renew_uid(hostile.copied(template, place / "study.db"), uid)
+    before = _outside(place)
+    for command in ALL:
+        code, printed = _run(command, capsys)
+        assert code == (1 if command.startswith("doctor") else 2), printed
+        assert "32 hexadecimal digits" in printed
+        assert _outside(place) == before, command
+
+
+@pytest.mark.parametrize("name", ["../victim", hostile.ESCAPES, "", "*", "a" * 1_000_000, b"\xff"])
+def test_a_foreign_study_with_a_nasty_name_is_in_nobodys_way(
+    name: Any, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = hostile.copied(template, place / "study.db")
+    statements = (
+        ("INSERT INTO studies (study_name) VALUES (?)", (name,)),
+        ("INSERT INTO study_user_attributes (study_id, key, value_json) VALUES (last_insert_rowid(), 'uid', '{')", ()),
+    )
+    assert hostile.apply(file, Change("foreign", statements))
+    for command in ("status", "doctor", "trials", "best", "clean --caches"):
+        code, printed = _run(command, capsys, None)
+        assert (code, _faults(command, code, printed)) == (0, []), printed
+
+
+def test_a_text_that_is_no_text(template: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no outage, for which a worker would wait."""
+    file = hostile.copied(template, place / "study.db")
+    statement = "UPDATE colgan_slots SET worker = CAST(x'2e2e2fff' AS TEXT)"
+    assert hostile.apply(file, Change("no text", ((statement, ()),)))
+    for command in COMMANDS:
+        code, printed = _run(command, capsys)
+        assert (code, _faults(command, code, printed)) == (0, []), printed
+
+
+def test_what_is_said_is_shown_and_not_obeyed(template: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = hostile.copied(template, place / "study.db")
+    value, faults = hostile.ESCAPES, [{"worker": "w", "reason": hostile.ESCAPES, "at": 0, "kind": "graph", "epoch": 0}]
+    statements = (
+        ("UPDATE colgan_workers SET device = ?, state = ?", (value[:40], value[:40])),
+        ("UPDATE colgan_slots SET faults = ? WHERE state = 'failing'", (json.dumps(faults),)),
+    )
+    assert hostile.apply(file, Change("escapes", statements))
+    code, printed = _run("status", capsys)
+    assert (code, _faults("status", code, printed)) == (0, [])
+    assert r"\x1b]0;owned\x07\x1b[31m\x9b2J\u202e[red]x[/red]\r\nerror  forged" in printed
+    assert not any(line.startswith("error") for line in printed.splitlines())
+    code, printed = _run("status --json", capsys)
+    assert json.loads(printed)["failed_trials"][0]["faults"][0]["reason"] == value, "JSON keeps the exact text"
