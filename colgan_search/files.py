@@ -15,6 +15,9 @@ FREE_SPACE_FLOOR_BYTES = 64 * 2**20
 """No write begins with less free space than this."""
 
 
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+
+
 @dataclass(frozen=True)
 class WorkFolder:
     """Names inside `root`: `studies.db`, `cache/`, `train/`; of a study `trial-00012/`, `spool/`, `logs/`.
@@ -58,6 +61,16 @@ class WorkFolder:
     def logs(self, study: str) -> Path:
         """One log file per worker."""
         return self.study(study) / "logs"
+
+
+def make_private(folder: Path) -> None:
+    """Makes the folder, and those above it that are not there, for this user alone: 0700, whatever the umask.
+
+    What is there is left as it is. Everything inside is closed to others by it, with whatever mode it is made.
+    """
+    for place in [*reversed(folder.parents), folder]:
+        if not place.exists():
+            place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def require_space(folder: Path, needed_bytes: int = 0) -> None:

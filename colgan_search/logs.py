@@ -3,10 +3,12 @@
 import json
 import logging
 import logging.handlers
+import os
 import re
 import sys
 import threading
 import time
+from io import TextIOWrapper
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -108,6 +110,16 @@ class _Terminal(logging.StreamHandler):  # type: ignore[type-arg]
         super().emit(record)
 
 
+def open_own(path: str, flags: int) -> int:
+    """An `opener`: a file that it makes is this user's alone, whatever the umask."""
+    return os.open(path, flags, 0o600)
+
+
+class _OwnFile(logging.handlers.RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        return TextIOWrapper(open(self.baseFilename, "ab", opener=open_own), encoding=self.encoding)
+
+
 def set_up(file: Path | None = None, *, terminal: bool = True, as_json: bool = False) -> None:
     """Sends this process's events, Python's warnings and threads' errors to standard error and, rotating, to `file`."""
     global _as_json
@@ -133,9 +145,7 @@ def add_file(file: Path) -> None:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8"
-        )
+        handler = _OwnFile(file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
     except OSError as error:
         logging.getLogger(__name__).warning("%s: no log is kept there: %s", file, error.strerror)
         return

@@ -57,7 +57,9 @@ def doctor(request: DoctorRequest) -> list[Check]:
         checks += of_database
         for study in studies:
             checks += _safely(f"study {study.name}", lambda study=study: _study(study))  # type: ignore[misc]
-        return [*checks, health.spooled(work, request.study)]
+        url = normalise_url(text)
+        file = [Path(str(url.database))] if url.get_backend_name() == "sqlite" else []
+        return [*checks, health.spooled(work, request.study), health.privacy([work.root, *file])]
     finally:
         for study in studies:
             study.storage.close()

@@ -18,7 +18,7 @@ from colgan_search.api.places import DEFAULT_WORK_DIR, require_study_folder, sto
 from colgan_search.config import StudyConfig
 from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
-from colgan_search.files import WorkFolder
+from colgan_search.files import WorkFolder, make_private
 from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.deliver import Spool, deliver_spooled, tell_closings
 from colgan_search.search.housekeeping import tidy
@@ -68,6 +68,7 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
         raise
     try:
         require_study_folder(folder, study.name)
+        make_private(folder.logs(study.name))
         if request.keep_log:
             logs.add_file(folder.logs(study.name) / f"{name.replace(':', '-')}.log")
         return _work_on(study, request, folder, drain)

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from colgan_search import api
 from colgan_search.cli.console import console, duration, one_line, out
+from colgan_search.files import make_private
 from colgan_search.records import GeneratorScore, Scores
 
 
@@ -72,7 +73,9 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
 
     folder = api.work_folder(work_dir).study(study.name)
     paths = [picture] if picture is not None else [folder / "best.png", folder / "best.svg"]
-    if picture is not None:
+    if picture is None:
+        make_private(folder)
+    else:
         api.output_file(picture, "--picture")
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
