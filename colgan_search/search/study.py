@@ -55,7 +55,10 @@ class OpenStudy:
         """Its Optuna trials, in the order of their numbers. StudyError as well if they cannot be read."""
         optuna_study = self.load()
         with trust.reading(f"study {self.name!r}: its trials"):
-            return optuna_study.get_trials(deepcopy=False)
+            found = optuna_study.get_trials(deepcopy=False)
+            if not all(isinstance(name, str) for trial in found for name in trial.params):
+                raise TypeError("the name of a parameter is no text")
+            return found
 
     def trial(self, optuna_study: optuna.Study, number: int) -> FrozenTrial:
         """Trial `number` as it is now. StudyError if there is none, or if it cannot be read."""
