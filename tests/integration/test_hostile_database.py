@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import math
 import threading
 import types
 from collections.abc import Callable, Sequence
@@ -10,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from colgan_search.api import doctoring, judging, working
 from colgan_search.cli import app
 from colgan_search.cli import worker as worker_command
 from colgan_search.files import WorkFolder
 from colgan_search.search import worker as search_worker
+from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy
+from colgan_search.search.urls import normalise_url
 from tests.fake_worker import FakeExperiment
 from tests.integration import cli_helpers as helpers
 from tests.integration import hostile
 from tests.integration.hostile import Change
+from tests.postgres import Postgres
 
 COMMANDS = ("status", "trials", "best", "doctor", "clean --yes", "worker")
 """Those that read most of a database. `--study small` is added."""
@@ -139,6 +144,10 @@ GROUPS = {
 }
 
 
+PARTS = 4
+"""Of the long tests, so that several processes share them."""
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_few_nasty_values_everywhere(
     group: str, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
@@ -150,13 +159,15 @@ def test_a_few_nasty_values_everywhere(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_nasty_value_everywhere(
-    group: str, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
+    group: str, part: int, template: Path, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each with a quarter of the commands; every command meets every column and attribute."""
     number = 0
-    for target, changes in GROUPS[group](template):
+    for target, changes in list(GROUPS[group](template))[part::PARTS]:
         for change in changes:
             number += 1
             named = Change(f"{target}: {change.name}", change.statements)
@@ -225,3 +236,36 @@ def test_what_is_said_is_shown_and_not_obeyed(template: Path, place: Path, capsy
     assert not any(line.startswith("error") for line in printed.splitlines())
     code, printed = _run("status --json", capsys)
     assert json.loads(printed)["failed_trials"][0]["faults"][0]["reason"] == value, "JSON keeps the exact text"
+
+
+POSTGRESQL = (
+    ("UPDATE colgan_workers SET device = :value", hostile.ESCAPES),
+    ("UPDATE colgan_workers SET worker = :value", "../victim"),
+    ("UPDATE colgan_workers SET last_is = :value", math.nan),
+    ("UPDATE colgan_workers SET process = :value", '{"host": "../victim", "pid": -1}'),
+    ("UPDATE colgan_slots SET token = :value", -1),
+    ("UPDATE colgan_files SET name = :value", "../../../victim/v-1.json"),
+    ("UPDATE study_user_attributes SET value_json = :value WHERE key = 'uid'", '"../../../../victim/*"'),
+    ("UPDATE studies SET study_name = :value", "../victim"),
+)
+
+
+@pytest.mark.slow
+def test_on_postgresql(
+    postgres: Postgres, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sees to the kinds of columns, but not to what is in them."""
+    template = postgres.new_database()
+    hostile.make_study(template, place).storage.close()
+    before = _outside(place)
+    for statement, value in POSTGRESQL:
+        url = postgres.new_database(template=str(normalise_url(template).database))
+        monkeypatch.setenv("COLGAN_STORAGE", url)
+        storage = open_storage(url)
+        with storage.transaction() as db:
+            db.execute(sa.text(statement), {"value": value})
+        storage.close()
+        for command in COMMANDS:
+            code, printed = _run(command, capsys)
+            assert _faults(command, code, printed) == [], statement
+            assert _outside(place) == before, (statement, command)
