@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from colgan_search.api.figures import Drawn, FiguresRequest, draw_figures
     from colgan_search.api.judging import study_cache
     from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
+    from colgan_search.api.own_files import OwnFiles
     from colgan_search.api.preparing import Prepared, PrepareRequest, prepare
     from colgan_search.api.serving import serve_dashboard
     from colgan_search.api.training import Trained, TrainRequest, train_graph
@@ -34,6 +35,7 @@ _LATER = {
     "LaunchRequest": "api.launching",
     "Launched": "api.launching",
     "LocalWorkers": "launch.local",
+    "OwnFiles": "api.own_files",
     "PrepareRequest": "api.preparing",
     "Prepared": "api.preparing",
     "SampleRequest": "api.bundles",
@@ -65,6 +67,7 @@ __all__ = [
     "LocalWorkers",
     "Monitor",
     "OpenStudy",
+    "OwnFiles",
     "PrepareRequest",
     "Prepared",
     "SampleRequest",

@@ -1,8 +1,10 @@
 """`doctor`'s questions to this machine: versions, GPUs, memory, disk, images, weights, results that wait."""
 
 import platform
+import shlex
 import shutil
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -97,6 +99,17 @@ def disk(work: WorkFolder) -> Check:
     if free < SPARE_DISK_BYTES:
         return Check("disk", "warning", what, "`colgan-search clean` shows what can go")
     return Check("disk", "ok", what)
+
+
+def privacy(places: Iterable[Path]) -> Check:
+    """Whether other users of this machine can read what we have made: work folder and SQLite file."""
+    modes = {place: stat.S_IMODE(place.stat().st_mode) for place in places if place.exists()}
+    open_ones = {place: mode for place, mode in modes.items() if mode & 0o077}
+    if not open_ones:
+        return Check("privacy", "ok", "work folder and SQLite file are closed to other users, or not there yet")
+    what = ", ".join(f"{place} (mode {mode:04o})" for place, mode in open_ones.items())
+    advice = " && ".join(f"chmod go= {shlex.quote(str(place))}" for place in open_ones)
+    return Check("privacy", "warning", f"open to other users of this machine: {what}", advice)
 
 
 def config_fits(config: StudyConfig) -> Check:

@@ -9,7 +9,7 @@ import torch
 from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier_card import card_path, require_worth
 from colgan_search.experiment import Experiment
-from colgan_search.files import WorkFolder, atomic_path
+from colgan_search.files import WorkFolder, atomic_path, make_private
 from colgan_search.records import ShouldStop
 from colgan_search.search.shared_files import SharedFiles
 from colgan_search.search.study import OpenStudy
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 def study_cache(study: OpenStudy, work: WorkFolder) -> Path:
     """The study's own cache on this machine, with what the work folder's (see `prepare`) and the database have."""
     cache = work.study(study.name) / work.cache.name
+    make_private(cache)
     for path in sorted(work.cache.glob("*")):
         if path.suffix in (".npz", ".safetensors", ".json") and not (cache / path.name).exists():
             with atomic_path(cache / path.name) as temporary:

@@ -13,11 +13,12 @@ import torch
 
 from colgan_search import logs
 from colgan_search.api.judging import study_experiment
+from colgan_search.api.own_files import named_in
 from colgan_search.api.places import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
-from colgan_search.config import StudyConfig, with_overrides
+from colgan_search.config import StudyConfig
 from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
-from colgan_search.files import WorkFolder
+from colgan_search.files import WorkFolder, make_private
 from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.deliver import Spool, deliver_spooled, tell_closings
 from colgan_search.search.housekeeping import tidy
@@ -36,7 +37,10 @@ LEAVE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class WorkRequest:
-    """What a person or `launch` asked for. `config`, if given, must be the study's own."""
+    """What a person or `launch` asked for. `config`, if given, must be the study's own.
+
+    This machine's files are read if they are named here (`data_root`, `weights`, `config`) or as in `own_files`.
+    """
 
     study: str
     storage: str | None = None
@@ -64,9 +68,10 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
         raise
     try:
         require_study_folder(folder, study.name)
+        make_private(folder.logs(study.name))
         if request.keep_log:
             logs.add_file(folder.logs(study.name) / f"{name.replace(':', '-')}.log")
-        return _work_on(replace(study, config=_here(study.config, request)), request, folder, drain)
+        return _work_on(study, request, folder, drain)
     except Interrupted:
         return Worked(0, finished=False)
     finally:
@@ -108,6 +113,9 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
         patiently(lambda: tell_closings(study), "telling results")
         log.info("study %s is done", study.name)
         return Worked(0, finished=True)
+    # Before any of this machine's files are read, and long before what follows from them is shared.
+    own = named_in(request.config, request.data_root, request.weights)
+    study = replace(study, config=own.applied(study.config, study.name))
     torch.set_num_threads(study.config.runtime.threads)
     with own_gpu(choose_device(study.config.runtime, request.device), folder) as device:
         if device.type == "cuda":
@@ -139,12 +147,3 @@ def _left_in_time(drain: threading.Event) -> Iterator[None]:
         yield
     finally:
         ready.set()
-
-
-def _here(config: StudyConfig, request: WorkRequest) -> StudyConfig:
-    """The study's config with this machine's own paths."""
-    if request.data_root is not None:
-        config = with_overrides(config, "--data-root", data={"root": request.data_root})
-    if request.weights is not None:
-        config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
-    return config

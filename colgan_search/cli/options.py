@@ -26,7 +26,12 @@ Ema = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DataRoot = Annotated[
-    str | None, typer.Option("--data-root", help="This machine's folder of the images (data.root in the config).")
+    str | None,
+    typer.Option(
+        "--data-root",
+        help="This machine's folder of the images (data.root in the config). One that only the study's database names "
+        "is read if it lies among the downloads, or in a folder of COLGAN_DATA in the environment.",
+    ),
 ]
 SkipBroken = Annotated[
     bool,
@@ -36,5 +41,8 @@ SkipBroken = Annotated[
     ),
 ]
 Weights = Annotated[
-    str | None, typer.Option("--weights", help="This machine's file of Inception weights (evaluation.weights).")
+    str | None,
+    typer.Option(
+        "--weights", help="This machine's file of Inception weights (evaluation.weights); as with --data-root."
+    ),
 ]

@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.table import Table
 
 from colgan_search import api
-from colgan_search.cli.console import console, duration, out
+from colgan_search.cli.console import console, duration, one_line, out
+from colgan_search.files import make_private
 from colgan_search.records import GeneratorScore, Scores
 
 
@@ -72,7 +73,9 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
 
     folder = api.work_folder(work_dir).study(study.name)
     paths = [picture] if picture is not None else [folder / "best.png", folder / "best.svg"]
-    if picture is not None:
+    if picture is None:
+        make_private(folder)
+    else:
         api.output_file(picture, "--picture")
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
 def score_table(record: api.TrialRecord) -> None:
     """One row per generator."""
     if record.is_mean is None or record.is_std is None or record.fid is None:
-        out(f"  no scores: {record.diverged or 'not complete'}")
+        out(f"  no scores: {one_line(record.diverged or 'not complete')}")
         return
     protocol = record.protocol or {}
     splits = protocol.get("splits", 1)

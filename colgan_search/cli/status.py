@@ -59,6 +59,6 @@ def command(
                 )
             console.console().print(table)
         for failure in failures:
-            reasons = "; ".join(str(fault["reason"]) for fault in failure.faults)
+            reasons = "; ".join(console.one_line(str(fault["reason"])) for fault in failure.faults)
             workers = len({fault["worker"] for fault in failure.faults})
             console.out(f"  trial {failure.trial_number} failed on {workers} workers: {reasons}")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from rich.console import Console
 from rich.live import Live
 
 from colgan_search import api
@@ -33,7 +32,7 @@ class Ended:
 
 def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
-    terminal = Console()
+    terminal = console.console()
     monitor = api.Monitor(study)
     with _stops_as_drain(workers) as asked:
         if terminal.is_terminal:

@@ -8,6 +8,9 @@ from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
 from colgan_search.presets import resolve
 
+STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""What a study can be called: its name also names a folder."""
+
 
 class Section(BaseModel):
     """A part of the config: frozen, strict about types, closed to unknown keys and to NaN and Inf."""
@@ -187,7 +190,7 @@ class StudyConfig(Section):
     """Everything that a study is. `fingerprint` (see `config.fingerprint`) names what changes results."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        pattern=STUDY_NAME,
         description="the study's name: letters, digits, '.', '_' and '-'; it also names a folder",
     )
     k: int = Field(3, ge=1, le=64, description="number of generators")

@@ -1,6 +1,6 @@
 """From an outcome to a finished trial: spooled to disk, accepted once by its slot, told to Optuna until it knows."""
 
-import json
+import glob
 import logging
 from contextlib import suppress
 from itertools import accumulate
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
+from colgan_search.search import outcomes
 from colgan_search.search.slot_records import Claim, Closing
-from colgan_search.search.study import OpenStudy, trial_of
+from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Spool:
     def waiting(self, uid: str) -> list[tuple[Path, Spooled]]:
         """The results of one study that wait; unreadable files are set aside with a warning."""
         found = []
-        for path in sorted(self.folder.glob(f"{uid}-*.json")):
+        for path in sorted(self.folder.glob(f"{glob.escape(uid)}-*.json")):
             try:
                 found.append((path, Spooled.model_validate_json(path.read_text(encoding="utf-8"))))
             except FileNotFoundError:
@@ -82,7 +82,7 @@ def offer(study: OpenStudy, result: Spooled) -> bool:
 
 def outcome_text(result: Spooled) -> str:
     """What the slot keeps: the outcome and who computed it."""
-    return json.dumps({"worker": result.worker, **result.outcome.model_dump(mode="json")}, sort_keys=True)
+    return outcomes.outcome_text(result.worker, result.outcome)
 
 
 def tell_closings(study: OpenStudy) -> int:
@@ -93,23 +93,23 @@ def tell_closings(study: OpenStudy) -> int:
     optuna_study = study.load()
     for closing in closings:
         try:
-            trial = trial_of(optuna_study, closing.trial_number)
+            trial = study.trial(optuna_study, closing.trial_number)
             if not trial.state.is_finished():
-                _tell(optuna_study, trial, closing, study.storage.optuna)
+                _tell(study, optuna_study, trial, closing)
         except optuna.exceptions.UpdateFinishedTrialError:
             log.debug("trial %d: another worker told it first", closing.trial_number)
         study.slots.mark_told(closing.slot)
     return len(closings)
 
 
-def _tell(optuna_study: optuna.Study, trial: FrozenTrial, closing: Closing, storage: BaseStorage) -> None:
+def _tell(study: OpenStudy, optuna_study: optuna.Study, trial: FrozenTrial, closing: Closing) -> None:
+    storage = study.storage.optuna
     if closing.outcome is None:
         storage.set_trial_user_attr(trial._trial_id, "faults", list(closing.faults))
         optuna_study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         return
-    data = json.loads(closing.outcome)
-    worker = data.pop("worker")
-    outcome = Outcome.model_validate(data)
+    where = f"study {study.name!r}: trial {trial.number}"
+    worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
     for key, value in attributes(outcome, worker).items():
         storage.set_trial_user_attr(trial._trial_id, key, value)
     for step, best in running_maxima(outcome).items():

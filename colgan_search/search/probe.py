@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from colgan_search.search import trust
 from colgan_search.search.retry import one_line
 from colgan_search.search.slot_records import LEASED
 from colgan_search.search.storage import Storage
@@ -77,4 +78,5 @@ def leases_run_out(study: OpenStudy) -> list[RunOut]:
             .where(slots.c.uid == study.uid, slots.c.state == LEASED, slots.c.lease_until < now())
             .order_by(slots.c.slot)
         ).all()
-    return [RunOut(row.slot, row.trial_number, row.worker, float(row.late)) for row in rows]
+    where = f"study {study.name!r}: leases"
+    return [RunOut(row.slot, row.trial_number, row.worker, float(row.late)) for row in trust.rows(rows, slots, where)]

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
+from pydantic import TypeAdapter
 
 from colgan_search import presets
-from colgan_search.errors import LeaseLost
+from colgan_search.errors import LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import space
+from colgan_search.search import space, trust
 from colgan_search.search.sampler import make_sampler
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy, trial_of
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 GRAPH, SEED = "graph", "seed"
 """Names of the trial's user attributes that are set before it runs."""
+
+GRAPH_TEXT, SEED_NUMBER = TypeAdapter[str](trust.GraphText), TypeAdapter[int](trust.Seed)
 
 FIRST = "first"
 """User attribute of the trials that come from the config's `search.first`: 0, 1, ..."""
@@ -51,7 +54,7 @@ def assign(study: OpenStudy, claim: Claim) -> Assignment:
                 number = _new_trial(study, optuna_study, set(bound.values()))
                 if not study.slots.bind(claim, number):
                     raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
-    return _assignment(study, claim, trial_of(optuna_study, number))
+    return _assignment(study, claim, study.trial(optuna_study, number))
 
 
 def _new_trial(study: OpenStudy, optuna_study: optuna.Study, bound: set[int]) -> int:
@@ -95,8 +98,11 @@ def _adopt_orphan(optuna_study: optuna.Study, bound: set[int]) -> Trial | None:
 
 
 def _assignment(study: OpenStudy, claim: Claim, trial: FrozenTrial) -> Assignment:
-    graph = space.graph_of(trial.params, study.config.k)
-    recorded = KnowledgeTransferGraph.from_text(trial.user_attrs[GRAPH])
-    if graph != recorded:
-        raise ValueError(f"trial {trial.number}: {json.dumps(trial.params)} is not its graph {recorded.to_text()}")
-    return Assignment(claim, trial.number, graph, int(trial.user_attrs[SEED]))
+    where = f"study {study.name!r}: trial {trial.number}"
+    text = trust.read(GRAPH_TEXT, trial.user_attrs.get(GRAPH), f"{where}: {GRAPH}")
+    seed = trust.read(SEED_NUMBER, trial.user_attrs.get(SEED), f"{where}: {SEED}")
+    with trust.reading(where):
+        graph, recorded = space.graph_of(trial.params, study.config.k), KnowledgeTransferGraph.from_text(text)
+        if graph != recorded:
+            raise StudyError(f"{where}: {json.dumps(trial.params)} is not its graph {recorded.to_text()}")
+    return Assignment(claim, trial.number, graph, seed)

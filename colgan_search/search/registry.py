@@ -5,11 +5,14 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import psutil
 import sqlalchemy as sa
+from pydantic import Field, TypeAdapter
 
 from colgan_search import __version__
+from colgan_search.search import trust
 from colgan_search.search.storage import Storage
 from colgan_search.search.tables import now, workers
 
@@ -20,12 +23,12 @@ CREATE_TIME_TOLERANCE_SECONDS = 1.0
 class ProcessId:
     """A process that can be recognised later on its own machine, and only there."""
 
-    host: str
-    machine: str
-    pid: int
-    created: float
+    host: trust.Word
+    machine: trust.Word
+    pid: Annotated[int, Field(strict=True, ge=1, le=trust.LARGEST_NUMBER)]
+    created: trust.Real
     """Seconds since 1970 UTC; moves when the clock is set."""
-    ticks: int | None
+    ticks: Annotated[int, Field(strict=True, ge=0)] | None
     """Start in clock ticks since the boot, where the system tells it; nothing moves it."""
 
     @classmethod
@@ -76,6 +79,9 @@ def _start_ticks(pid: int) -> int | None:
         )
     except (OSError, IndexError, ValueError):
         return None
+
+
+PROCESS, QUIET = TypeAdapter(ProcessId), TypeAdapter[float](trust.Real)
 
 
 @dataclass(frozen=True)
@@ -140,28 +146,33 @@ class Registry:
             )
 
     def all(self) -> list[WorkerRow]:
-        """Every worker that ever entered and is not forgotten, in the order of their start."""
+        """Every worker that ever entered and is not forgotten, in the order of their start.
+
+        StudyError if one is not as a worker describes itself.
+        """
         with self.storage.engine.connect() as db:
             rows = db.execute(
                 sa.select(workers, (now() - workers.c.seen).label("quiet"))
                 .where(workers.c.uid == self.uid)
                 .order_by(workers.c.started, workers.c.worker)
             ).all()
-        return [
-            WorkerRow(
-                row.worker,
-                ProcessId(**json.loads(row.process)),
-                row.device,
-                row.version,
-                row.state,
-                max(0.0, row.quiet),
-                row.trial_number,
-                row.epoch,
-                row.epochs,
-                row.last_is,
-            )
-            for row in rows
-        ]
+        return [self._read(row) for row in rows]
+
+    def _read(self, row: Any) -> WorkerRow:
+        trust.row(row, workers, f"{self.storage.name}: study {self.uid}")
+        where = f"worker {trust.shown(row.worker)}"
+        return WorkerRow(
+            row.worker,
+            trust.read(PROCESS, trust.from_json(row.process, where), f"{where}: process"),
+            row.device,
+            row.version,
+            row.state,
+            max(0.0, trust.read(QUIET, row.quiet, f"{where}: seen")),
+            row.trial_number,
+            row.epoch,
+            row.epochs,
+            row.last_is,
+        )
 
     def dead_here(self) -> list[str]:
         """The names of workers that ran on this machine and are gone without having left."""

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
+from colgan_search.search import trust
 from colgan_search.search.faults import GRAPH, MACHINE, VANISHED, VANISHED_REASON, Faults
 from colgan_search.search.slot_records import (
     ACCEPTED,
@@ -52,7 +53,8 @@ class Slots:
     def budget(self) -> Budget:
         """Counts of this moment."""
         with self.storage.engine.connect() as db:
-            total = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).scalar() or 0
+            row = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).first()
+            total = 0 if row is None else trust.row(row, studies, self.storage.name).total
             rows = db.execute(
                 sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
             )
@@ -80,7 +82,7 @@ class Slots:
             ready = (slots.c.state == FREE) | mine
             if self._note_contact(db, lease_seconds):
                 ready |= (slots.c.state == LEASED) & (slots.c.lease_until < now())
-            rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, ready).order_by(slots.c.slot)).all()
+            rows = self._rows(db, slots.c.uid == self.uid, ready)
             held = [row for row in rows if row.state == LEASED and row.worker == worker]
             fresh = [row for row in rows if worker not in Faults(row.faults).workers]
             if not held and not fresh:
@@ -101,7 +103,7 @@ class Slots:
 
     def _open_next(self, db: sa.Connection, worker: str, lease_seconds: float) -> Claim:
         last = db.execute(sa.select(sa.func.max(slots.c.slot)).where(slots.c.uid == self.uid)).scalar()
-        slot = 0 if last is None else last + 1
+        slot = 0 if last is None else trust.number(last, f"{self.storage.name}: the last slot") + 1
         db.execute(
             slots.insert().values(
                 uid=self.uid,
@@ -147,7 +149,7 @@ class Slots:
         with self.storage.transaction() as db:
             if self._update(db, claim, states=(LEASED, FREE), state=ACCEPTED, outcome=outcome):
                 return True
-            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            row = self._row_of(db, claim)
             return row is not None and row.token == claim.token and row.outcome == outcome
 
     def release(self, claim: Claim, fault: str | None = None, max_faults: int | None = None) -> bool:
@@ -157,7 +159,7 @@ class Slots:
         fault, which does not count.
         """
         with self.storage.transaction() as db:
-            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            row = self._row_of(db, claim)
             if row is None:
                 return False
             faults = Faults(row.faults)
@@ -176,7 +178,7 @@ class Slots:
         with self.storage.transaction() as db:
             self._lock_study(db)
             held = (slots.c.uid == self.uid) & (slots.c.state == LEASED) & slots.c.worker.in_(names)
-            rows = db.execute(sa.select(slots).where(held)).all()
+            rows = self._rows(db, held)
             for row in rows:
                 state = self._note_vanished(db, row, max_vanished)
                 db.execute(self._row(row.slot).where(held).values(state=state, lease_until=0.0))
@@ -185,7 +187,7 @@ class Slots:
     def forgive(self, claim: Claim, epoch: int) -> None:
         """The trial has come to `epoch` (1, 2, ...): workers that vanished over it earlier do not count any more."""
         with self.storage.transaction() as db:
-            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            row = self._row_of(db, claim)
             if row is not None and (faults := Faults(row.faults)).forgive(epoch):
                 self._update(db, claim, faults=faults.text)
 
@@ -193,7 +195,7 @@ class Slots:
         """Records that the slot's worker is gone without a word; FREE, or FAILING if that was once too often."""
         seen = (workers.c.uid == self.uid) & (workers.c.worker == row.worker)
         seen &= workers.c.trial_number == row.trial_number
-        epoch = db.execute(sa.select(workers.c.epoch).where(seen)).scalar() or 0
+        epoch = trust.number(db.execute(sa.select(workers.c.epoch).where(seen)).scalar() or 0, "a worker's epoch")
         faults = Faults(row.faults)
         faults.add(row.worker, VANISHED_REASON, self._now(db), VANISHED, epoch)
         state = FAILING if limit is not None and faults.vanished >= limit and row.trial_number is not None else FREE
@@ -214,7 +216,7 @@ class Slots:
 
     def _closings(self, which: sa.ColumnElement[bool]) -> list[Closing]:
         with self.storage.engine.connect() as db:
-            rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, which).order_by(slots.c.slot)).all()
+            rows = self._rows(db, slots.c.uid == self.uid, which)
         return [
             Closing(row.slot, row.trial_number, row.worker, row.outcome, tuple(Faults(row.faults).entries))
             for row in rows
@@ -231,7 +233,14 @@ class Slots:
         bound = slots.c.trial_number.is_not(None)
         with self.storage.engine.connect() as db:
             rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(slots.c.uid == self.uid, bound))
-            return {row.slot: row.trial_number for row in rows}
+            return {row.slot: row.trial_number for row in trust.rows(rows, slots, f"study {self.uid}")}
+
+    def _rows(self, db: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Any]:
+        found = db.execute(sa.select(slots).where(*which).order_by(slots.c.slot))
+        return trust.rows(found, slots, f"{self.storage.name}: study {self.uid}")
+
+    def _row_of(self, db: sa.Connection, claim: Claim) -> Any:
+        return next(iter(self._rows(db, self._is(claim.slot))), None)
 
     def _is(self, slot: int) -> sa.ColumnElement[bool]:
         return (slots.c.uid == self.uid) & (slots.c.slot == slot)
@@ -250,7 +259,7 @@ class Slots:
         row = db.execute(sa.select(studies).where(studies.c.uid == self.uid).with_for_update()).first()
         if row is None:
             raise StudyError("the study's slots are gone from the database; was the study deleted?")
-        return row
+        return trust.row(row, studies, self.storage.name)
 
     def _count(self, db: sa.Connection, which: sa.ColumnElement[bool]) -> int:
         return db.execute(sa.select(sa.func.count()).where(slots.c.uid == self.uid, which)).scalar() or 0

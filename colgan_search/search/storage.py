@@ -120,6 +120,8 @@ class Storage:
         defaults = {"timeout": SQLITE_BUSY_SECONDS} if self.is_sqlite else POSTGRESQL_DEFAULTS
         connection = dialect.connect(*arguments, **{**defaults, **options})
         if self.is_sqlite:
+            # A text that is no text would count as an outage, and be waited for.
+            connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
             _execute(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL")
         else:
             _execute(connection, *(f"SET {name} = '{value}'" for name, value in SERVER_SETTINGS.items()), "COMMIT")

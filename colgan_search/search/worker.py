@@ -135,7 +135,8 @@ class Worker:
                 raise
             except Exception as error:
                 faults += 1
-                self._through_outages(self.study.load, "looking for the study")
+                # StudyError if it is deleted, or holds what cannot be read: that is no fault of the trial's.
+                self._through_outages(self.study.trials, "looking for the study")
                 self._fault(claim, error)
                 if faults >= self.study.config.service.max_faults:
                     raise ColganError(

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from colgan_search import presets
-from colgan_search.errors import LeaseLost
+from colgan_search.errors import LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import propose, space
 from colgan_search.search.slot_records import Claim
@@ -204,5 +204,5 @@ def test_a_trial_whose_parameters_were_changed_by_hand_is_refused(study: OpenStu
     trial = study.load().trials[0]
     other = "G1=-/G2=-" if trial.user_attrs["graph"] != "G1=-/G2=-" else "G1=D:t/G2=-"
     study.storage.optuna.set_trial_user_attr(trial._trial_id, "graph", other)
-    with pytest.raises(ValueError, match="is not its graph"):
+    with pytest.raises(StudyError, match="is not its graph"):
         propose.assign(study, claim)
