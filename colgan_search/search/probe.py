@@ -10,7 +10,7 @@ from colgan_search.search.retry import one_line
 from colgan_search.search.slot_records import LEASED
 from colgan_search.search.storage import Storage
 from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import now, schema, slots, studies
+from colgan_search.search.tables import now, past, schema, slots, studies
 
 SAMPLES = 5
 
@@ -62,7 +62,7 @@ def probe(storage: Storage) -> Probe:
 def _refused(storage: Storage) -> str | None:
     with storage.engine.connect() as db:
         try:
-            db.execute(studies.update().where(studies.c.uid == "").values(total=0))
+            db.execute(studies.update().where(studies.c.uid == "").values(contact=0.0))
         except sa.exc.DBAPIError as error:
             return one_line(error)
         db.rollback()
@@ -71,10 +71,11 @@ def _refused(storage: Storage) -> str | None:
 
 def leases_run_out(study: OpenStudy) -> list[RunOut]:
     """Slots whose lease ran out and that nobody has taken over yet."""
+    lease = study.config.service.lease_seconds
     with study.storage.engine.connect() as db:
         rows = db.execute(
             sa.select(slots.c.slot, slots.c.trial_number, slots.c.worker, (now() - slots.c.lease_until).label("late"))
-            .where(slots.c.uid == study.uid, slots.c.state == LEASED, slots.c.lease_until < now())
+            .where(slots.c.uid == study.uid, slots.c.state == LEASED, past(slots.c.lease_until, lease))
             .order_by(slots.c.slot)
         ).all()
-    return [RunOut(row.slot, row.trial_number, row.worker, float(row.late)) for row in rows]
+    return [RunOut(row.slot, row.trial_number, row.worker, max(0.0, row.late)) for row in rows]

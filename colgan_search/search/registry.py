@@ -154,7 +154,7 @@ class Registry:
                 row.device,
                 row.version,
                 row.state,
-                max(0.0, row.quiet),
+                abs(row.quiet),  # heard of in the future: not since the clock was set back
                 row.trial_number,
                 row.epoch,
                 row.epochs,
