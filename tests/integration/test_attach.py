@@ -1,4 +1,4 @@
-"""A bare `worker`: at a database that is not there it says so at once, one that goes away while it opens is waited for."""
+"""A bare `worker` says at once that its database is not there; one that goes away while it is opened is waited for."""
 
 import threading
 from pathlib import Path
