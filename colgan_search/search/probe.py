@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from colgan_search.search.connecting import Server
 from colgan_search.search.retry import one_line
 from colgan_search.search.slot_records import LEASED
 from colgan_search.search.storage import Storage
@@ -13,6 +14,15 @@ from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import now, past, schema, slots, studies
 
 SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many connections a server has."""
+
+    server: Server
+    used: int
+    """Of all clients, of all databases, at this moment."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,8 @@ class Probe:
     """Version of our tables; None if there are none yet."""
     refused: str | None
     """Why we may not write to our tables; None if we may, or there are none."""
+    room: Room | None
+    """None for SQLite, which has no connections to spare."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,10 @@ def probe(storage: Storage) -> Probe:
         skew = skews[times.index(min(times))]
         ours = sa.inspect(db).has_table(schema.name)
         version = db.execute(sa.select(sa.func.max(schema.c.version))).scalar() if ours else None
-    return Probe(server, statistics.median(times), skew, version, _refused(storage) if ours else None)
+        clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        used = int(db.execute(sa.text(clients)).scalar_one()) if storage.server is not None else 0
+    room = Room(storage.server, used) if storage.server is not None else None
+    return Probe(server, statistics.median(times), skew, version, _refused(storage) if ours else None, room)
 
 
 def _refused(storage: Storage) -> str | None:

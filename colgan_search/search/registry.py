@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from colgan_search import __version__
 from colgan_search.search.storage import Storage
@@ -102,18 +103,15 @@ class Registry:
         self.uid = uid
 
     def enter(self, process: ProcessId, device: str) -> None:
-        """Adds this worker."""
-        row = {
-            "uid": self.uid,
-            "worker": process.name,
-            "process": json.dumps(vars(process)),
-            "device": device,
-            "version": __version__,
-            "state": "starting",
-        }
+        """Adds this worker. One that is there already (the answer to the first time was lost) begins anew."""
+        who = {"uid": self.uid, "worker": process.name, "process": json.dumps(vars(process)), "version": __version__}
+        row = dict.fromkeys(("trial_number", "epoch", "epochs", "last_is"))
+        row |= {"device": device, "state": "starting", "started": now(), "seen": now()}
+        insert = sqlite.insert if self.storage.is_sqlite else postgresql.insert
         with self.storage.transaction() as db:
-            db.execute(workers.delete().where(self._is(process.name)))
-            db.execute(workers.insert().values(**row, started=now(), seen=now()))
+            db.execute(
+                insert(workers).values(who | row).on_conflict_do_update(index_elements=["uid", "worker"], set_=row)
+            )
 
     def update(
         self,

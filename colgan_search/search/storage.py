@@ -1,6 +1,7 @@
 """The study's database: one engine for us and Optuna, and named locks. PostgreSQL, or SQLite on a local disk."""
 
 import hashlib
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ SQLITE_BUSY_SECONDS = 10
 LOCK_IDLE_SECONDS = 60
 """What is done under a named lock takes seconds: the server ends the lock of a process that is paused in it."""
 LOCK_TIMEOUT_SECONDS = 120
-LOCK_POLL_SECONDS = 0.1
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 1.0
+"""Between two looks whether a lock is free; sixty workers that look all the time would leave its owner no processor."""
 
 POOL_OPTIONS = {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 1}
 """One connection stays open while a worker trains, more are closed after use: a server has 100 for all of them."""
@@ -153,6 +155,7 @@ class Storage:
             return
         key = int.from_bytes(digest[:8], "big", signed=True)
         until = time.monotonic() + LOCK_TIMEOUT_SECONDS
+        pause = FIRST_POLL_SECONDS
         while True:
             # One that waits holds no connection meanwhile: a pooler has few, and its owner may need a second one.
             with self.engine.connect() as connection, connection.begin():
@@ -163,7 +166,8 @@ class Storage:
                     return
             if time.monotonic() > until:
                 raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
-            time.sleep(LOCK_POLL_SECONDS)
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(1.5 * pause, LONGEST_POLL_SECONDS)
 
     def forget_thread(self) -> None:
         """Closes Optuna's session of the calling thread, before that thread ends."""
