@@ -16,7 +16,7 @@ from colgan_search.config import StudyConfig
 from colgan_search.errors import ColganError, DataError
 from colgan_search.files import WorkFolder
 from colgan_search.search.monitor import GONE
-from colgan_search.search.probe import leases_run_out, probe
+from colgan_search.search.probe import Room, leases_run_out, probe
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import one_line
 from colgan_search.search.storage import Storage, open_storage
@@ -28,6 +28,9 @@ SLOW_SECONDS = 0.1
 """A claim asks the database a few times: slower than this, workers wait noticeably."""
 
 SKEW_SECONDS = 2.0
+
+SCARCE_CONNECTIONS = 5
+"""With fewer left, the next workers are refused."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
             if abs(found.skew) > SKEW_SECONDS
             else "",
         ),
+        *_room(found.room),
         _schema(found.schema),
     ]
     if found.refused is not None:
@@ -126,6 +130,18 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
         return checks, []
     of_studies, studies = _studies(text, study)
     return checks + of_studies, studies
+
+
+def _room(room: Room | None) -> Iterator[Check]:
+    if room is None:
+        return
+    server = room.server
+    free = server.connections - server.reserved - room.used
+    what = f"max_connections is {server.connections}, {server.reserved} of them reserved, {room.used} in use now"
+    what += f"; about {server.workers} workers fit" + (", more through the pooler before it" if server.pooled else "")
+    advice = "raise max_connections in postgresql.conf, or put PgBouncer (pool_mode = transaction) before the server"
+    scarce = free < SCARCE_CONNECTIONS
+    yield Check("connections", "warning" if scarce else "ok", what, advice if scarce else "")
 
 
 def _schema(version: int | None) -> Check:

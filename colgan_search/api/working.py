@@ -16,6 +16,7 @@ from colgan_search.api.judging import study_experiment
 from colgan_search.api.own_files import named_in
 from colgan_search.api.places import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
 from colgan_search.config import StudyConfig
+from colgan_search.config.schema import ServiceSettings
 from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
 from colgan_search.files import WorkFolder, make_private
@@ -24,7 +25,7 @@ from colgan_search.search.deliver import Spool, deliver_spooled, tell_closings
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.registry import ProcessId
 from colgan_search.search.retry import through_outages
-from colgan_search.search.storage import open_storage
+from colgan_search.search.storage import open_storage, require_server
 from colgan_search.search.study import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker
 
@@ -79,7 +80,10 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
 
 
 def _attached(request: WorkRequest, folder: WorkFolder, drain: threading.Event) -> OpenStudy:
-    """The open study; waits for its database as long as the request says, and no time if it says nothing."""
+    """The open study; waits for its database as long as the request says, and no time if it says nothing.
+
+    A database that answers and then goes away while the study is opened is waited for in any case.
+    """
     text = storage_text(request.storage, folder)
 
     def attach() -> OpenStudy:
@@ -90,9 +94,11 @@ def _attached(request: WorkRequest, folder: WorkFolder, drain: threading.Event) 
             storage.close()
             raise
 
-    if request.wait_minutes <= 0.0:
-        return attach()
-    return through_outages(attach, "opening the study", limit_seconds=60.0 * request.wait_minutes, give_up=drain)
+    minutes = request.wait_minutes
+    if minutes <= 0.0:
+        require_server(text)
+        minutes = ServiceSettings().outage_minutes  # the study's own is not known yet
+    return through_outages(attach, "opening the study", limit_seconds=60.0 * minutes, give_up=drain)
 
 
 def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: threading.Event) -> Worked:

@@ -16,7 +16,7 @@ from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slot_records import FREE, LEASED
 from colgan_search.search.storage import Storage
 from colgan_search.search.study import UID, OpenStudy, open_study, study_names
-from colgan_search.search.tables import now, slots, studies, workers
+from colgan_search.search.tables import past, slots, studies, workers
 from colgan_search.search.worker import release_dead
 
 COPIED_FROM = "copied_from"
@@ -78,10 +78,11 @@ def copy_study(
 
 def require_drained(study: OpenStudy) -> None:
     """StudyError if a worker is at the study: one that holds a lease, or was heard of lately and has not left."""
+    lease = study.config.service.lease_seconds
     with study.storage.engine.connect() as db:
-        held = slots.c.uid == study.uid, slots.c.state == LEASED, slots.c.lease_until >= now()
+        held = slots.c.uid == study.uid, slots.c.state == LEASED, ~past(slots.c.lease_until, lease)
         holders = set(db.execute(sa.select(slots.c.worker).where(*held)).scalars())
-    silent = 3 * study.config.service.lease_seconds
+    silent = 3 * lease
     rows = Registry(study.storage, study.uid).all()
     holders |= {row.worker for row in rows if row.state not in GONE and row.quiet < silent}
     if holders:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import psutil
 import sqlalchemy as sa
 from pydantic import Field, TypeAdapter
+from sqlalchemy.dialects import postgresql, sqlite
 
 from colgan_search import __version__
 from colgan_search.search import trust
@@ -108,18 +109,15 @@ class Registry:
         self.uid = uid
 
     def enter(self, process: ProcessId, device: str) -> None:
-        """Adds this worker."""
-        row = {
-            "uid": self.uid,
-            "worker": process.name,
-            "process": json.dumps(vars(process)),
-            "device": device,
-            "version": __version__,
-            "state": "starting",
-        }
+        """Adds this worker. One that is there already (the answer to the first time was lost) begins anew."""
+        who = {"uid": self.uid, "worker": process.name, "process": json.dumps(vars(process)), "version": __version__}
+        row = dict.fromkeys(("trial_number", "epoch", "epochs", "last_is"))
+        row |= {"device": device, "state": "starting", "started": now(), "seen": now()}
+        insert = sqlite.insert if self.storage.is_sqlite else postgresql.insert
         with self.storage.transaction() as db:
-            db.execute(workers.delete().where(self._is(process.name)))
-            db.execute(workers.insert().values(**row, started=now(), seen=now()))
+            db.execute(
+                insert(workers).values(who | row).on_conflict_do_update(index_elements=["uid", "worker"], set_=row)
+            )
 
     def update(
         self,
@@ -161,13 +159,14 @@ class Registry:
     def _read(self, row: Any) -> WorkerRow:
         trust.row(row, workers, f"{self.storage.name}: study {self.uid}")
         where = f"worker {trust.shown(row.worker)}"
+        quiet: float = trust.read(QUIET, row.quiet, f"{where}: seen")
         return WorkerRow(
             row.worker,
             trust.read(PROCESS, trust.from_json(row.process, where), f"{where}: process"),
             row.device,
             row.version,
             row.state,
-            max(0.0, trust.read(QUIET, row.quiet, f"{where}: seen")),
+            abs(quiet),  # heard of in the future: not since the clock was set back
             row.trial_number,
             row.epoch,
             row.epochs,

@@ -21,7 +21,7 @@ from colgan_search.search.slot_records import (
     Closing,
 )
 from colgan_search.search.storage import Storage
-from colgan_search.search.tables import now, server_started, slots, studies, workers
+from colgan_search.search.tables import CLOCK_STEP_SECONDS, now, past, server_started, slots, studies, workers
 
 
 class Slots:
@@ -72,8 +72,9 @@ class Slots:
 
         A worker has one slot at a time: one that holds a slot gets that one again, so that no slot is lost when the
         answer to a claim is. Slots on which this worker itself faulted come last, and are left to others as long as
-        any of them is at work. No lease counts as run out in the first `lease_seconds` after the server's start or
-        after a time in which nobody could renew: owners go first. A slot whose lease ran out under `max_vanished`
+        any of them is at work. A lease that lies further ahead than `lease_seconds` has run out too. None counts as run
+        out in the first `lease_seconds` after the server's start, after a time in which nobody could renew, or after
+        the clock was set back: owners go first. A slot whose lease ran out under `max_vanished`
         workers (None = any number) without any progress is closed as failing: its graph may kill its process.
         """
         with self.storage.transaction() as db:
@@ -81,14 +82,14 @@ class Slots:
             mine = (slots.c.state == LEASED) & (slots.c.worker == worker)
             ready = (slots.c.state == FREE) | mine
             if self._note_contact(db, lease_seconds):
-                ready |= (slots.c.state == LEASED) & (slots.c.lease_until < now())
+                ready |= (slots.c.state == LEASED) & past(slots.c.lease_until, lease_seconds)
             rows = self._rows(db, slots.c.uid == self.uid, ready)
             held = [row for row in rows if row.state == LEASED and row.worker == worker]
             fresh = [row for row in rows if worker not in Faults(row.faults).workers]
             if not held and not fresh:
                 if self._count(db, slots.c.state.not_in(LOST)) < study.total:
                     return self._open_next(db, worker, lease_seconds)
-                if self._count(db, (slots.c.state == LEASED) & (slots.c.lease_until >= now())):
+                if self._count(db, (slots.c.state == LEASED) & ~past(slots.c.lease_until, lease_seconds)):
                     return None
             for row in held or fresh or rows:
                 late = row.state == LEASED and not held
@@ -121,10 +122,11 @@ class Slots:
         # Owners renew every quarter of a lease. If nobody did for half of one, nobody could: soon all look stale.
         # Not twice in a row, or contacts that are always slow would put every takeover off for ever.
         silent = (studies.c.contact < now() - lease_seconds / 2) & (now() > studies.c.grace_until + lease_seconds)
-        grace = sa.case((silent, now() + lease_seconds), else_=studies.c.grace_until)
+        set_back = studies.c.contact > now() + CLOCK_STEP_SECONDS  # until they renew, all leases lie too far ahead
+        grace = sa.case((silent | set_back, now() + lease_seconds), else_=studies.c.grace_until)
         study = studies.c.uid == self.uid
         db.execute(studies.update().where(study).values(contact=now(), grace_until=grace))
-        over = (now() >= studies.c.grace_until) & (now() >= server_started() + lease_seconds)
+        over = past(studies.c.grace_until, lease_seconds) & past(server_started() + lease_seconds, lease_seconds)
         return bool(db.execute(sa.select(over).where(study)).scalar())
 
     def bind(self, claim: Claim, trial_number: int) -> bool:

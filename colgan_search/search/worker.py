@@ -26,6 +26,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 from colgan_search.search import deliver, propose
+from colgan_search.search.idle import Idle
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.propose import Assignment
 from colgan_search.search.registry import ProcessId, Registry
@@ -35,9 +36,6 @@ from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-IDLE_SECONDS = 1.0
-"""Between two looks for a slot while others hold the last ones."""
 
 FAULT_PAUSE_SECONDS = 1.0
 """After a fault, times the faults in a row: what was short may be back, and another worker may take the slot."""
@@ -113,16 +111,18 @@ class Worker:
 
     def _work(self) -> Worked:
         faults = 0
+        idle = Idle(self.study.config.service.lease_seconds / 4)
         while not self.drain.is_set():
             logs.set_trial(None)
             self._deliver()
             claim = self._through_outages(self._claim, "asking for a slot")
             if claim is None:
-                if self._through_outages(self.study.slots.budget, "counting").finished:
+                budget = self._through_outages(self.study.slots.budget, "counting")
+                if budget.finished:
                     self._deliver()  # what a worker that is dead by now had accepted, but not told
                     return Worked(self.accepted, finished=True)
                 self._say_quietly("waiting")
-                self.drain.wait(min(IDLE_SECONDS, self.study.config.service.lease_seconds / 4))
+                self.drain.wait(idle.pause(budget))
                 continue
             try:
                 self._run_claim(claim)

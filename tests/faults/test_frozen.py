@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from colgan_search.errors import Unreachable
 from colgan_search.search import storage as storage_module
-from colgan_search.search.storage import SERVER_SETTINGS, open_storage
+from colgan_search.search.connecting import SERVER_SETTINGS
+from colgan_search.search.storage import open_storage
 from colgan_search.search.tables import studies
 from tests.fleet import (
     DRAIN_SECONDS,

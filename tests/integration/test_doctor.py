@@ -57,6 +57,10 @@ def test_a_healthy_study(
         monkeypatch.setattr(doctoring, name, 60.0)
     helpers.fake_study(storage_url, helpers.small_config(tmp_path), total=4, done=2)
     checks = _doctor(capsys, "--storage", storage_url, code=0)
+    connections = checks.pop("connections", None)
+    if storage_url.startswith("postgresql"):  # the test's server has PostgreSQL's own defaults
+        assert connections is not None and "max_connections is 100, 3 of them reserved" in connections["what"]
+        assert "about 87 workers fit" in connections["what"]
     assert {name: check["level"] for name, check in checks.items() if name not in ("memory", "disk")} == {
         "versions": "ok",
         "gpu": "ok",  # the config asks for the CPU
