@@ -92,7 +92,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_worker, "FAULT_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(worker_command, "_drain_on_signals", lambda drain: None)
     monkeypatch.setattr(worker_command, "threading", types.SimpleNamespace(Event=Drained, Thread=threading.Thread))
-    monkeypatch.setattr(doctoring.health, "of_config", lambda config: iter(()))
+    monkeypatch.setattr(doctoring.health, "of_config", lambda *_: iter(()))
     monkeypatch.setattr("colgan_search.figures.draw_graph", draw)
     for name in ("draw_graph", "draw_ramps", "draw_trials_boxplot", "draw_epochs"):
         monkeypatch.setattr(f"colgan_search.api.figures.{name}", lambda *_, **__: None)
