@@ -57,12 +57,12 @@ class Summary:
     """Ends of the mean's 95 % t interval."""
 
     def text(self) -> str:
-        """`0.84 ± 0.03 (0.80 to 0.88)`: mean, deviation over seeds, interval of the mean."""
+        """`0.84 ± 0.03 (0.80 to 0.88), n = 5`: mean, deviation over seeds, interval of the mean, trainings."""
         if self.mean is None:
             return "not measured"
         if self.std is None or self.low is None or self.high is None:
-            return f"{self.mean:.3g}"
-        return f"{self.mean:.3g} ± {self.std:.2g} ({self.low:.3g} to {self.high:.3g})"
+            return f"{self.mean:.3g}, n = {self.n}"
+        return f"{self.mean:.3g} ± {self.std:.2g} ({self.low:.3g} to {self.high:.3g}), n = {self.n}"
 
 
 @dataclass(frozen=True)

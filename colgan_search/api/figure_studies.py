@@ -55,7 +55,7 @@ def find(wanted: Reproduction) -> Found:
             config = found.configs[stem] = wanted.config(row)
             how = f"colgan-search reproduce {stem.partition('-')[0]} --scale {wanted.scale} runs it"
             try:
-                trials = _trials(storage, config.name)
+                trials = _trials(storage, config)
             except StudyError as error:
                 found.absent[stem] = str(error)
                 continue
@@ -71,7 +71,8 @@ def find(wanted: Reproduction) -> Found:
     return found
 
 
-def _trials(storage: Storage | None, name: str) -> list[TrialRecord] | None:
-    if storage is None or name not in study_names(storage):
+def _trials(storage: Storage | None, config: StudyConfig) -> list[TrialRecord] | None:
+    """Complete trials of the study that has this very config; None without one of its name."""
+    if storage is None or config.name not in study_names(storage):
         return None
-    return results.completed(open_study(storage, name))
+    return results.completed(open_study(storage, config.name, config))

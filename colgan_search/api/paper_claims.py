@@ -52,7 +52,8 @@ BUFFER_SHARE = 0.5
 
 RULES = (
     "A row is the trainings of its graph with new seeds, never a search's winning trial. A training that diverged "
-    "counts as IS 1 and has no FID.",
+    "counts as IS 1 and has no FID. Each row is judged by the weights that count for it: where one stands at its best "
+    "interim IS and the other at the end of training (Table 1's rows against a search's), that favours the former.",
     "Differences of means stand with Welch's 95 % t interval over the seeds; between two generators of the same "
     "trainings, with the t interval of the pairs. Differences between all trials of two searches (medians, "
     "interquartile ranges) stand with a 95 % bootstrap interval.",
@@ -63,7 +64,8 @@ RULES = (
     "its step from 21.17 to 27.02).",
     "Within the searched graph the winning trial says which generator is best, the other trainings by how much. "
     f"A generator hardly makes images if its IS lies below {BUFFER_SHARE:.0%} of the best one's way from 1, the lowest "
-    "IS there is, and an edge that is cut off is no transfer.",
+    "IS there is, and an edge that is cut off is no transfer. Of several teachers the one that is most like a buffer "
+    "counts, without a correction for having looked at all.",
     "A claim of several comparisons holds if all do, and fails if one does. Every interval stands for itself: of "
     "twenty, one misses by chance. The trials of one search depend on each other, so the bootstrap's intervals are "
     "rather too narrow.",

@@ -89,7 +89,7 @@ def test_summary_by_hand() -> None:
     found = summary([1.0, 2.0, 3.0])
     half = 4.302652730 / math.sqrt(3)
     assert (found.mean, found.std, found.low, found.high) == pytest.approx((2.0, 1.0, 2 - half, 2 + half), rel=1e-6)
-    assert summary([]).text() == "not measured" and summary([0.5]).text() == "0.5"
+    assert summary([]).text() == "not measured" and summary([0.5]).text() == "0.5, n = 1"
 
 
 def test_the_page_says_how_many_trainings_are_behind_it() -> None:
