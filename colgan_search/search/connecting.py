@@ -36,7 +36,7 @@ FULL = (
 LIMITED = "too many connections for"  # a role or a database with a CONNECTION LIMIT
 
 WORKERS_PER_CONNECTION = 0.9
-"""A worker keeps one connection and needs a second one for moments, when it claims, asks or delivers."""
+"""A worker keeps one connection; the others are for `launch`, `status`, the dashboard and those just being ended."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _advice(words: str, server: Server | None) -> str | None:
     if LIMITED in words:
         return "raise the CONNECTION LIMIT of the role or the database, or start fewer workers"
     if "max_client_conn" in words:
-        return "raise max_client_conn in pgbouncer.ini: each worker keeps one connection and needs two for moments"
+        return "raise max_client_conn in pgbouncer.ini: each worker keeps one connection"
     if not any(sign in words for sign in FULL):
         return None
     if server is not None:
@@ -99,7 +99,7 @@ def _advice(words: str, server: Server | None) -> str | None:
     else:
         room = "max_connections is 100 where nobody has set it, 3 of them reserved, so that about 87 workers fit"
     return (
-        f"{room} (each keeps one connection and needs two for moments); raise max_connections in postgresql.conf and "
+        f"{room} (each keeps one connection); raise max_connections in postgresql.conf and "
         "restart it, put PgBouncer (pool_mode = transaction) before it, or wait for room with --wait-for-database"
     )
 
