@@ -157,7 +157,7 @@ def count(db: sa.Connection, study: int) -> int:
 
 def insert(db: sa.Connection, study: int, number: int) -> int:
     """A new running trial with nothing in it; its id."""
-    row = trials.insert().values(study_id=study, number=number, state=TrialState.RUNNING, datetime_start=_utc())
+    row = trials.insert().values(study_id=study, number=number, state=TrialState.RUNNING, datetime_start=utc())
     key = db.execute(row).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -166,7 +166,7 @@ def insert(db: sa.Connection, study: int, number: int) -> int:
 def start(db: sa.Connection, trial: int) -> bool:
     """A waiting trial becomes a running one. False if another process was quicker."""
     waits = (trials.c.trial_id == trial) & (trials.c.state == TrialState.WAITING)
-    changes = {"state": TrialState.RUNNING, "datetime_start": _utc()}
+    changes = {"state": TrialState.RUNNING, "datetime_start": utc()}
     return db.execute(trials.update().where(waits).values(changes)).rowcount == 1
 
 
@@ -227,7 +227,7 @@ def finish(
         stored, kind = models.TrialValueModel.value_to_stored_repr(value)
         _put(db, values, [{"trial_id": trial, "objective": 0, "value": stored, "value_type": kind}])
     ended = TrialState.FAIL if value is None else TrialState.COMPLETE
-    db.execute(trials.update().where(trials.c.trial_id == trial).values(state=ended, datetime_complete=_utc()))
+    db.execute(trials.update().where(trials.c.trial_id == trial).values(state=ended, datetime_complete=utc()))
     return True
 
 
@@ -262,6 +262,6 @@ def _json(distribution: BaseDistribution) -> str:
     return distribution_to_json(distribution)
 
 
-def _utc() -> datetime:
+def utc() -> datetime:
     """Now, as Optuna keeps times: UTC without saying so."""
     return datetime.now(timezone.utc).replace(tzinfo=None)

@@ -53,11 +53,16 @@ class FixedSpace(BaseSampler):
         self.sampler.after_trial(study, trial, state, values)
 
 
+def sampler_seed(study_seed: int, slot: int) -> int:
+    """The seed of a slot's proposal, in [0, 2**32)."""
+    return derive_seed(study_seed, "sampler", slot) % 2**32
+
+
 def make_sampler(
     settings: SearchSettings, study_seed: int, slot: int, space: dict[str, BaseDistribution]
 ) -> BaseSampler:
     """The sampler `settings.sampler` names (tpe, random, gp or nsgaii), for the proposal of one slot in `space`."""
-    seed = derive_seed(study_seed, "sampler", slot) % 2**32
+    seed = sampler_seed(study_seed, slot)
     makers: dict[str, Callable[[], BaseSampler]] = {
         # Optuna 5's defaults: multivariate, with constant liar for the trials that others are running.
         "tpe": lambda: optuna.samplers.TPESampler(n_startup_trials=settings.startup_trials, seed=seed),

@@ -30,7 +30,7 @@ def test_odd_file_names_reach_both_engines(name: str, tmp_path: Path) -> None:
     names = held.execute("SELECT study_name FROM studies").fetchall()
     version = held.execute("SELECT version FROM colgan_schema").fetchall()
     held.close()
-    assert (names, version) == ([("s",)], [(1,)])
+    assert (names, version) == ([("s",)], [(2,)])
     left = {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"}
     assert left == {name}, "nothing beside it once closed"
 
@@ -130,14 +130,14 @@ class TestUnusable:
         storage.close()
         assert names == ["theirs"]
 
-    @pytest.mark.parametrize("version", [0, 2])
+    @pytest.mark.parametrize("version", [1, 3])
     def test_another_schema_version(self, storage_url: str, version: int) -> None:
         storage = open_storage(storage_url, create=True)
         with storage.transaction() as db:
             db.execute(sa.text(f"UPDATE colgan_schema SET version = {version}"))
         storage.close()
         for create in (False, True):
-            with pytest.raises(StorageError, match=f"schema version {version}, this package needs 1"):
+            with pytest.raises(StorageError, match=f"schema version {version}, this package needs 2"):
                 open_storage(storage_url, create=create)
 
     def test_optunas_tables_of_another_version(self, storage_url: str) -> None:
