@@ -31,7 +31,7 @@ NO_ANSWER_MILLISECONDS = 10_000
 SQLITE_BUSY_SECONDS = 10
 """SQLite waits where no signal is heard; who is locked out for longer tries again, or drains."""
 LOCK_IDLE_SECONDS = 60
-"""What is done under a named lock takes seconds: the server ends the lock of a process that is paused in it."""
+"""The server ends a named lock whose owner is silent for so long: paused, or on a machine that is lost."""
 LOCK_TIMEOUT_SECONDS = 120
 LOCK_POLL_SECONDS = 0.1
 
@@ -153,7 +153,8 @@ class Storage:
                 if time.monotonic() > until:
                     raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
                 time.sleep(LOCK_POLL_SECONDS)
-            yield
+            with _kept_alive(connection):
+                yield
 
     def forget_thread(self) -> None:
         """Closes Optuna's session of the calling thread, before that thread ends."""
@@ -202,6 +203,27 @@ def require_server(text: str) -> None:
         raise _refused(storage, error) from None
     finally:
         storage.close()
+
+
+@contextmanager
+def _kept_alive(connection: sa.Connection) -> Iterator[None]:
+    """Lets a transaction rest in the block for as long as this process runs: a thread speaks now and then."""
+    ended = threading.Event()
+
+    def speak() -> None:
+        while not ended.wait(LOCK_IDLE_SECONDS / 4):
+            try:
+                connection.execute(sa.select(1))
+            except sa.exc.SQLAlchemyError:
+                return  # the end of the transaction says so
+
+    thread = threading.Thread(target=speak, name="lock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _pool_options(url: sa.URL) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import StorageError
+from colgan_search.search import storage as storage_module
 from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import create_or_open, open_study, study_names
 from colgan_search.search.urls import normalise_url
@@ -94,6 +95,23 @@ def _hold(url: str, ready: "multiprocessing.SimpleQueue[str]") -> None:
     with open_storage(url).lock("x"):
         ready.put("held")
         multiprocessing.Event().wait()
+
+
+@pytest.mark.slow
+def test_a_living_process_keeps_its_lock_for_as_long_as_it_needs(
+    prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a long study is copied: the server ends locks that rest for a second here."""
+    monkeypatch.setattr(storage_module, "LOCK_IDLE_SECONDS", 1)
+    storage, other = open_storage(prepared_postgres_url), open_storage(prepared_postgres_url)
+    monkeypatch.setattr(storage_module, "LOCK_TIMEOUT_SECONDS", 3)
+    with storage.lock("x"):  # noqa: SIM117
+        with pytest.raises(sa.exc.OperationalError, match="held by another process"), other.lock("x"):
+            pass
+    with other.lock("x"):
+        pass
+    storage.close()
+    other.close()
 
 
 class TestUnusable:
