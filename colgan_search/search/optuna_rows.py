@@ -251,10 +251,10 @@ def _put(db: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None
     """Inserts the rows in one statement, or updates those that are there."""
     if rows:
         dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(table)
+        statement = dialect.insert(table).values(rows)  # psycopg2 would send a list beside it row by row
         (unique,) = (c for c in table.constraints if isinstance(c, sa.UniqueConstraint))
         changes = {name: statement.excluded[name] for name in rows[0] if name not in unique.columns}
-        db.execute(statement.on_conflict_do_update(index_elements=list(unique.columns), set_=changes), rows)
+        db.execute(statement.on_conflict_do_update(index_elements=list(unique.columns), set_=changes))
 
 
 @lru_cache(maxsize=64)

@@ -63,8 +63,9 @@ class Proposer:
         """
         number = claim.trial_number
         while number is None:
-            # Of a long study this takes seconds for the first time: nobody has to wait for that.
-            self.history.refresh()
+            if not self.history.fresh:
+                # Of a long study this takes seconds for the first time: nobody has to wait for that.
+                self.history.refresh()
             try:
                 with AskLock(self.study, self.owner, self.drain) as lock:
                     self.history.refresh()

@@ -13,7 +13,7 @@ from colgan_search import presets
 from colgan_search.errors import Interrupted, LeaseLost, TrialFault
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import ask_lock, optuna_rows, propose, space, storage
+from colgan_search.search import ask_lock, history, optuna_rows, propose, space, storage
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import now, studies
@@ -243,7 +243,11 @@ def test_a_long_study_is_read_before_the_lock_and_under_it_only_what_is_new(
     study.load().tell(1, 3.0)
     reads.clear()
     worker.assign(_claim(study, "later"))
-    assert reads == [(3, False), (2, True)], "one ended, one runs, the own one is new; then those that run"
+    assert reads == [(3, True)], "one ended, one runs, the own one is new"
+    monkeypatch.setattr(history, "FRESH_SECONDS", 0.0)
+    reads.clear()
+    worker.assign(_claim(study, "latest"))
+    assert reads == [(3, False), (3, True)], "after a training it is read before the lock again"
 
 
 class TestOrder:
