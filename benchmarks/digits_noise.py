@@ -139,15 +139,15 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True, help="JSON lines, one training each; appended to")
     parser.add_argument("--report", type=Path, help="the summary as JSON")
     parser.add_argument("--config", default=CONFIG)
-    parser.add_argument("--random", type=int, default=12, help="randomly drawn graphs (default 12)")
+    parser.add_argument("--random", type=int, default=8, help="randomly drawn graphs (default 8)")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each (default 3)")
-    parser.add_argument("--again", type=int, default=3, help="scorings of each on fresh images (default 3)")
+    parser.add_argument("--again", type=int, default=2, help="scorings of each on fresh images (default 2)")
     parser.add_argument("--part", default="0/1", help="this process's share, e.g. 0/2")
     wanted = parser.parse_args()
     torch.set_num_threads(1)
     config = load_config(wanted.config)
     every = config.training.epochs // 4 or 1
-    config = with_overrides(config, evaluation={"every_epochs": every, "interim_images": config.evaluation.images})
+    config = with_overrides(config, evaluation={"every_epochs": every})
     part, parts = map(int, wanted.part.split("/"))
     jobs = [(graph, seed) for seed in range(1, wanted.seeds + 1) for graph in graphs(config.k, wanted.random)]
     experiment = None

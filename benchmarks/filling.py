@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
-from colgan_search.search import optuna_rows, space
+from colgan_search.search import optuna_rows, optuna_writes, space
 from colgan_search.search.deliver import attributes
 from colgan_search.search.propose import GRAPH, SEED
 from colgan_search.search.slot_records import DONE
@@ -71,7 +71,7 @@ def _add(
         seconds=1.0,
         device="cpu",
     )
-    time = optuna_rows.utc()
+    time = optuna_writes.utc()
     notes = {GRAPH: graph.to_text(), SEED: number} | attributes(outcome, "filled")
     rows.setdefault(optuna_rows.trials, []).append(
         {

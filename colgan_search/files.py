@@ -9,15 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search.errors import DiskFull
+from colgan_search.errors import DiskFull, StudyError
 
 FREE_SPACE_FLOOR_BYTES = 64 * 2**20
 """No write begins with less free space than this."""
 
 
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+
+
 @dataclass(frozen=True)
 class WorkFolder:
-    """Names inside `root`: `studies.db`, `cache/`, `train/`; of a study `trial-00012/`, `spool/`, `logs/`."""
+    """Names inside `root`: `studies.db`, `cache/`, `train/`; of a study `trial-00012/`, `spool/`, `logs/`.
+
+    StudyError, and no path, for a study or a trial whose name would lead out of `root`.
+    """
 
     root: Path
 
@@ -38,10 +44,14 @@ class WorkFolder:
 
     def study(self, study: str) -> Path:
         """Everything of one study on this machine."""
+        if study in ("", ".", "..") or any(sign in study for sign in "/\\\0"):
+            raise StudyError(f"{study!a} is not a study's name: it would be a path, not one folder")
         return self.root / study
 
     def run(self, study: str, trial: int) -> Path:
         """The run folder of one trial: its checkpoints."""
+        if not isinstance(trial, int) or trial < 0:
+            raise StudyError(f"{trial!a} is not the number of a trial")
         return self.study(study) / f"trial-{trial:05d}"
 
     def spool(self, study: str) -> Path:
@@ -51,6 +61,16 @@ class WorkFolder:
     def logs(self, study: str) -> Path:
         """One log file per worker."""
         return self.study(study) / "logs"
+
+
+def make_private(folder: Path) -> None:
+    """Makes the folder, and those above it that are not there, for this user alone: 0700, whatever the umask.
+
+    What is there is left as it is. Everything inside is closed to others by it, with whatever mode it is made.
+    """
+    for place in [*reversed(folder.parents), folder]:
+        if not place.exists():
+            place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def require_space(folder: Path, needed_bytes: int = 0) -> None:

@@ -15,6 +15,16 @@ class RealImages:
     images: Tensor
     labels: Tensor
     classes: tuple[str, ...]
+    """None of them if the images have no classes; then all labels are 0."""
+    left_out: int = 0
+    """Images that could not be read and are not among these (data.skip_broken)."""
+
+    @property
+    def counted(self) -> str:
+        """`400 images of 4 classes`, and how many were left out."""
+        classes = f"of {len(self.classes)} classes" if len(self.classes) != 1 else "of 1 class"
+        skipped = f", {self.left_out:,} that cannot be used left out" if self.left_out else ""
+        return f"{len(self.images):,} images {classes if self.classes else 'without classes'}{skipped}"
 
     @property
     def digest(self) -> str:

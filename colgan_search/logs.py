@@ -3,10 +3,12 @@
 import json
 import logging
 import logging.handlers
+import os
 import re
 import sys
 import threading
 import time
+from io import TextIOWrapper
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -24,6 +26,7 @@ _as_json = False
 
 # A password that nobody has named yet: in a URL, whatever characters it has, or among libpq's keywords.
 _IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@", re.IGNORECASE)
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _IN_KEYWORDS = re.compile(r"\b((?:pg|ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
 
 
@@ -51,6 +54,15 @@ def hide(secret: str | None) -> None:
     _secrets.update(forms)
 
 
+def visible(text: str) -> str:
+    """The text with its control characters as Python writes them: what a database says must not steer a terminal.
+
+    Line ends and tabs stay. Escape sequences of 7 and 8 bits, carriage returns, line separators, signs that turn the
+    direction of writing, and halves of characters do not.
+    """
+    return _STEERING.sub(lambda sign: ascii(sign.group())[1:-1], text)
+
+
 def without_secrets(text: str) -> str:
     """The text with every hidden secret replaced, and every password that stands in a URL or a DSN."""
     for secret in sorted(_secrets, key=len, reverse=True):
@@ -67,7 +79,7 @@ class _Lines(logging.Formatter):
         line = f"{event['time']} {event['level']} {event['worker']} trial={event['trial']} {event['message']}"
         if "exception" in event:
             line += f" | {event['exception']}"
-        return " | ".join(part for part in line.splitlines() if part.strip())
+        return visible(" | ".join(part for part in line.splitlines() if part.strip()))
 
     def _event(self, record: logging.LogRecord) -> dict[str, str]:
         """Its parts as text without secrets."""
@@ -98,6 +110,16 @@ class _Terminal(logging.StreamHandler):  # type: ignore[type-arg]
         super().emit(record)
 
 
+def open_own(path: str, flags: int) -> int:
+    """An `opener`: a file that it makes is this user's alone, whatever the umask."""
+    return os.open(path, flags, 0o600)
+
+
+class _OwnFile(logging.handlers.RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        return TextIOWrapper(open(self.baseFilename, "ab", opener=open_own), encoding=self.encoding)
+
+
 def set_up(file: Path | None = None, *, terminal: bool = True, as_json: bool = False) -> None:
     """Sends this process's events, Python's warnings and threads' errors to standard error and, rotating, to `file`."""
     global _as_json
@@ -123,9 +145,7 @@ def add_file(file: Path) -> None:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8"
-        )
+        handler = _OwnFile(file, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
     except OSError as error:
         logging.getLogger(__name__).warning("%s: no log is kept there: %s", file, error.strerror)
         return

@@ -87,6 +87,11 @@ class Outcome(Record):
     iterations: int
     seconds: float = Field(description="wall-clock seconds of training and scoring, all attempts together")
     device: str
+    classifier_accuracy: float | None = Field(
+        None,
+        description="held-out accuracy, 0..1, of the classifier that scored (its digest is in the protocol); None with "
+        "another extractor, or not recorded",
+    )
 
 
 OnProgress = Callable[[Progress], None]

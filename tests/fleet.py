@@ -1,11 +1,13 @@
 """Fake workers as real processes, and what must be true of the database when they are done."""
 
+import contextlib
 import json
 import multiprocessing
 import os
 import re
 import signal
 import sqlite3
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from typing import Any
 import optuna
 import psutil
 import psycopg2
+import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import StudyConfig, parse_config
@@ -58,11 +61,19 @@ def make_study(url: str, total: int, config: StudyConfig | None = None, name: st
 
 
 def hold_a_slot(study: OpenStudy, worker: str = "the test") -> Claim:
-    """A slot that stays `worker`'s for an hour without being renewed."""
-    claim = study.slots.claim(worker, study.config.service.lease_seconds)
+    """A slot that stays `worker`'s until it is released: a thread renews it."""
+    lease = study.config.service.lease_seconds
+    claim = study.slots.claim(worker, lease)
     assert claim is not None
-    # Not claimed for an hour: that would begin an hour of grace for all leases.
-    assert study.slots.renew(claim, 3600.0)
+
+    def keep() -> None:
+        held = True
+        while held:
+            time.sleep(lease / 4)
+            with contextlib.suppress(sa.exc.DBAPIError):  # a paused process may lock all others out for a while
+                held = study.slots.renew(claim, lease)
+
+    threading.Thread(target=keep, daemon=True).start()
     return claim
 
 

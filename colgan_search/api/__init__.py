@@ -6,7 +6,9 @@ What needs PyTorch is imported at its first use: `status`, `best` and `trials` a
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from colgan_search.api.doubts import doubt
 from colgan_search.api.places import DEFAULT_WORK_DIR, opened_storage, opened_study, output_file, work_folder
+from colgan_search.evaluation.classifier_card import poor
 from colgan_search.search.monitor import Monitor, Snapshot
 from colgan_search.search.results import TrialRecord, best, best_graph, completed, outcome, trials
 from colgan_search.search.study import OpenStudy
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from colgan_search.api.figures import Drawn, FiguresRequest, draw_figures
     from colgan_search.api.judging import study_cache
     from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
+    from colgan_search.api.own_files import OwnFiles
     from colgan_search.api.preparing import Prepared, PrepareRequest, prepare
     from colgan_search.api.serving import serve_dashboard
     from colgan_search.api.training import Trained, TrainRequest, train_graph
@@ -32,6 +35,7 @@ _LATER = {
     "LaunchRequest": "api.launching",
     "Launched": "api.launching",
     "LocalWorkers": "launch.local",
+    "OwnFiles": "api.own_files",
     "PrepareRequest": "api.preparing",
     "Prepared": "api.preparing",
     "SampleRequest": "api.bundles",
@@ -63,6 +67,7 @@ __all__ = [
     "LocalWorkers",
     "Monitor",
     "OpenStudy",
+    "OwnFiles",
     "PrepareRequest",
     "Prepared",
     "SampleRequest",
@@ -74,6 +79,7 @@ __all__ = [
     "best",
     "best_graph",
     "completed",
+    "doubt",
     "draw_figures",
     "evaluate",
     "export_best",
@@ -81,6 +87,7 @@ __all__ = [
     "opened_study",
     "outcome",
     "output_file",
+    "poor",
     "prepare",
     "prepare_launch",
     "sample",

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from colgan_search.api.judging import study_experiment
+from colgan_search.api.own_files import OwnFiles
 from colgan_search.api.places import output_file, work_folder
-from colgan_search.config import RuntimeSettings, with_overrides
+from colgan_search.config import RuntimeSettings
 from colgan_search.errors import BadInput, StudyError
 from colgan_search.experiment import GENERATORS_FILE, choose_device
 from colgan_search.files import WorkFolder
@@ -84,11 +85,8 @@ def _train_again(
     on_progress: Callable[[Progress], None],
     should_stop: ShouldStop,
 ) -> Outcome:
-    config = request.study.config
-    if request.data_root is not None:
-        config = with_overrides(config, "--data-root", data={"root": request.data_root})
-    if request.weights is not None:
-        config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
+    own = OwnFiles(request.data_root, request.weights)
+    config = own.applied(request.study.config, request.study.name)
     device = choose_device(config.runtime, request.device)
     torch.set_num_threads(config.runtime.threads)
     experiment = study_experiment(replace(request.study, config=config), request.work, device, should_stop)

@@ -4,21 +4,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
 import sqlalchemy as sa
 
 from colgan_search import __version__
 from colgan_search.api import health
+from colgan_search.api.doubts import doubt
 from colgan_search.api.health import Check
+from colgan_search.api.own_files import OwnFiles, named_in
 from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
-from colgan_search.config import StudyConfig, with_overrides
-from colgan_search.errors import ColganError
+from colgan_search.config import StudyConfig
+from colgan_search.errors import ColganError, DataError
+from colgan_search.files import WorkFolder
 from colgan_search.search.monitor import GONE
-from colgan_search.search.probe import leases_run_out, probe
+from colgan_search.search.probe import Room, leases_run_out, probe
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import one_line
 from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.study import UID, OpenStudy, open_study, study_names
+from colgan_search.search.study import UID, OpenStudy, attributes_of, open_study, study_names
 from colgan_search.search.tables import SCHEMA_VERSION
 from colgan_search.search.urls import normalise_url
 
@@ -26,6 +28,9 @@ SLOW_SECONDS = 0.1
 """A claim asks the database a few times: slower than this, workers wait noticeably."""
 
 SKEW_SECONDS = 2.0
+
+SCARCE_CONNECTIONS = 5
+"""With fewer left, the next workers are refused."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,19 @@ def doctor(request: DoctorRequest) -> list[Check]:
     work = work_folder(request.work_dir)
     text = storage_text(request.storage, work)
     of_database, studies = _database(text, request.study)
-    config = request.config or (studies[0].config if len(studies) == 1 else None)
+    config = request.config
+    if config is None and len(studies) == 1:
+        config = studies[0].config
     try:
         checks = [health.versions(), *_safely("gpu", lambda: health.gpus(config)), health.memory(), health.disk(work)]
-        checks += _safely("config", lambda: _config(config, request))
+        own = named_in(request.config, request.data_root, request.weights)
+        checks += _safely("config", lambda: _config(config, own, work))
         checks += of_database
         for study in studies:
             checks += _safely(f"study {study.name}", lambda study=study: _study(study))  # type: ignore[misc]
-        return [*checks, health.spooled(work, request.study)]
+        url = normalise_url(text)
+        file = [Path(str(url.database))] if url.get_backend_name() == "sqlite" else []
+        return [*checks, health.spooled(work, request.study), health.privacy([work.root, *file])]
     finally:
         for study in studies:
             study.storage.close()
@@ -66,15 +76,16 @@ def _safely(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
         return [Check(name, "error", f"{type(error).__name__}: {one_line(error)}", "this could not be looked at")]
 
 
-def _config(config: StudyConfig | None, request: DoctorRequest) -> Iterator[Check]:
+def _config(config: StudyConfig | None, own: OwnFiles, work: WorkFolder) -> Iterator[Check]:
     if config is None:
         yield Check("data", "ok", "not looked at: no study; name one with --study, or a --config")
         return
-    if request.data_root is not None:
-        config = with_overrides(config, "--data-root", data={"root": request.data_root})
-    if request.weights is not None:
-        config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
-    yield from health.of_config(config)
+    try:
+        config = own.applied(config, config.name)
+    except DataError as error:
+        yield Check("data", "error", str(error), "a worker would refuse it as well")
+        return
+    yield from health.of_config(config, work)
 
 
 def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy]]:
@@ -109,6 +120,7 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
             if abs(found.skew) > SKEW_SECONDS
             else "",
         ),
+        *_room(found.room),
         _schema(found.schema),
     ]
     if found.refused is not None:
@@ -118,6 +130,18 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
         return checks, []
     of_studies, studies = _studies(text, study)
     return checks + of_studies, studies
+
+
+def _room(room: Room | None) -> Iterator[Check]:
+    if room is None:
+        return
+    server = room.server
+    free = server.connections - server.reserved - room.used
+    what = f"max_connections is {server.connections}, {server.reserved} of them reserved, {room.used} in use now"
+    what += f"; about {server.workers} workers fit" + (", more through the pooler before it" if server.pooled else "")
+    advice = "raise max_connections in postgresql.conf, or put PgBouncer (pool_mode = transaction) before the server"
+    scarce = free < SCARCE_CONNECTIONS
+    yield Check("connections", "warning" if scarce else "ok", what, advice if scarce else "")
 
 
 def _schema(version: int | None) -> Check:
@@ -137,7 +161,7 @@ def _studies(text: str, wanted: str | None) -> tuple[list[Check], list[OpenStudy
         return [Check("database", "error", str(error), "see the message")], []
     for name in [wanted] if wanted is not None else study_names(storage):
         try:
-            if wanted is None and UID not in optuna.load_study(study_name=name, storage=storage.optuna).user_attrs:
+            if wanted is None and UID not in attributes_of(storage, name):
                 continue  # somebody else's
             opened.append(open_study(storage, name))
         except ColganError as error:
@@ -161,6 +185,9 @@ def _study(study: OpenStudy) -> Iterator[Check]:
         yield Check(f"{name}: leases", "warning", f"ran out: {what}", "the next worker that asks takes them over")
     else:
         yield Check(f"{name}: leases", "ok", "none ran out")
+    if (text := doubt(study)) is not None:
+        advice = "its results stay what they are; begin a new study with a better judge (--study NAME)"
+        yield Check(f"{name}: classifier", "warning", text, advice)
     silent = 3 * study.config.service.lease_seconds
     rows = [row for row in Registry(study.storage, study.uid).all() if row.state not in GONE]
     live = [row for row in rows if row.quiet < silent and not row.process.is_dead_here()]

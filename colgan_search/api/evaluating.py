@@ -67,6 +67,8 @@ class Evaluated:
     calibration: Calibration | None
     iteration: int | None = None
     """Of the checkpoint that was scored; None if the training had ended, or it was not a training."""
+    classifier_accuracy: float | None = None
+    """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -75,6 +77,7 @@ class Evaluated:
             "scores": self.scores.model_dump(mode="json"),
             "more": [row.model_dump(mode="json") for row in self.more],
             "iteration": self.iteration,
+            "classifier_accuracy": self.classifier_accuracy,
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
         }
 
@@ -108,12 +111,13 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     if trained is not None:
         scores = evaluator.score(generators, trained.config.network.z, seed=request.seed)
         names = tuple(f"G{number}" for number in range(1, len(generators) + 1))
-        return Evaluated(config, names, scores, tuple(more), None, trained.iteration)
+        return Evaluated(config, names, scores, tuple(more), None, trained.iteration, evaluator.extractor.accuracy)
     images, what = (real.images, "the real images") if given is None else (given, str(request.images))
     score = evaluator.score_images(images, what=what)
     scores = Scores(generators=(score,), protocol=evaluator.images_protocol(len(images)))
     calibration = _calibration(config, scores) if given is None else None
-    return Evaluated(config, ("real" if given is None else "images",), scores, tuple(more), calibration)
+    names = ("real" if given is None else "images",)
+    return Evaluated(config, names, scores, tuple(more), calibration, None, evaluator.extractor.accuracy)
 
 
 def is_calibration(config: StudyConfig, images: int) -> bool:

@@ -16,8 +16,8 @@ HALF = 0.5
 RULE = (
     "A comparison is yes if the whole 95 % interval of the difference proposed − MAD-GAN (Welch's t, over training "
     "seeds) lies on the side that the question asks for, no if it lies on the other, else not to be told apart. "
-    f"Overlap by itself: yes if the whole 95 % t interval of its mean lies above {HALF}, no if below. Less than two "
-    "measured trainings of a system have no interval."
+    f"Overlap by itself: yes if the whole 95 % t interval of its mean lies above {HALF}, no if below. Fewer than "
+    "two measured trainings of a system have no interval."
 )
 
 

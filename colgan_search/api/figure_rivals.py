@@ -1,6 +1,7 @@
 """MAD-GAN's generators for figure 6: named by hand, or found among a study's trials and the runs of `train`."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ def rival_of(folder: Path, k: int, recorded: KnowledgeTransferGraph | None = Non
         raise DataError(f"--mad-gan {folder} is a run of {graph.to_text()}, not of the graph {RIVAL}")
     if not file.is_file():
         raise DataError(f"--mad-gan {folder}: {file} is not there; `train` into a new folder")
-    return Weights(f"MAD-GAN, {name}", file)
+    label = re.sub(r"^trial-0*(\d)", r"trial \1", name)  # as a study's own trials are called
+    return Weights(f"MAD-GAN, {label}", file)
 
 
 def rival_among(done: Sequence[TrialRecord], study: OpenStudy, work: WorkFolder) -> Weights | None:

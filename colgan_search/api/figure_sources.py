@@ -107,7 +107,8 @@ def transfer_method(config: StudyConfig) -> str:
         return "no transfer"
     if config.transfer.kind == "image":
         return "image transfer"
-    return f"feature transfer\nlayers {', '.join(map(str, config.transfer.layers))}"
+    layers = config.transfer.layers
+    return f"feature transfer\n{'layer' if len(layers) == 1 else 'layers'} {', '.join(map(str, layers))}"
 
 
 def _transfers(config: StudyConfig) -> bool:

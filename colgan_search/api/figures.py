@@ -10,6 +10,7 @@ from colgan_search.api.figure_rivals import is_rival, rival_of, trial_graph
 from colgan_search.api.figure_sources import Source, of_run, of_study
 from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.errors import BadInput
+from colgan_search.evaluation.classifier_card import poor
 from colgan_search.figures import draw_graph
 from colgan_search.figures.epochs import draw_epochs
 from colgan_search.figures.pens import HOUSE, PAPER
@@ -71,6 +72,9 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
     what it names is wrong."""
     _check(request)
     source, folder = _source(request)
+    judged = [run.classifier_accuracy for run in source.runs.values() if run.classifier_accuracy is not None]
+    if (doubt := poor(min(judged, default=None))) is not None:
+        say(f"warning: {doubt}")
     out = request.out or folder / "figures"
     work_folder(out, "--out" if request.out else "figures in")
     # All images are made before anything is written, so that broken weights leave no half of the figures.

@@ -1,8 +1,10 @@
 """`doctor`'s questions to this machine: versions, GPUs, memory, disk, images, weights, results that wait."""
 
 import platform
+import shlex
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,19 +16,24 @@ import torch
 from torchvision.datasets import CIFAR10
 
 from colgan_search import __version__
+from colgan_search.api.judging import classifier_caches
 from colgan_search.api.places import existing_parent
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError
+from colgan_search.evaluation.classifier import known_card
+from colgan_search.evaluation.classifier_card import poor, require_worth
 from colgan_search.evaluation.inception import hub_path, load_inception
-from colgan_search.experiment import check_config
+from colgan_search.experiment import check_config, load_real
 from colgan_search.files import FREE_SPACE_FLOOR_BYTES, WorkFolder
-from colgan_search.gan.datasets import default_download_folder, load_images
+from colgan_search.gan.datasets import default_download_folder
+from colgan_search.gan.trainer import require_images
+from colgan_search.images import RealImages
 
 MEMORY_BYTES_PER_WORKER = 2 * 2**30
 """PyTorch, CIFAR-10 at 64 x 64 and a trial's networks, rounded up."""
 
 SPARE_DISK_BYTES = 5 * 2**30
-IMAGES_READ = 8
+CIFAR10_IMAGES = 50_000
 
 Level = Literal["ok", "warning", "error"]
 
@@ -94,32 +101,72 @@ def disk(work: WorkFolder) -> Check:
     return Check("disk", "ok", what)
 
 
+def privacy(places: Iterable[Path]) -> Check:
+    """Whether other users of this machine can read what we have made: work folder and SQLite file."""
+    modes = {place: stat.S_IMODE(place.stat().st_mode) for place in places if place.exists()}
+    open_ones = {place: mode for place, mode in modes.items() if mode & 0o077}
+    if not open_ones:
+        return Check("privacy", "ok", "work folder and SQLite file are closed to other users, or not there yet")
+    what = ", ".join(f"{place} (mode {mode:04o})" for place, mode in open_ones.items())
+    advice = " && ".join(f"chmod go= {shlex.quote(str(place))}" for place in open_ones)
+    return Check("privacy", "warning", f"open to other users of this machine: {what}", advice)
+
+
 def config_fits(config: StudyConfig) -> Check:
     """Whether the network can make such images."""
     check_config(config)
     return Check("config", "ok", f"{config.name}: k = {config.k}, {config.data.name} at {config.data.size} pixels")
 
 
-def data(config: StudyConfig) -> Check:
-    """Reads a few of the real images. Downloads nothing."""
+def data(config: StudyConfig, images: "Images") -> Check:
+    """Reads the real images, and refuses what `launch` refuses: by the same function. Downloads nothing."""
     settings = config.data
-    if settings.name == "cifar10":
+    real = images()
+    if real is None:
         folder = Path(settings.root).expanduser() if settings.root else default_download_folder()
-        try:
-            count = len(CIFAR10(folder, train=True))
-        except (OSError, RuntimeError, EOFError):
-            advice = "the first worker downloads it; without internet see `colgan-search prepare`, or --data-root"
-            return Check("data", "warning", f"CIFAR-10 is not in {folder}", advice)
-        return Check("data", "ok", f"{count} images of CIFAR-10 in {folder}")
-    few = load_images(settings.model_copy(update={"limit": min(settings.limit or IMAGES_READ, IMAGES_READ)}))
+        advice = "the first worker downloads it; without internet see `colgan-search prepare`, or --data-root"
+        return Check("data", "warning", f"CIFAR-10 is not in {folder}", advice)
     where = f" in {settings.root}" if settings.root else ""
-    return Check("data", "ok", f"{settings.name}{where}: {len(few.classes)} classes, readable")
+    return Check("data", "ok", f"{settings.name}{where}: {real.counted}")
 
 
-def weights(config: StudyConfig) -> Check:
-    """Whether the extractor's weights are there and whole. Downloads nothing."""
+class Images:
+    """The real images, read once for all checks, or the failure to."""
+
+    def __init__(self, config: StudyConfig) -> None:
+        self.config = config
+        self._read: RealImages | BadInput | None = None
+        self._tried = False
+
+    def __call__(self) -> RealImages | None:
+        """None if they would have to be downloaded. DataError and ConfigError as `load_real`."""
+        if not self._tried:
+            self._tried = True
+            try:
+                self._read = load_real(self.config) if self._are_here() else None
+            except BadInput as error:
+                self._read = error
+        if isinstance(self._read, BadInput):
+            raise self._read
+        return self._read
+
+    def _are_here(self) -> bool:
+        """Whether nothing need be downloaded. ConfigError if what would be is too little for a batch."""
+        settings = self.config.data
+        if settings.name != "cifar10":
+            return True
+        try:
+            CIFAR10(Path(settings.root).expanduser() if settings.root else default_download_folder(), train=True)
+        except (OSError, RuntimeError, EOFError):
+            require_images(min(settings.limit or CIFAR10_IMAGES, CIFAR10_IMAGES), self.config.training, self.config.k)
+            return False
+        return True
+
+
+def weights(config: StudyConfig, images: Images, work: WorkFolder) -> Check:
+    """Whether the extractor's weights are there and whole, or how good the classifier is. Downloads nothing."""
     if config.evaluation.extractor == "classifier":
-        return Check("weights", "ok", "the classifier is trained by the first worker, or taken from the cache")
+        return _classifier(config, images, work)
     named = config.evaluation.weights
     path = Path(named).expanduser() if named is not None else hub_path()
     if not path.exists() and named is None:
@@ -127,6 +174,22 @@ def weights(config: StudyConfig) -> Check:
         return Check("weights", "warning", f"no Inception weights at {path}", advice)
     _, digest = load_inception(path)
     return Check("weights", "ok", f"Inception at {path}, digest {digest}")
+
+
+def _classifier(config: StudyConfig, images: Images, work: WorkFolder) -> Check:
+    try:
+        real = images()
+    except BadInput:
+        real = None  # `data` says it
+    card = None
+    if real is not None:
+        card = known_card(real, config.evaluation.classifier_epochs, classifier_caches(work, config.name))
+    if card is None:
+        return Check("weights", "ok", "the classifier is trained by the first worker, or taken from the cache")
+    require_worth(card)
+    if (doubt := poor(card.held_out_accuracy)) is not None:
+        return Check("weights", "warning", doubt, "look at the images first: are there enough, in the right folders?")
+    return Check("weights", "ok", f"the classifier is right on {100 * card.held_out_accuracy:.1f} % of held-out images")
 
 
 def spooled(work: WorkFolder, study: str | None) -> Check:
@@ -146,11 +209,17 @@ def spooled(work: WorkFolder, study: str | None) -> Check:
     return Check("spooled results", "ok", "none wait")
 
 
-def of_config(config: StudyConfig) -> Iterator[Check]:
+def of_config(config: StudyConfig, work: WorkFolder) -> Iterator[Check]:
     """What a study needs of this machine."""
-    for name, check in (("config", config_fits), ("data", data), ("weights", weights)):
+    images = Images(config)
+    checks: dict[str, Callable[[], Check]] = {
+        "config": lambda: config_fits(config),
+        "data": lambda: data(config, images),
+        "weights": lambda: weights(config, images, work),
+    }
+    for name, check in checks.items():
         try:
-            yield check(config)
+            yield check()
         except DataError as error:
             yield Check(name, "error", str(error), "see the message; --data-root and --weights name this machine's own")
         except BadInput as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
+from colgan_search.api.judging import classifier_caches
 from colgan_search.api.places import (
     DEFAULT_WORK_DIR,
     existing_parent,
@@ -17,6 +18,8 @@ from colgan_search.api.places import (
 )
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
+from colgan_search.evaluation.classifier import known_card
+from colgan_search.evaluation.classifier_card import require_worth
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
 from colgan_search.files import WorkFolder, require_space
@@ -69,7 +72,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     storage = storage_text(request.storage, work)
     require_server(storage)  # a wrong password is told at once, not after 50,000 images
     if devices:
-        _require_readiness(config, work, say)
+        _require_readiness(config, work, name, say)
     require_space(existing_parent(work.root))
     opened = open_storage(storage, create=True)
     try:
@@ -83,10 +86,15 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     return Launched(study, work, devices)
 
 
-def _require_readiness(config: StudyConfig, work: WorkFolder, say: Callable[[str], None]) -> None:
+def _require_readiness(config: StudyConfig, work: WorkFolder, name: str, say: Callable[[str], None]) -> None:
     """BadInput unless the images and weights that workers on this machine need are here, or can be downloaded."""
     say(f"reading the real images: {config.data.name}")
     real = load_real(config)
+    say(f"found {real.counted}")
+    if config.evaluation.extractor == "classifier":
+        card = known_card(real, config.evaluation.classifier_epochs, classifier_caches(work, name))
+        if card is not None:
+            require_worth(card)
     if config.evaluation.extractor == "inception":
         # A classifier is trained by the first worker, on its device; Inception's weights must be there before.
         say("looking for Inception's weights")

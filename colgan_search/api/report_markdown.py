@@ -11,6 +11,7 @@ from colgan_search.api.paper_claims import RULES
 from colgan_search.api.paper_tables import NOTES, protocol_sentence
 from colgan_search.api.reproduced_rows import RowResult
 from colgan_search.api.reproducing import Reproduction
+from colgan_search.evaluation.classifier_card import poor
 
 COLUMNS = (
     "row",
@@ -66,6 +67,9 @@ def _notes(wanted: Reproduction, rows: Sequence[RowResult]) -> Iterator[str]:
     yield from (f"- {note}" for note in NOTES.get(wanted.table, ()))
     if len({row.protocol["weights_digest"] for row in rows if row.protocol is not None}) > 1:
         yield "- These rows were judged by extractors of different weights: their scores are not comparable."
+    for row in rows:
+        if (doubt := poor(row.classifier_accuracy)) is not None:
+            yield f"- {row.name}: warning: {doubt}"
 
 
 def _origins(wanted: Reproduction, rows: Sequence[RowResult], real: RowResult) -> Iterator[str]:

@@ -62,6 +62,8 @@ class RowResult:
     flattered_by: float | None = None
     """Of a winning trial: its IS minus the mean of its graph trained again. It is the luckiest of many."""
     protocol: dict[str, Any] | None = None
+    classifier_accuracy: float | None = None
+    """Held-out accuracy of the classifier that scored, the lowest of the trainings; None with Inception."""
     command: str = ""
 
     @property
@@ -141,6 +143,9 @@ def _with_scores(blank: RowResult, trials: Sequence[TrialRecord], lacking: Seque
         per_seed=seeds,
         graph=trials[0].graph,
         protocol=first_protocol(trials),
+        classifier_accuracy=min(
+            (t.classifier_accuracy for t in trials if t.classifier_accuracy is not None), default=None
+        ),
     )
 
 

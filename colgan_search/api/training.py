@@ -4,6 +4,7 @@ import json
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,15 @@ def train_graph(
     request: TrainRequest,
     on_progress: Callable[[int, Progress], None] = lambda seed_number, progress: None,
     should_stop: ShouldStop = lambda: False,
+    *,
+    on_iteration: Callable[[int, int], None] = lambda seed_number, iteration: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Trained:
     """Trains the graph once per seed; what is finished or begun in `out` is taken up, not done again.
 
     Leaves `seed-N/` (a bundle and outcome.json), `scores.json` and `graph.png`; outcomes and bundles also hold the
-    scores of the other weights (`last-ema`, ... see `experiment.run.Run.score_at_end`). BadInput if `out` belongs to
+    scores of the other weights (`last-ema`, ... see `experiment.run.Run.score_at_end`). `say` hears which images were
+    found. BadInput if `out` belongs to
     another graph or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
     """
     if request.seeds < 1:
@@ -85,10 +90,11 @@ def train_graph(
     claimed = _is_claimed(request)
     require_space(existing_parent(request.out))
     experiment = Experiment(request.config, work, device, should_stop=should_stop)
+    say(f"found {experiment.real.counted}")
     if not claimed:
         write_text(request.out / RUN_FILE, json.dumps(_identity(request)))
     outcomes = tuple(
-        _one_seed(request, experiment, number, lambda p, n=number: on_progress(n, p), should_stop)  # type: ignore[misc]
+        _one_seed(request, experiment, number, partial(on_progress, number), should_stop, partial(on_iteration, number))
         for number in range(request.seeds)
     )
     trained = Trained(request.graph, outcomes, request.out)
@@ -133,6 +139,7 @@ def _one_seed(
     number: int,
     on_progress: Callable[[Progress], None],
     should_stop: ShouldStop,
+    on_iteration: Callable[[int], None],
 ) -> Outcome:
     folder = request.out / f"seed-{number}"
     path = folder / "outcome.json"
@@ -140,7 +147,7 @@ def _one_seed(
         return Outcome.model_validate_json(path.read_text(encoding="utf-8"))
     seed = derive_seed(request.config.seed, "train", number)
     write_config(folder, request.config)  # at once: `evaluate` scores the checkpoint of an unfinished training with it
-    outcome = experiment(request.graph, seed, folder, on_progress, should_stop)
+    outcome = experiment(request.graph, seed, folder, on_progress, should_stop, on_iteration)
     if outcome.scores is not None:
         write_bundle(
             folder,

@@ -13,17 +13,19 @@ import torch
 
 from colgan_search import logs
 from colgan_search.api.judging import study_experiment
+from colgan_search.api.own_files import named_in
 from colgan_search.api.places import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
-from colgan_search.config import StudyConfig, with_overrides
+from colgan_search.config import StudyConfig
+from colgan_search.config.schema import ServiceSettings
 from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
-from colgan_search.files import WorkFolder
+from colgan_search.files import WorkFolder, make_private
 from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.deliver import Spool, deliver_spooled, tell_closings
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.registry import ProcessId
 from colgan_search.search.retry import through_outages
-from colgan_search.search.storage import open_storage
+from colgan_search.search.storage import open_storage, require_server
 from colgan_search.search.study import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker
 
@@ -36,7 +38,10 @@ LEAVE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class WorkRequest:
-    """What a person or `launch` asked for. `config`, if given, must be the study's own."""
+    """What a person or `launch` asked for. `config`, if given, must be the study's own.
+
+    This machine's files are read if they are named here (`data_root`, `weights`, `config`) or as in `own_files`.
+    """
 
     study: str
     storage: str | None = None
@@ -64,9 +69,10 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
         raise
     try:
         require_study_folder(folder, study.name)
+        make_private(folder.logs(study.name))
         if request.keep_log:
             logs.add_file(folder.logs(study.name) / f"{name.replace(':', '-')}.log")
-        return _work_on(replace(study, config=_here(study.config, request)), request, folder, drain)
+        return _work_on(study, request, folder, drain)
     except Interrupted:
         return Worked(0, finished=False)
     finally:
@@ -74,7 +80,10 @@ def work(request: WorkRequest, drain: threading.Event) -> Worked:
 
 
 def _attached(request: WorkRequest, folder: WorkFolder, drain: threading.Event) -> OpenStudy:
-    """The open study; waits for its database as long as the request says, and no time if it says nothing."""
+    """The open study; waits for its database as long as the request says, and no time if it says nothing.
+
+    A database that answers and then goes away while the study is opened is waited for in any case.
+    """
     text = storage_text(request.storage, folder)
 
     def attach() -> OpenStudy:
@@ -85,9 +94,11 @@ def _attached(request: WorkRequest, folder: WorkFolder, drain: threading.Event) 
             storage.close()
             raise
 
-    if request.wait_minutes <= 0.0:
-        return attach()
-    return through_outages(attach, "opening the study", limit_seconds=60.0 * request.wait_minutes, give_up=drain)
+    minutes = request.wait_minutes
+    if minutes <= 0.0:
+        require_server(text)
+        minutes = ServiceSettings().outage_minutes  # the study's own is not known yet
+    return through_outages(attach, "opening the study", limit_seconds=60.0 * minutes, give_up=drain)
 
 
 def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: threading.Event) -> Worked:
@@ -108,6 +119,9 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
         patiently(lambda: tell_closings(study), "telling results")
         log.info("study %s is done", study.name)
         return Worked(0, finished=True)
+    # Before any of this machine's files are read, and long before what follows from them is shared.
+    own = named_in(request.config, request.data_root, request.weights)
+    study = replace(study, config=own.applied(study.config, study.name))
     torch.set_num_threads(study.config.runtime.threads)
     with own_gpu(choose_device(study.config.runtime, request.device), folder) as device:
         if device.type == "cuda":
@@ -139,12 +153,3 @@ def _left_in_time(drain: threading.Event) -> Iterator[None]:
         yield
     finally:
         ready.set()
-
-
-def _here(config: StudyConfig, request: WorkRequest) -> StudyConfig:
-    """The study's config with this machine's own paths."""
-    if request.data_root is not None:
-        config = with_overrides(config, "--data-root", data={"root": request.data_root})
-    if request.weights is not None:
-        config = with_overrides(config, "--weights", evaluation={"weights": request.weights})
-    return config

@@ -104,4 +104,4 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
-    print(logs.without_secrets(text), file=sys.stderr)  # noqa: T201
+    print(logs.visible(logs.without_secrets(text)), file=sys.stderr)  # noqa: T201

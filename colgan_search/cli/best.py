@@ -63,6 +63,7 @@ def command(
             **record.as_dict(),
             "variants": {} if recorded is None else recorded.model_dump(mode="json")["variants"],
             "graph_json": api.best_graph(record).to_json(),
+            "warning": api.doubt(opened),
             "pictures": [str(path) for path in files],
             "bundle": None if export is None else str(export),
         }

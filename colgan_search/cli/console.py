@@ -1,16 +1,18 @@
-"""Printing: notes to standard error, results to standard output."""
+"""Printing: notes to standard error, results to standard output. Nothing printed here can steer a terminal."""
 
 import shlex
 import sys
+from collections.abc import Iterable, Iterator
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from colgan_search import logs
 
 
 def note(text: str) -> None:
     """A line about what happens, on standard error, so that standard output holds results alone."""
-    print(logs.without_secrets(text), file=sys.stderr, flush=True)  # noqa: T201
+    print(logs.visible(logs.without_secrets(text)), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def typed() -> str:
@@ -19,14 +21,34 @@ def typed() -> str:
 
 
 def out(text: str) -> None:
-    """A result, on standard output."""
-    print(text, flush=True)  # noqa: T201
+    """A result, on standard output. JSON escapes by itself, and keeps the exact text."""
+    print(logs.visible(text), flush=True)  # noqa: T201
+
+
+class _Console(Console):
+    """Shows text as it is: control characters visible, and no markup in it."""
+
+    def __init__(self, width: int | None = None) -> None:
+        super().__init__(width=width, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What rich itself says to the terminal (colours, the cursor) passes; what is in the text does not."""
+        return self._visible(super().render(renderable, options))
+
+    def _visible(self, segments: Iterable[Segment]) -> Iterator[Segment]:
+        for text, style, control in segments:
+            yield Segment(text if control else logs.visible(text), style, control)
+
+
+def one_line(text: str) -> str:
+    """The text in one line: a reason out of the database must not look like lines of ours."""
+    return logs.visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def console() -> Console:
-    """For tables: as wide as they need to be when the output is a file."""
-    made = Console()
-    return made if made.is_terminal else Console(width=160)
+    """For tables and live views: as wide as they need to be when the output is a file."""
+    made = _Console()
+    return made if made.is_terminal else _Console(width=160)
 
 
 def optional(value: object) -> str:

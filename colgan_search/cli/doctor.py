@@ -10,7 +10,8 @@ import typer
 from colgan_search import api
 from colgan_search.api.doctoring import DoctorRequest, doctor
 from colgan_search.cli import console, options
-from colgan_search.config import load_config
+from colgan_search.config import load_config, with_overrides
+from colgan_search.errors import BadInput
 
 EXAMPLE = "colgan-search doctor --study digits"
 
@@ -23,6 +24,7 @@ def command(
     ] = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
+    skip_broken: options.SkipBroken = False,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> int:
@@ -31,6 +33,10 @@ def command(
     Changes and downloads nothing. Exit code 1 if there is an error.
     """
     settings = None if config is None else load_config(config)
+    if skip_broken:
+        if settings is None:
+            raise BadInput("--skip-broken changes the data of a --config; a study has its own setting")
+        settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
     checks = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights))
     counts = Counter(check.level for check in checks)
     if as_json:

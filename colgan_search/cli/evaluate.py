@@ -63,7 +63,8 @@ def command(
     The real CIFAR-10 images at 32 x 32 under Inception must give torch-fidelity's figure, 11.24 +- 0.10: `evaluate
     --real --config cifar10 --size 32` checks this installation, and exits with 1 if they do not.
     """
-    settings, cache = _settings(config, study, storage, work_dir, default=run is None)
+    own = api.OwnFiles(data_root, weights)
+    settings, cache = _settings(config, study, storage, work_dir, own, default=run is None)
     overrides: dict[str, dict[str, Any]] = {}
     for section, key, value in (
         ("evaluation", "images", images_per_generator),
@@ -88,14 +89,14 @@ def command(
 
 
 def _settings(
-    config: str | None, study: str | None, storage: str | None, work_dir: Path, default: bool
+    config: str | None, study: str | None, storage: str | None, work_dir: Path, own: "api.OwnFiles", default: bool
 ) -> tuple[StudyConfig | None, Path | None]:
     """The config that is named, or the study's with its cache, or cifar10 if there has to be one."""
     if study is not None:
         if config is not None:
             raise BadInput("--study has its own config; leave out --config, or --study")
         with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
-            return opened.config, api.study_cache(opened, api.work_folder(work_dir))
+            return own.applied(opened.config, study), api.study_cache(opened, api.work_folder(work_dir))
     if config is None and not default:
         return None, None
     return load_config(config or "cifar10"), None
@@ -122,6 +123,8 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
         f"measured with {protocol.extractor} ({protocol.weights_digest}), {protocol.images} images of "
         f"{protocol.resolution} x {protocol.resolution} pixels in {colour}, {show.splits_text(protocol.splits)}"
     )
+    if (doubt := api.poor(found.classifier_accuracy)) is not None:
+        console.out(show.doubt_line(doubt))
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")
     if kid:

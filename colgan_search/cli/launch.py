@@ -7,7 +7,7 @@ import typer
 from colgan_search import api, logs
 from colgan_search.cli import console, options, show, watch
 from colgan_search.config import load_config, with_overrides
-from colgan_search.errors import ColganError
+from colgan_search.errors import BadInput, ColganError
 
 EXAMPLE = "colgan-search launch --config digits --trials 12"
 
@@ -29,6 +29,7 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
+    skip_broken: options.SkipBroken = False,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
 ) -> int:
     """Begin or resume a search: one worker per GPU, until the study has its total of trials.
@@ -42,6 +43,8 @@ def command(
         settings = with_overrides(settings, "--data-root", data={"root": data_root})
     if weights is not None:
         settings = with_overrides(settings, "--weights", evaluation={"weights": weights})
+    if skip_broken:
+        settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
     request = api.LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
     launched = api.prepare_launch(request, say=console.note)
     opened = launched.study
@@ -71,6 +74,6 @@ def command(
     if ended.drained:
         console.note(f"stopped with {budget.done} of {budget.total} trials done; the same command goes on from here")
         return 0
-    raise ColganError(
+    raise (BadInput if ended.refused else ColganError)(
         f"all workers have ended with {budget.done} of {budget.total} trials done:\n  " + "\n  ".join(ended.failures)
     )

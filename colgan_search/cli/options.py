@@ -26,8 +26,23 @@ Ema = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DataRoot = Annotated[
-    str | None, typer.Option("--data-root", help="This machine's folder of the images (data.root in the config).")
+    str | None,
+    typer.Option(
+        "--data-root",
+        help="This machine's folder of the images (data.root in the config). One that only the study's database names "
+        "is read if it lies among the downloads, or in a folder of COLGAN_DATA in the environment.",
+    ),
+]
+SkipBroken = Annotated[
+    bool,
+    typer.Option(
+        "--skip-broken",
+        help="Leave out images that cannot be read, and links, and say how many (data.skip_broken in the config).",
+    ),
 ]
 Weights = Annotated[
-    str | None, typer.Option("--weights", help="This machine's file of Inception weights (evaluation.weights).")
+    str | None,
+    typer.Option(
+        "--weights", help="This machine's file of Inception weights (evaluation.weights); as with --data-root."
+    ),
 ]

@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.table import Table
 
 from colgan_search import api
-from colgan_search.cli.console import console, duration, out
+from colgan_search.cli.console import console, duration, one_line, out
+from colgan_search.files import make_private
 from colgan_search.records import GeneratorScore, Scores
 
 
@@ -20,17 +21,31 @@ def best_line(record: api.TrialRecord) -> str:
     return f"best: IS {record.value:.3f}, trial {record.number}, {record.graph}"
 
 
+def time_left(now: api.Snapshot) -> str | None:
+    """`12 min +- 2 min left`, `about 12 min left` while there is no spread; None if it is not known, or nothing is."""
+    if now.seconds_left is None or now.budget.finished:
+        return None
+    if now.seconds_spread is None:
+        return f"about {duration(now.seconds_left)} left"
+    return f"{duration(now.seconds_left)} +- {duration(now.seconds_spread)} left"
+
+
 def progress_line(now: api.Snapshot) -> str:
     """A study's state in one line."""
     budget = now.budget
     parts = [f"{budget.done}/{budget.total} trials done", f"{budget.running} running"]
     if budget.failed:
         parts.append(f"{budget.failed} failed")
-    if now.seconds_left is not None and not budget.finished:
-        parts.append(f"{duration(now.seconds_left)} left")
+    if (left := time_left(now)) is not None:
+        parts.append(left)
     if now.best is not None:
         parts.append(best_line(now.best))
     return "; ".join(parts)
+
+
+def doubt_line(text: str) -> str:
+    """What is to be said before a score is believed, to be told from the scores."""
+    return f"warning: {text}"
 
 
 def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> None:
@@ -43,6 +58,8 @@ def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> N
     for line in graph.describe():
         out(f"  {line}")
     score_table(record)
+    if (text := api.doubt(study)) is not None:
+        out(f"  {doubt_line(text)}")
     recorded = api.outcome(study, record.number)
     if recorded is not None and len(recorded.variants) > 1:
         variants_table(recorded.variants, study.config.evaluation.point)
@@ -56,7 +73,9 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
 
     folder = api.work_folder(work_dir).study(study.name)
     paths = [picture] if picture is not None else [folder / "best.png", folder / "best.svg"]
-    if picture is not None:
+    if picture is None:
+        make_private(folder)
+    else:
         api.output_file(picture, "--picture")
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +91,7 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
 def score_table(record: api.TrialRecord) -> None:
     """One row per generator."""
     if record.is_mean is None or record.is_std is None or record.fid is None:
-        out(f"  no scores: {record.diverged or 'not complete'}")
+        out(f"  no scores: {one_line(record.diverged or 'not complete')}")
         return
     protocol = record.protocol or {}
     splits = protocol.get("splits", 1)

@@ -21,6 +21,7 @@ def command(
     with api.opened_study(storage, api.work_folder(work_dir), study, writing=False) as opened:
         now = api.Monitor(opened).snapshot()
         failures = opened.slots.failures()
+        doubt = api.poor(now.classifier_accuracy)
         if as_json:
             console.out(
                 json.dumps(
@@ -30,8 +31,11 @@ def command(
                         "finished": now.budget.finished,
                         **asdict(now.budget),
                         "seconds_left": now.seconds_left,
+                        "seconds_left_spread": now.seconds_spread,
                         "workers": [asdict(worker) for worker in now.workers],
                         "best": now.best.as_dict() if now.best else None,
+                        "classifier_accuracy": now.classifier_accuracy,
+                        "warning": doubt,
                         "failed_trials": [asdict(failure) for failure in failures],
                     }
                 )
@@ -39,6 +43,8 @@ def command(
             return
         console.out(f"study {opened.name} in {opened.storage.name}")
         console.out(f"  {show.progress_line(now)}")
+        if doubt is not None:
+            console.out(f"  {show.doubt_line(doubt)}")
         if now.workers:
             table = Table("worker", "device", "does", "trial", "epoch", "last IS", "heard of", box=None)
             for row in now.workers:
@@ -53,6 +59,6 @@ def command(
                 )
             console.console().print(table)
         for failure in failures:
-            reasons = "; ".join(str(fault["reason"]) for fault in failure.faults)
+            reasons = "; ".join(console.one_line(str(fault["reason"])) for fault in failure.faults)
             workers = len({fault["worker"] for fault in failure.faults})
             console.out(f"  trial {failure.trial_number} failed on {workers} workers: {reasons}")

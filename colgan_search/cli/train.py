@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from colgan_search import api, presets
 from colgan_search.cli import console, options, show
+from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config, with_overrides
 from colgan_search.files import WorkFolder
-from colgan_search.records import Progress
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
 
@@ -33,6 +34,7 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
+    skip_broken: options.SkipBroken = False,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
@@ -42,6 +44,7 @@ def command(
         ("--epochs", "training", "epochs", epochs),
         ("--data-root", "data", "root", data_root),
         ("--weights", "evaluation", "weights", weights),
+        ("--skip-broken", "data", "skip_broken", skip_broken or None),
     ):
         if value is not None:
             settings = with_overrides(settings, source, **{section: {key: value}})
@@ -52,12 +55,11 @@ def command(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda *_: stop.set())
 
-    def on_progress(seed_number: int, progress: Progress) -> None:
-        score = "" if progress.scores is None else f", max IS {progress.scores.value:.3f}"
-        console.note(f"seed {seed_number}: epoch {progress.epoch}/{progress.epochs}{score}")
-
     request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
-    trained = api.train_graph(request, on_progress, stop.is_set)
+    with TrainingView(seeds, Console(stderr=True)) as view:
+        trained = api.train_graph(
+            request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note
+        )
     if as_json:
         console.out(json.dumps({**trained.summary(), "folder": str(folder)}))
         return
@@ -73,6 +75,8 @@ def command(
             for cells in show.variant_rows(name, scores, how.point):
                 table.add_row(str(row), *cells, f"{outcome.seconds:.1f}")
     console.console().print(table)
+    if (doubt := api.poor(trained.outcomes[0].classifier_accuracy)) is not None:
+        console.out(show.doubt_line(doubt))
     summary = trained.summary()
     deviation = summary["max_is_std_over_seeds"]
     spread = "" if deviation is None else f" +- {deviation:.3f} over {len(trained.outcomes)} seeds"

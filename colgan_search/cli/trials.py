@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from colgan_search import api
-from colgan_search.cli import console, options
+from colgan_search.cli import console, options, show
 
 EXAMPLE = "colgan-search trials --study digits --format csv > trials.csv"
 
@@ -33,6 +33,10 @@ def command(
     """List every trial: graph, state, IS of each generator, seed, seconds, worker."""
     with api.opened_study(storage, api.work_folder(work_dir), study, writing=False) as opened:
         records = api.trials(opened)
+        doubt = api.doubt(opened)
+    if doubt is not None:
+        # Above a table, and beside what another program reads.
+        (console.out if form is Format.table and not as_json else console.note)(show.doubt_line(doubt))
     if as_json or form is Format.json:
         console.out(json.dumps([record.as_dict() for record in records]))
     elif form is Format.csv:

@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
 from colgan_search import api
 from colgan_search.cli import console, show
+from colgan_search.cli.live_view import LiveView
 from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slot_records import Budget
 
@@ -29,22 +26,25 @@ class Ended:
 
     drained: bool
     failures: list[str]
+    refused: bool = False
+    """True if the failures are of what the user gave."""
 
 
 def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
-    terminal = Console()
+    terminal = console.console()
     monitor = api.Monitor(study)
     with _stops_as_drain(workers) as asked:
         if terminal.is_terminal:
+            view = LiveView(study, monitor, workers.running, terminal)
             with Live(console=terminal, refresh_per_second=4, transient=False) as live:
                 while workers.poll():
-                    live.update(_view(study, monitor, asked.is_set()))
+                    live.update(view.render(asked.is_set()))
                     time.sleep(POLL_SECONDS)
-                live.update(_view(study, monitor, asked.is_set()))
+                live.update(view.render(asked.is_set()))
         else:
-            _plain(study, monitor, workers)
-    return Ended(asked.is_set(), [workers.last_words(number) for number in workers.failed])
+            _plain(monitor, workers)
+    return Ended(asked.is_set(), [workers.last_words(number) for number in workers.failed], workers.refused)
 
 
 def how_far(study: api.OpenStudy, ended: Ended) -> Budget | None:
@@ -80,9 +80,10 @@ def _stops_as_drain(workers: "api.LocalWorkers") -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _plain(study: api.OpenStudy, monitor: api.Monitor, workers: "api.LocalWorkers") -> None:
+def _plain(monitor: api.Monitor, workers: "api.LocalWorkers") -> None:
     """A line for every result, and one now and then in between."""
     said, said_at = -1, 0.0
+    doubted = False
     while workers.poll():
         try:
             now = monitor.snapshot()
@@ -92,39 +93,10 @@ def _plain(study: api.OpenStudy, monitor: api.Monitor, workers: "api.LocalWorker
             console.note(f"the database is away, workers go on: {one_line(error)}")
             time.sleep(10 * POLL_SECONDS)
             continue
+        if not doubted and (doubt := api.poor(now.classifier_accuracy)) is not None:
+            console.note(show.doubt_line(doubt))
+            doubted = True
         if now.budget.done != said or time.monotonic() - said_at > PLAIN_LINE_SECONDS:
             console.note(show.progress_line(now))
             said, said_at = now.budget.done, time.monotonic()
         time.sleep(POLL_SECONDS)
-
-
-def _view(study: api.OpenStudy, monitor: api.Monitor, draining: bool) -> Group:
-    """Bar, workers, best graph."""
-    try:
-        now = monitor.snapshot()
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        return Group(Text(f"the database is away, workers go on: {one_line(error)}", style="yellow"))
-    budget = now.budget
-    head = Table.grid(padding=(0, 1))
-    left = console.duration(now.seconds_left) if now.seconds_left is not None else "?"
-    counts = f"{budget.done}/{budget.total} trials"
-    counts += f", {budget.failed} failed" if budget.failed else ""
-    head.add_row(
-        Text(study.name, style="bold"), ProgressBar(budget.total, budget.done, width=40), counts, f"{left} left"
-    )
-    table = Table("worker", "device", "does", "trial", "epoch", "last IS", box=None, header_style="dim")
-    for row in now.workers:
-        table.add_row(
-            show.short_worker(row.worker),
-            row.device,
-            "draining" if draining else row.state,
-            console.optional(row.trial_number),
-            f"{row.epoch}/{row.epochs}" if row.epoch is not None else "",
-            f"{row.last_is:.2f}" if row.last_is is not None else "",
-        )
-    parts: list[Table | Text] = [head, table]
-    if now.best is not None:
-        parts.append(Text(show.best_line(now.best)))
-    return Group(*parts)

@@ -3,6 +3,7 @@
 from colgan_search.config.fingerprint import differences, fingerprint
 from colgan_search.config.load import find_config, load_config, parse_config, shipped_configs, with_overrides
 from colgan_search.config.schema import (
+    STUDY_NAME,
     DataSettings,
     EvaluationSettings,
     NetworkSettings,
@@ -15,6 +16,7 @@ from colgan_search.config.schema import (
 )
 
 __all__ = [
+    "STUDY_NAME",
     "DataSettings",
     "EvaluationSettings",
     "NetworkSettings",

@@ -8,6 +8,9 @@ from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
 from colgan_search.presets import resolve
 
+STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""What a study can be called: its name also names a folder."""
+
 
 class Section(BaseModel):
     """A part of the config: frozen, strict about types, closed to unknown keys and to NaN and Inf."""
@@ -23,11 +26,14 @@ class DataSettings(Section):
     size: int = Field(64, ge=4, le=1024, description="height and width in pixels after one resize")
     channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colour; images are converted")
     limit: int | None = Field(None, ge=2, description="use the first so many images of a fixed shuffle; None = all")
+    skip_broken: bool = Field(
+        False, description="imagefolder: leave out what is not a whole image and links; False = refuse the folder"
+    )
 
     @model_validator(mode="after")
     def _imagefolder_needs_root(self) -> "DataSettings":
         if self.name == "imagefolder" and self.root is None:
-            raise ValueError("imagefolder needs root: the folder that holds one folder per class")
+            raise ValueError("imagefolder needs root: the folder that holds one folder per class, or the images")
         return self
 
 
@@ -184,7 +190,7 @@ class StudyConfig(Section):
     """Everything that a study is. `fingerprint` (see `config.fingerprint`) names what changes results."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        pattern=STUDY_NAME,
         description="the study's name: letters, digits, '.', '_' and '-'; it also names a folder",
     )
     k: int = Field(3, ge=1, le=64, description="number of generators")

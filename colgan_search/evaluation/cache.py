@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from colgan_search.errors import Interrupted
+from colgan_search.files import make_private
 from colgan_search.records import ShouldStop
 
 LOCK_POLL_SECONDS = 0.2
@@ -25,7 +26,7 @@ def locked(path: Path, should_stop: ShouldStop = never) -> Iterator[None]:
 
     Interrupted if `should_stop` turns true while another process holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     lock = FileLock(path.with_name(path.name + ".lock"))
     while True:
         try:

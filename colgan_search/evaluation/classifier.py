@@ -2,10 +2,11 @@
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from colgan_search.errors import DataError
 from colgan_search.evaluation.cache import file_digest, locked, never
+from colgan_search.evaluation.classifier_card import Card, card_path, poor
 from colgan_search.evaluation.classifier_training import train_classifier
 from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.images import RealImages, to_pixels
@@ -20,9 +22,6 @@ from colgan_search.records import ShouldStop
 
 ARCHITECTURE = 1
 """Raise it whenever the network or its training changes: cached weights of another number are not used."""
-
-USEFUL_ACCURACY = 0.9
-"""Below this held-out accuracy, an inception score says little."""
 
 LARGEST_SIDE = 64
 """Larger images are averaged down to this many pixels first: it bounds the cost of training on a CPU."""
@@ -79,62 +78,51 @@ class Classifier(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidelity 
         return False
 
 
-class Card(BaseModel):
-    """What stands beside the cached weights, as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    held_out_accuracy: float
-    """Share of the held-out tenth that is classified rightly, 0..1."""
-    epochs: int
-    classes: tuple[str, ...]
-    real: str
-    """`name:count:digest` of the images that it was trained on."""
-    architecture: int
-    weights_digest: str
-    """First 16 hexadecimal digits of the SHA-256 of the weights file."""
-
-
 def load_classifier(
     real: RealImages, epochs: int, cache: Path, device: torch.device, should_stop: ShouldStop = never
-) -> tuple[Classifier, str]:
-    """The classifier of these images on `device` in eval mode, and its weights' digest; trained if need be.
+) -> tuple[Classifier, Card]:
+    """The classifier of these images on `device` in eval mode, and its card; trained if need be.
 
     However many workers ask at once, one trains and the others wait. A broken cache file is replaced.
     A held-out accuracy below 0.9 is logged as a warning. DataError if the images have fewer than two classes.
     """
-    if len(real.classes) < 2:
-        raise DataError(
-            f"{real.name}: the classifier needs at least 2 classes, here is {len(real.classes)}; "
-            "give more, or use extractor: inception"
-        )
+    require_classes(real, real.name)
     channels, size = real.images.shape[1], real.images.shape[2]
     module = Classifier(channels, size, len(real.classes)).to(device)
-    weights = cache / f"classifier-{_fingerprint(real, epochs)}.safetensors"
+    weights = cache / _file_name(real, epochs)
     with locked(weights, should_stop):
         card = _read(module, weights)
         if card is None:
             accuracy = train_classifier(module, real, epochs, should_stop)
             card = _write(module, weights, real, epochs, accuracy)
-    if card.held_out_accuracy < USEFUL_ACCURACY:
-        log.warning(
-            "the classifier of %s is right on only %.1f %% of its held-out images: inception scores by it "
-            "are of little worth; raise evaluation.classifier_epochs (now %d) or use extractor: inception",
-            real.name,
-            100 * card.held_out_accuracy,
-            epochs,
+    if (warning := poor(card.held_out_accuracy)) is not None:
+        log.warning("%s: %s", real.name, warning)
+    return module.eval().requires_grad_(False), card
+
+
+def require_classes(real: RealImages, where: str) -> None:
+    """DataError, which names `where` the images are from, unless they have two classes to be told apart."""
+    if len(real.classes) < 2:
+        raise DataError(
+            f"{where}: the classifier needs at least 2 classes, here are {real.counted}; "
+            "put the images into one folder per class, or use extractor: inception"
         )
-    return module.eval().requires_grad_(False), card.weights_digest
 
 
-def card_path(weights: Path) -> Path:
-    """The JSON beside a weights file."""
-    return weights.with_suffix(".json")
+def known_card(real: RealImages, epochs: int, caches: Iterable[Path]) -> Card | None:
+    """What is known of the classifier of these images if one of the folders has it already; nothing is trained."""
+    name = _file_name(real, epochs)
+    for path in (card_path(cache / name) for cache in caches):
+        try:
+            return Card.model_validate_json(path.read_bytes())
+        except (OSError, ValueError):
+            continue  # `load_classifier` sees to a broken one
+    return None
 
 
-def _fingerprint(real: RealImages, epochs: int) -> str:
+def _file_name(real: RealImages, epochs: int) -> str:
     text = f"{ARCHITECTURE}/{real.digest}/{len(real.classes)}/{epochs}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"classifier-{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
 
 
 def _read(module: Classifier, weights: Path) -> Card | None:

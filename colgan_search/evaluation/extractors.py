@@ -11,6 +11,7 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from colgan_search.config import EvaluationSettings
 from colgan_search.evaluation.cache import never
 from colgan_search.evaluation.classifier import load_classifier
+from colgan_search.evaluation.classifier_card import Card
 from colgan_search.evaluation.inception import load_inception
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
@@ -25,6 +26,13 @@ class Extractor:
     module: FeatureExtractorBase
     colour_only: bool
     """True = the module takes 3 channels, and grey images are repeated."""
+    card: Card | None = None
+    """Of the classifier; None for another extractor."""
+
+    @property
+    def accuracy(self) -> float | None:
+        """The classifier's held-out accuracy, 0..1; None for another extractor."""
+        return None if self.card is None else self.card.held_out_accuracy
 
     @property
     def device(self) -> torch.device:
@@ -52,8 +60,8 @@ def _inception(
 def _classifier(
     settings: EvaluationSettings, real: RealImages, cache: Path, device: torch.device, should_stop: ShouldStop
 ) -> Extractor:
-    module, digest = load_classifier(real, settings.classifier_epochs, cache, device, should_stop)
-    return Extractor("classifier", digest, module, colour_only=False)
+    module, card = load_classifier(real, settings.classifier_epochs, cache, device, should_stop)
+    return Extractor("classifier", card.weights_digest, module, colour_only=False, card=card)
 
 
 _LOADERS: dict[str, Callable[[EvaluationSettings, RealImages, Path, torch.device, ShouldStop], Extractor]] = {

@@ -1,11 +1,13 @@
 """One graph and its settings in, one Outcome out. Knows neither Optuna nor the command line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import Diverged, GraphError
+from colgan_search.evaluation.classifier import require_classes
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device
 from colgan_search.experiment.run import DIVERGED_VALUE, Run
@@ -36,8 +38,10 @@ def check_config(config: StudyConfig) -> None:
 
 
 def load_real(config: StudyConfig) -> RealImages:
-    """The real images of a study. DataError if they cannot be had, ConfigError if they are too few."""
+    """The real images of a study. DataError if they cannot be had or judged, ConfigError if they are too few."""
     real = load_images(config.data)
+    if config.evaluation.extractor == "classifier":
+        require_classes(real, config.data.root or config.data.name)
     require_images(len(real.images), config.training, config.k)
     return real
 
@@ -68,11 +72,13 @@ class Experiment:
         folder: Path,
         on_progress: OnProgress,
         should_stop: ShouldStop,
+        on_iteration: Callable[[int], None] = lambda iteration: None,
     ) -> Outcome:
         """Trains `graph` from `seed`, or resumes it from `folder`, and scores its generators.
 
         `folder` holds the checkpoints, and at the end the generators that count (`evaluation.point`) and, with
-        `training.ema`, their moving averages as they are at the end. Raises Interrupted (checkpointed) and TrialFault
+        `training.ema`, their moving averages as they are at the end. `on_iteration` hears of every iteration
+        finished, 1..T, and must be quick. Raises Interrupted (checkpointed) and TrialFault
         (see `gan.trainer.train`); divergence is an outcome of value 1.0.
         """
         config = self.config
@@ -93,6 +99,7 @@ class Experiment:
                 checkpoint=checkpoint,
                 on_start=run.on_start,
                 on_epoch=run.on_epoch,
+                on_iteration=on_iteration,
                 should_stop=run.should_stop,
             )
             save_generators(folder / GENERATORS_FILE, run.score_at_end(state), graph)

@@ -112,6 +112,7 @@ class Run:
             iterations=0 if self._state is None else self._state.iteration,
             seconds=self.seconds,
             device=device_name(self.evaluator.device),
+            classifier_accuracy=self.evaluator.extractor.accuracy,
         )
 
     def _score(self, generators: Sequence[nn.Module], epoch: int, what: str) -> Scores:

@@ -32,7 +32,8 @@ def load_images(settings: DataSettings, download_folder: Path | None = None) -> 
     folder = download_folder or default_download_folder()
     if settings.name == "imagefolder":
         assert settings.root is not None  # DataSettings sees to it
-        return load_folder(Path(settings.root).expanduser(), settings.size, settings.channels, settings.limit)
+        root = Path(settings.root).expanduser()
+        return load_folder(root, settings.size, settings.channels, settings.limit, skip_broken=settings.skip_broken)
     if settings.name == "digits":
         images, labels, classes = _digits()
     else:

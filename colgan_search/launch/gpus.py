@@ -7,7 +7,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from colgan_search.errors import DeviceError
-from colgan_search.files import WorkFolder
+from colgan_search.files import WorkFolder, make_private
 
 WORKERS_PER_GPU = 8
 
@@ -30,7 +30,7 @@ def least_used(names: Sequence[str], work: WorkFolder) -> Iterator[int]:
     Held by a file lock, which the operating system frees when its holder dies. DeviceError if all are full.
     """
     folder = work.root / "gpus"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     for place in range(WORKERS_PER_GPU):
         for index, name in enumerate(names):
             lock = FileLock(folder / f"{name}-{place}.lock")

@@ -12,9 +12,11 @@ from pathlib import Path
 import joblib
 import torch
 
+from colgan_search import logs
 from colgan_search.config import RuntimeSettings
-from colgan_search.errors import DeviceError
+from colgan_search.errors import BadInput, DeviceError
 from colgan_search.experiment import choose_device
+from colgan_search.files import WorkFolder, make_private
 from colgan_search.search.retry import is_outage
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.worker import release_dead
@@ -73,11 +75,11 @@ class LocalWorkers:
 
     def log_file(self, number: int) -> Path:
         """Where worker `number` (from 0) writes its events."""
-        return self.work_dir / self.study.name / "logs" / f"{os.getpid()}-{number}.log"
+        return WorkFolder(self.work_dir).logs(self.study.name) / f"{os.getpid()}-{number}.log"
 
     def _start(self, number: int, device: str) -> "subprocess.Popen[bytes]":
         file = self.log_file(number)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private(file.parent)
         command = [sys.executable, "-m", "colgan_search", "worker", "--study", self.study.name]
         command += [
             "--work-dir",
@@ -90,7 +92,10 @@ class LocalWorkers:
             str(self.study.config.service.outage_minutes),
             "--leave-with-parent",
         ]
-        with file.with_suffix(".err").open("ab") as errors:
+        # The person at this machine has named them to us, or they stand in the config that was given to us.
+        named = {"--data-root": self.study.config.data.root, "--weights": self.study.config.evaluation.weights}
+        command += [f"{option}={path}" for option, path in named.items() if path is not None]
+        with open(file.with_suffix(".err"), "ab", opener=logs.open_own) as errors:
             return subprocess.Popen(
                 command,
                 env=_environment(self.study.storage.url_with_password),
@@ -139,6 +144,11 @@ class LocalWorkers:
     def failed(self) -> list[int]:
         """The numbers of workers that ended with a failure and were not started again."""
         return [c.number for c in self._children if c.process.poll() not in (None, 0) and len(c.codes) > c.restarts]
+
+    @property
+    def refused(self) -> bool:
+        """True if every worker ended because something that the user gave is wrong."""
+        return bool(self.failed) and all(self._children[n].codes[-1] == BadInput.exit_code for n in self.failed)
 
     def last_words(self, number: int) -> str:
         """The last line that a worker wrote on its terminal, and where the rest is."""

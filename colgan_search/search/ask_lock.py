@@ -9,9 +9,10 @@ from types import TracebackType
 import sqlalchemy as sa
 
 from colgan_search.errors import ColganError, Interrupted, StudyError
+from colgan_search.search import trust
 from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import now, studies
+from colgan_search.search.tables import now, past, studies
 
 log = logging.getLogger(__name__)
 
@@ -65,16 +66,14 @@ class AskLock:
                 self.give_up(db)
 
     def _take(self) -> bool:
-        # A lease that ends later than any can was given before the database's clock was set back.
-        run_out = (studies.c.ask_until < now()) | (studies.c.ask_until > now() + 2 * LEASE_SECONDS)
-        free = run_out | (studies.c.ask_owner == self.owner)
+        free = past(studies.c.ask_until, LEASE_SECONDS) | (studies.c.ask_owner == self.owner)
         changes = {"ask_owner": self.owner, "ask_token": studies.c.ask_token + 1, "ask_until": now() + LEASE_SECONDS}
         with self.study.storage.transaction() as db:
             taken = db.execute(studies.update().where(self._ours, free).values(changes)).rowcount == 1
             token = db.execute(sa.select(studies.c.ask_token).where(self._ours)).scalar()
         if token is None:
             raise StudyError("the study's slots are gone from the database; was the study deleted?")
-        self._token = int(token)
+        self._token = trust.number(token, f"study {self.study.name!r}: ask_token")
         return taken
 
     def _renew(self) -> None:

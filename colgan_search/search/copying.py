@@ -9,13 +9,14 @@ import optuna
 import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
-from colgan_search.search import tables
+from colgan_search.search import tables, trust
 from colgan_search.search.monitor import GONE
 from colgan_search.search.registry import Registry
+from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slot_records import FREE, LEASED
 from colgan_search.search.storage import Storage
-from colgan_search.search.study import UID, OpenStudy, open_study
-from colgan_search.search.tables import now, slots, studies, workers
+from colgan_search.search.study import UID, OpenStudy, open_study, study_names
+from colgan_search.search.tables import past, slots, studies, workers
 from colgan_search.search.worker import release_dead
 
 COPIED_FROM = "copied_from"
@@ -44,15 +45,25 @@ def copy_study(
         copy.set_user_attr(COPIED_FROM, f"{source.name} in {source.storage.name}")
         uid = uuid.uuid4().hex
         original = source.load()
-        trials = original.get_trials(deepcopy=False)
-        for trial in trials:
-            copy.add_trial(trial)
-            on_trial(trial.number + 1, len(trials))
-        _copy_system_attributes(original, copy)
-        _copy_tables(source, target, uid)
-        for key, value in original.user_attrs.items():
-            if key not in (UID, COPIED_FROM):
-                copy.set_user_attr(key, value)
+        trials = source.trials()
+        try:
+            for trial in trials:
+                copy.add_trial(trial)
+                on_trial(trial.number + 1, len(trials))
+            _copy_system_attributes(original, copy)
+            _copy_tables(source, target, uid)
+            for key, value in original.user_attrs.items():
+                if key not in (UID, COPIED_FROM):
+                    copy.set_user_attr(key, value)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            optuna.delete_study(study_name=name, storage=target.optuna)
+            _forget(target, uid)
+            raise StudyError(
+                f"study {source.name!r} holds what {target.name} does not take, and the copy was removed again: "
+                f"{one_line(error)}"
+            ) from error
         if _state(source) != before:
             optuna.delete_study(study_name=name, storage=target.optuna)
             _forget(target, uid)
@@ -67,10 +78,11 @@ def copy_study(
 
 def require_drained(study: OpenStudy) -> None:
     """StudyError if a worker is at the study: one that holds a lease, or was heard of lately and has not left."""
+    lease = study.config.service.lease_seconds
     with study.storage.engine.connect() as db:
-        held = slots.c.uid == study.uid, slots.c.state == LEASED, slots.c.lease_until >= now()
+        held = slots.c.uid == study.uid, slots.c.state == LEASED, ~past(slots.c.lease_until, lease)
         holders = set(db.execute(sa.select(slots.c.worker).where(*held)).scalars())
-    silent = 3 * study.config.service.lease_seconds
+    silent = 3 * lease
     rows = Registry(study.storage, study.uid).all()
     holders |= {row.worker for row in rows if row.state not in GONE and row.quiet < silent}
     if holders:
@@ -82,7 +94,7 @@ def require_drained(study: OpenStudy) -> None:
 
 def _make_room(target: Storage, name: str) -> None:
     """StudyError if `target` has a study of that name, unless an earlier copy was cut short in making it."""
-    if name not in optuna.get_all_study_names(target.optuna):
+    if name not in study_names(target):
         return
     there = optuna.load_study(study_name=name, storage=target.optuna)
     begun = COPIED_FROM in there.user_attrs or not (there.user_attrs or there.get_trials(deepcopy=False))
@@ -119,7 +131,10 @@ def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
     """Our rows, under the copy's own `uid`. Nobody works there: leases are given back, workers have left."""
     with source.storage.engine.connect() as db:
         rows = {
-            table: [dict(row) for row in db.execute(sa.select(table).where(table.c.uid == source.uid)).mappings()]
+            table: [
+                dict(trust.row(row, table, f"study {source.name!r}")._mapping)
+                for row in db.execute(sa.select(table).where(table.c.uid == source.uid))
+            ]
             for table in _tables()
         }
     # Times on the other database's clock mean nothing here.

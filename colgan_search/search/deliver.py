@@ -1,6 +1,6 @@
 """From an outcome to a finished trial: spooled to disk, accepted once by its slot, told to Optuna until it knows."""
 
-import json
+import glob
 import logging
 from contextlib import suppress
 from itertools import accumulate
@@ -9,7 +9,7 @@ from typing import Any
 
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
-from colgan_search.search import optuna_rows
+from colgan_search.search import optuna_rows, optuna_writes, outcomes
 from colgan_search.search.slot_records import Claim, Closing
 from colgan_search.search.study import OpenStudy
 
@@ -45,7 +45,7 @@ class Spool:
     def waiting(self, uid: str) -> list[tuple[Path, Spooled]]:
         """The results of one study that wait; unreadable files are set aside with a warning."""
         found = []
-        for path in sorted(self.folder.glob(f"{uid}-*.json")):
+        for path in sorted(self.folder.glob(f"{glob.escape(uid)}-*.json")):
             try:
                 found.append((path, Spooled.model_validate_json(path.read_text(encoding="utf-8"))))
             except FileNotFoundError:
@@ -79,7 +79,7 @@ def offer(study: OpenStudy, result: Spooled) -> bool:
 
 def outcome_text(result: Spooled) -> str:
     """What the slot keeps: the outcome and who computed it."""
-    return json.dumps({"worker": result.worker, **result.outcome.model_dump(mode="json")}, sort_keys=True)
+    return outcomes.outcome_text(result.worker, result.outcome)
 
 
 def tell_closings(study: OpenStudy) -> int:
@@ -95,13 +95,12 @@ def _tell(study: OpenStudy, closing: Closing) -> None:
     value, reports = None, {}
     known: dict[str, Any] = {"faults": list(closing.faults)}
     if closing.outcome is not None:
-        data = json.loads(closing.outcome)
-        worker = data.pop("worker")
-        outcome = Outcome.model_validate(data)
+        where = f"study {study.name!r}: trial {closing.trial_number}"
+        worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
         value, known, reports = outcome.value, attributes(outcome, worker), running_maxima(outcome)
     with study.storage.transaction() as db:
         optuna_study = optuna_rows.study_id(db, study.name, study.uid)
-        if not optuna_rows.finish(db, optuna_study, closing.trial_number, value, known, reports):
+        if not optuna_writes.finish(db, optuna_study, closing.trial_number, value, known, reports):
             log.debug("trial %d: another worker, or a person, has ended it already", closing.trial_number)
         study.slots.mark_told(closing.slot, db)
 
@@ -126,6 +125,8 @@ def attributes(outcome: Outcome, worker: str) -> dict[str, Any]:
         result["fid"] = [score.fid for score in scores.generators]
         result["best_generator"] = f"G{scores.best_generator}"
         result["protocol"] = scores.protocol.model_dump(mode="json")
+    if outcome.classifier_accuracy is not None:
+        result["classifier_accuracy"] = outcome.classifier_accuracy
     if outcome.diverged is not None:
         result["diverged"] = outcome.diverged
     return result

@@ -3,17 +3,41 @@
 import json
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from colgan_search.search import trust
+
 GRAPH, MACHINE, VANISHED = "graph", "machine", "vanished"
 """Kinds of faults: the graph's for all we know; a full disk or a missing file; a worker that could say nothing."""
 
 VANISHED_REASON = "the worker vanished in the middle of the trial (killed, out of memory, paused, machine lost)"
 
 
+LONGEST_REASON = 2000
+"""Characters of a reason that are kept."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    worker: trust.Word | None
+    reason: trust.Text
+    at: trust.Real | None
+    kind: trust.Word
+    epoch: trust.Number
+
+
+ENTRIES = TypeAdapter(list[_Entry])
+
+
 class Faults:
     """The faults over one slot, in the order of their time; `text` is how the database keeps them."""
 
     def __init__(self, text: str) -> None:
-        self.entries: list[dict[str, Any]] = json.loads(text)
+        """StudyError if the text is not what `text` gives."""
+        where = "a slot's faults"
+        read = trust.read(ENTRIES, trust.from_json(text, where), where)
+        self.entries: list[dict[str, Any]] = [entry.model_dump() for entry in read]
 
     @property
     def text(self) -> str:
@@ -37,6 +61,7 @@ class Faults:
 
     def add(self, worker: str | None, reason: str, at: float, kind: str = GRAPH, epoch: int = 0) -> None:
         """Adds a fault of this moment (seconds since 1970) in this epoch (0 = before the first)."""
+        reason = reason[:LONGEST_REASON]
         self.entries.append({"worker": worker, "reason": reason, "at": at, "kind": kind, "epoch": epoch})
 
     def forgive(self, epoch: int) -> bool:

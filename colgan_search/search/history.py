@@ -51,7 +51,7 @@ class History:
         with self.study.storage.engine.connect() as db:
             study = optuna_rows.study_id(db, self.study.name, self.study.uid)
             which = optuna_rows.newer(study, self._last_id, list(self._open))
-            found = optuna_rows.read(db, which, attributes)
+            found = optuna_rows.read(db, which, f"study {self.study.name!r}: its trials", attributes)
         self.study_id, self._read_at = study, time.monotonic()
         for trial in found:
             self.given += FIRST in trial.user_attrs and trial._trial_id not in self._open

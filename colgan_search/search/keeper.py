@@ -6,7 +6,7 @@ import threading
 import time
 
 from colgan_search.records import Progress
-from colgan_search.search import optuna_rows
+from colgan_search.search import optuna_rows, optuna_writes
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slot_records import Claim
@@ -129,7 +129,7 @@ class Keeper:
             return
         with self.study.storage.transaction() as db:
             study = optuna_rows.study_id(db, self.study.name, self.study.uid)
-            optuna_rows.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
+            optuna_writes.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

@@ -5,10 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import optuna
-
 from colgan_search.errors import StudyError
-from colgan_search.evaluation.classifier import Card, card_path
+from colgan_search.evaluation.classifier_card import Card, card_path
 from colgan_search.files import WorkFolder
 from colgan_search.logs import worker_of_line
 from colgan_search.search import results
@@ -16,7 +14,7 @@ from colgan_search.search.housekeeping import Leftover, size_of
 from colgan_search.search.monitor import GONE
 from colgan_search.search.registry import Registry
 from colgan_search.search.storage import Storage
-from colgan_search.search.study import UID, OpenStudy, open_study, study_names
+from colgan_search.search.study import UID, OpenStudy, attributes_of, open_study, study_names
 
 QUIET_SECONDS = 3600.0
 """A log that was written to in this time is not touched, nor is a half-written file so young."""
@@ -87,9 +85,9 @@ def of_caches(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
 
 def _digests(storage: Storage, name: str) -> set[str] | None:
     """The weights digests in the protocols of a study's results; None if they are not known."""
-    if UID not in optuna.load_study(study_name=name, storage=storage.optuna).user_attrs:
-        return set()  # not made by colgan-search
     try:
+        if UID not in attributes_of(storage, name):
+            return set()  # not made by colgan-search
         done = results.completed(open_study(storage, name))
     except StudyError:
         return None

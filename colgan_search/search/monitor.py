@@ -1,10 +1,14 @@
 """How a study stands at this moment: for the live view, `status` and plain progress lines."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from colgan_search.search import results
+from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
 from colgan_search.search.registry import Registry, WorkerRow
 from colgan_search.search.results import TrialRecord
+from colgan_search.search.shared_files import SharedFiles
 from colgan_search.search.slot_records import Budget
 from colgan_search.search.study import OpenStudy
 
@@ -19,16 +23,22 @@ class Snapshot:
     workers: tuple[WorkerRow, ...]
     best: TrialRecord | None
     seconds_left: float | None
-    """Remaining trials times their mean seconds over the live workers; None before the first result."""
+    """By the trials that have ended, or else by the epochs seen so far (see `pace`); None before these."""
+    classifier_accuracy: float | None = None
+    """Held-out accuracy, 0..1, of the classifier that scores; None with another extractor, or before it is trained."""
+    seconds_spread: float | None = None
+    """Standard deviation of `seconds_left`; None as long as only one time is known."""
 
 
 class Monitor:
     """Takes snapshots; reads the trials again only when the number of results has changed."""
 
-    def __init__(self, study: OpenStudy) -> None:
+    def __init__(self, study: OpenStudy, clock: Callable[[], float] = time.monotonic) -> None:
         self.study = study
+        self._pace = Pace(clock)
         self._done = -1
         self._completed: list[TrialRecord] = []
+        self._accuracy: float | None = None
 
     def snapshot(self) -> Snapshot:
         """The study as it is now."""
@@ -39,10 +49,21 @@ class Monitor:
         silent = 3 * self.study.config.service.lease_seconds
         rows = Registry(self.study.storage, self.study.uid).all()
         workers = tuple(row for row in rows if row.state not in GONE and row.quiet < silent)
-        return Snapshot(budget, workers, self._completed[0] if self._completed else None, self._left(budget, workers))
+        if self._accuracy is None and self.study.config.evaluation.extractor == "classifier":
+            self._accuracy = SharedFiles(self.study).classifier_accuracy()
+        best = self._completed[0] if self._completed else None
+        left = self._left(budget, workers)
+        return Snapshot(
+            budget,
+            workers,
+            best,
+            None if left is None else left.seconds,
+            self._accuracy,
+            None if left is None else left.spread,
+        )
 
-    def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> float | None:
-        seconds = [trial.seconds for trial in self._completed if trial.seconds is not None]
-        if not seconds or not workers:
-            return None
-        return (budget.total - budget.done) * sum(seconds) / len(seconds) / len(workers)
+    def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
+        self._pace.see(workers)
+        times = [TrialTime(trial.seconds) for trial in self._completed if trial.seconds is not None]
+        told = {trial.number for trial in self._completed}
+        return time_left(budget, workers, times or self._pace.trial_times(), told)

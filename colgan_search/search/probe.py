@@ -6,13 +6,24 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from colgan_search.search import trust
+from colgan_search.search.connecting import Server
 from colgan_search.search.retry import one_line
 from colgan_search.search.slot_records import LEASED
 from colgan_search.search.storage import Storage
 from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import now, schema, slots, studies
+from colgan_search.search.tables import now, past, schema, slots, studies
 
 SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many connections a server has."""
+
+    server: Server
+    used: int
+    """Of all clients, of all databases, at this moment."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,8 @@ class Probe:
     """Version of our tables; None if there are none yet."""
     refused: str | None
     """Why we may not write to our tables; None if we may, or there are none."""
+    room: Room | None
+    """None for SQLite, which has no connections to spare."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +69,16 @@ def probe(storage: Storage) -> Probe:
         skew = skews[times.index(min(times))]
         ours = sa.inspect(db).has_table(schema.name)
         version = db.execute(sa.select(sa.func.max(schema.c.version))).scalar() if ours else None
-    return Probe(server, statistics.median(times), skew, version, _refused(storage) if ours else None)
+        clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        used = int(db.execute(sa.text(clients)).scalar_one()) if storage.server is not None else 0
+    room = Room(storage.server, used) if storage.server is not None else None
+    return Probe(server, statistics.median(times), skew, version, _refused(storage) if ours else None, room)
 
 
 def _refused(storage: Storage) -> str | None:
     with storage.engine.connect() as db:
         try:
-            db.execute(studies.update().where(studies.c.uid == "").values(total=0))
+            db.execute(studies.update().where(studies.c.uid == "").values(contact=0.0))
         except sa.exc.DBAPIError as error:
             return one_line(error)
         db.rollback()
@@ -71,10 +87,13 @@ def _refused(storage: Storage) -> str | None:
 
 def leases_run_out(study: OpenStudy) -> list[RunOut]:
     """Slots whose lease ran out and that nobody has taken over yet."""
+    lease = study.config.service.lease_seconds
     with study.storage.engine.connect() as db:
         rows = db.execute(
             sa.select(slots.c.slot, slots.c.trial_number, slots.c.worker, (now() - slots.c.lease_until).label("late"))
-            .where(slots.c.uid == study.uid, slots.c.state == LEASED, slots.c.lease_until < now())
+            .where(slots.c.uid == study.uid, slots.c.state == LEASED, past(slots.c.lease_until, lease))
             .order_by(slots.c.slot)
         ).all()
-    return [RunOut(row.slot, row.trial_number, row.worker, float(row.late)) for row in rows]
+    where = f"study {study.name!r}: leases"
+    checked = trust.rows(rows, slots, where)
+    return [RunOut(row.slot, row.trial_number, row.worker, max(0.0, float(row.late))) for row in checked]

@@ -10,11 +10,12 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
+from pydantic import TypeAdapter
 
 from colgan_search import presets
-from colgan_search.errors import GraphError, LeaseLost, TrialFault
+from colgan_search.errors import LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import optuna_rows, space
+from colgan_search.search import optuna_rows, optuna_writes, space, trust
 from colgan_search.search.ask_lock import AskLock, LockLost
 from colgan_search.search.history import FIRST, MODELLED, History, SamplersStorage
 from colgan_search.search.sampler import make_sampler
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 GRAPH, SEED = "graph", "seed"
 """Names of the trial's user attributes that are set before it runs."""
+
+GRAPH_TEXT, SEED_NUMBER = TypeAdapter[str](trust.GraphText), TypeAdapter[int](trust.Seed)
 
 DRAFT = -1
 """Id of a trial that is not in the database yet, as Optuna's `create_trial` has it."""
@@ -59,7 +62,7 @@ class Proposer:
         """The trial of a claimed slot: the one it has (redelivery), or a new one from the sampler.
 
         LeaseLost if another worker has taken the slot over in the meantime, Interrupted if drained while others ask,
-        TrialFault if the trial is not what was proposed, StudyError if the study was deleted.
+        StudyError if the study was deleted or the trial is not what was proposed.
         """
         number = claim.trial_number
         while number is None:
@@ -128,12 +131,12 @@ class Proposer:
             study = optuna_rows.study_id(db, self.study.name, self.study.uid, lock=True)
             number, trial = draft.number, draft._trial_id
             if trial == DRAFT:
-                number = optuna_rows.count(db, study)
-                trial = optuna_rows.insert(db, study, number)
-            elif draft.state == TrialState.WAITING and not optuna_rows.start(db, trial):
+                number = optuna_writes.count(db, study)
+                trial = optuna_writes.insert(db, study, number)
+            elif draft.state == TrialState.WAITING and not optuna_writes.start(db, trial):
                 raise LockLost(f"trial {number}, enqueued from outside, was begun by another process")
             attributes = {**draft.user_attrs, GRAPH: graph.to_text(), SEED: self._seed(number)}
-            optuna_rows.add(db, trial, chosen, attributes, notes)
+            optuna_writes.add(db, trial, chosen, attributes, notes)
             if not self.study.slots.bind(claim, number, db):
                 raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
         return number
@@ -142,26 +145,25 @@ class Proposer:
         faults = [{"worker": None, "reason": reason, "at": None}]
         with self.study.storage.transaction() as db:
             study = optuna_rows.study_id(db, self.study.name, self.study.uid)
-            optuna_rows.finish(db, study, draft.number, None, {"faults": faults})
+            optuna_writes.finish(db, study, draft.number, None, {"faults": faults})
         self.history.refresh()
 
     def _seed(self, number: int) -> int:
         return derive_seed(self.study.config.seed, "trial", number, "replicate", 0)
 
     def _recorded(self, claim: Claim, number: int) -> Assignment:
-        """What the database has of a trial that was proposed before."""
+        """What the database has of a trial that was proposed before. StudyError if that cannot be."""
+        where = f"study {self.study.name!r}: trial {number}"
         with self.study.storage.engine.connect() as db:
             study = optuna_rows.study_id(db, self.study.name, self.study.uid)
-            found = optuna_rows.read(db, optuna_rows.numbered(study, number), (GRAPH, SEED))
+            found = optuna_rows.read(db, optuna_rows.numbered(study, number), where, (GRAPH, SEED))
         if not found:
-            raise TrialFault(f"trial {number} is gone from the database")
-        (trial,) = found
-        try:
-            graph = space.graph_of(trial.params, self.study.config.k)
-            recorded = KnowledgeTransferGraph.from_text(trial.user_attrs[GRAPH])
-            seed = int(trial.user_attrs[SEED])
-        except (GraphError, KeyError, TypeError, ValueError) as error:
-            raise TrialFault(f"trial {number}: its record in the database cannot be used: {error}") from error
-        if graph != recorded:
-            raise TrialFault(f"trial {number}: {json.dumps(trial.params)} is not its graph {recorded.to_text()}")
+            raise StudyError(f"{where} is gone from the database")
+        text = trust.read(GRAPH_TEXT, found[0].user_attrs.get(GRAPH), f"{where}: {GRAPH}")
+        seed = trust.read(SEED_NUMBER, found[0].user_attrs.get(SEED), f"{where}: {SEED}")
+        with trust.reading(where):
+            graph = space.graph_of(found[0].params, self.study.config.k)
+            recorded = KnowledgeTransferGraph.from_text(text)
+            if graph != recorded:
+                raise StudyError(f"{where}: {json.dumps(found[0].params)} is not its graph {recorded.to_text()}")
         return Assignment(claim, number, graph, seed)

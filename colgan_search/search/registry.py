@@ -5,11 +5,15 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import psutil
 import sqlalchemy as sa
+from pydantic import Field, TypeAdapter
+from sqlalchemy.dialects import postgresql, sqlite
 
 from colgan_search import __version__
+from colgan_search.search import trust
 from colgan_search.search.storage import Storage
 from colgan_search.search.tables import now, workers
 
@@ -20,12 +24,12 @@ CREATE_TIME_TOLERANCE_SECONDS = 1.0
 class ProcessId:
     """A process that can be recognised later on its own machine, and only there."""
 
-    host: str
-    machine: str
-    pid: int
-    created: float
+    host: trust.Word
+    machine: trust.Word
+    pid: Annotated[int, Field(strict=True, ge=1, le=trust.LARGEST_NUMBER)]
+    created: trust.Real
     """Seconds since 1970 UTC; moves when the clock is set."""
-    ticks: int | None
+    ticks: Annotated[int, Field(strict=True, ge=0)] | None
     """Start in clock ticks since the boot, where the system tells it; nothing moves it."""
 
     @classmethod
@@ -78,6 +82,9 @@ def _start_ticks(pid: int) -> int | None:
         return None
 
 
+PROCESS, QUIET = TypeAdapter(ProcessId), TypeAdapter[float](trust.Real)
+
+
 @dataclass(frozen=True)
 class WorkerRow:
     """One worker as the database knows it; `quiet` is the seconds since it was last heard of."""
@@ -102,18 +109,15 @@ class Registry:
         self.uid = uid
 
     def enter(self, process: ProcessId, device: str) -> None:
-        """Adds this worker."""
-        row = {
-            "uid": self.uid,
-            "worker": process.name,
-            "process": json.dumps(vars(process)),
-            "device": device,
-            "version": __version__,
-            "state": "starting",
-        }
+        """Adds this worker. One that is there already (the answer to the first time was lost) begins anew."""
+        who = {"uid": self.uid, "worker": process.name, "process": json.dumps(vars(process)), "version": __version__}
+        row = dict.fromkeys(("trial_number", "epoch", "epochs", "last_is"))
+        row |= {"device": device, "state": "starting", "started": now(), "seen": now()}
+        insert = sqlite.insert if self.storage.is_sqlite else postgresql.insert
         with self.storage.transaction() as db:
-            db.execute(workers.delete().where(self._is(process.name)))
-            db.execute(workers.insert().values(**row, started=now(), seen=now()))
+            db.execute(
+                insert(workers).values(who | row).on_conflict_do_update(index_elements=["uid", "worker"], set_=row)
+            )
 
     def update(
         self,
@@ -140,28 +144,34 @@ class Registry:
             )
 
     def all(self) -> list[WorkerRow]:
-        """Every worker that ever entered and is not forgotten, in the order of their start."""
+        """Every worker that ever entered and is not forgotten, in the order of their start.
+
+        StudyError if one is not as a worker describes itself.
+        """
         with self.storage.engine.connect() as db:
             rows = db.execute(
                 sa.select(workers, (now() - workers.c.seen).label("quiet"))
                 .where(workers.c.uid == self.uid)
                 .order_by(workers.c.started, workers.c.worker)
             ).all()
-        return [
-            WorkerRow(
-                row.worker,
-                ProcessId(**json.loads(row.process)),
-                row.device,
-                row.version,
-                row.state,
-                max(0.0, row.quiet),
-                row.trial_number,
-                row.epoch,
-                row.epochs,
-                row.last_is,
-            )
-            for row in rows
-        ]
+        return [self._read(row) for row in rows]
+
+    def _read(self, row: Any) -> WorkerRow:
+        trust.row(row, workers, f"{self.storage.name}: study {self.uid}")
+        where = f"worker {trust.shown(row.worker)}"
+        quiet: float = trust.read(QUIET, row.quiet, f"{where}: seen")
+        return WorkerRow(
+            row.worker,
+            trust.read(PROCESS, trust.from_json(row.process, where), f"{where}: process"),
+            row.device,
+            row.version,
+            row.state,
+            abs(quiet),  # heard of in the future: not since the clock was set back
+            row.trial_number,
+            row.epoch,
+            row.epochs,
+            row.last_is,
+        )
 
     def dead_here(self) -> list[str]:
         """The names of workers that ran on this machine and are gone without having left."""

@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import Field, TypeAdapter
 
 from colgan_search.errors import StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Outcome
+from colgan_search.records import Outcome, Protocol
+from colgan_search.search import trust
+from colgan_search.search.outcomes import outcome_of
 from colgan_search.search.propose import GRAPH, SEED
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import slots
@@ -19,26 +22,28 @@ from colgan_search.search.tables import slots
 class TrialRecord:
     """One trial, one line per field. Scores are None until the trial is complete."""
 
-    number: int
+    number: trust.Number
     state: str
     """running, complete or fail."""
-    value: float | None
+    value: trust.Real | None
     """Maximum IS over the generators; 1.0 if the trial diverged."""
-    graph: str | None
-    best_generator: str | None
-    is_mean: tuple[float, ...] | None
+    graph: trust.GraphText | None
+    best_generator: Annotated[str, Field(strict=True, pattern=r"^G[0-9]{1,2}$")] | None
+    is_mean: tuple[trust.Real, ...] | None
     """Of G1..Gk."""
-    is_std: tuple[float, ...] | None
+    is_std: tuple[trust.Real, ...] | None
     """Over the splits of one scoring, not over training seeds."""
-    fid: tuple[float | None, ...] | None
-    seed: int | None
-    seconds: float | None
-    worker: str | None
-    diverged: str | None
+    fid: tuple[trust.Real | None, ...] | None
+    seed: trust.Seed | None
+    seconds: trust.Positive | None
+    worker: trust.Word | None
+    diverged: trust.Text | None
     started: str | None
     """UTC is not recorded by Optuna: local time of the worker that began it, ISO 8601."""
     finished: str | None
     protocol: dict[str, Any] | None
+    classifier_accuracy: Annotated[float, Field(strict=True, ge=0.0, le=1.0)] | None = None
+    """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: every field under its name."""
@@ -52,9 +57,13 @@ class TrialRecord:
         }
 
 
+RECORD = TypeAdapter(TrialRecord)
+PROTOCOL = TypeAdapter(Protocol)
+
+
 def trials(study: OpenStudy) -> list[TrialRecord]:
-    """All trials that were ever begun, in the order of their numbers."""
-    return [_record(trial) for trial in study.load().get_trials(deepcopy=False)]
+    """All trials that were ever begun, in the order of their numbers. StudyError if one is not as we write them."""
+    return [_record(study, trial) for trial in study.trials()]
 
 
 def completed(study: OpenStudy) -> list[TrialRecord]:
@@ -84,34 +93,33 @@ def outcome(study: OpenStudy, number: int) -> Outcome | None:
         text = db.execute(
             sa.select(slots.c.outcome).where(slots.c.uid == study.uid, slots.c.trial_number == number)
         ).scalar()
-    if text is None:
-        return None
-    data = json.loads(text)
-    del data["worker"]
-    return Outcome.model_validate(data)
+    return None if text is None else outcome_of(text, study.config.k, f"study {study.name!r}: trial {number}")[1]
 
 
-def _record(trial: FrozenTrial) -> TrialRecord:
+def _record(study: OpenStudy, trial: FrozenTrial) -> TrialRecord:
+    where = f"study {study.name!r}: trial {trial.number}"
     attributes = trial.user_attrs
-    done = trial.state == TrialState.COMPLETE
-
-    def numbers(key: str) -> tuple[Any, ...] | None:
-        return tuple(attributes[key]) if key in attributes else None
-
-    return TrialRecord(
-        number=trial.number,
-        state=trial.state.name.lower(),
-        value=trial.value if done else None,
-        graph=attributes.get(GRAPH),
-        best_generator=attributes.get("best_generator"),
-        is_mean=numbers("is_mean"),
-        is_std=numbers("is_std"),
-        fid=numbers("fid"),
-        seed=attributes.get(SEED),
-        seconds=attributes.get("seconds"),
-        worker=attributes.get("worker"),
-        diverged=attributes.get("diverged"),
-        started=trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
-        finished=trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
-        protocol=attributes.get("protocol"),
-    )
+    if (protocol := attributes.get("protocol")) is not None:
+        protocol = trust.read(PROTOCOL, protocol, f"{where}: protocol").model_dump(mode="json")
+    fields = {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": trial.value if trial.state == TrialState.COMPLETE else None,
+        "graph": attributes.get(GRAPH),
+        "best_generator": attributes.get("best_generator"),
+        "is_mean": attributes.get("is_mean"),
+        "is_std": attributes.get("is_std"),
+        "fid": attributes.get("fid"),
+        "seed": attributes.get(SEED),
+        "seconds": attributes.get("seconds"),
+        "worker": attributes.get("worker"),
+        "diverged": attributes.get("diverged"),
+        "started": trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
+        "finished": trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
+        "protocol": protocol,
+        "classifier_accuracy": attributes.get("classifier_accuracy"),
+    }
+    record = trust.read(RECORD, fields, where)
+    for name in ("is_mean", "is_std", "fid"):
+        trust.require_length(getattr(record, name), study.config.k, f"{where}: {name}")
+    return record

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
+from colgan_search.search import trust
 from colgan_search.search.faults import GRAPH, MACHINE, VANISHED, VANISHED_REASON, Faults
 from colgan_search.search.slot_records import (
     ACCEPTED,
@@ -21,7 +22,7 @@ from colgan_search.search.slot_records import (
     Closing,
 )
 from colgan_search.search.storage import Storage
-from colgan_search.search.tables import now, server_started, slots, studies, workers
+from colgan_search.search.tables import CLOCK_STEP_SECONDS, now, past, server_started, slots, studies, workers
 
 
 class Slots:
@@ -53,7 +54,8 @@ class Slots:
     def budget(self) -> Budget:
         """Counts of this moment."""
         with self.storage.engine.connect() as db:
-            total = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).scalar() or 0
+            row = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).first()
+            total = 0 if row is None else trust.row(row, studies, self.storage.name).total
             rows = db.execute(
                 sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
             )
@@ -71,8 +73,9 @@ class Slots:
 
         A worker has one slot at a time: one that holds a slot gets that one again, so that no slot is lost when the
         answer to a claim is. Slots on which this worker itself faulted come last, and are left to others as long as
-        any of them is at work. No lease counts as run out in the first `lease_seconds` after the server's start or
-        after a time in which nobody could renew: owners go first. A slot whose lease ran out under `max_vanished`
+        any of them is at work. A lease that lies further ahead than `lease_seconds` has run out too. None counts as run
+        out in the first `lease_seconds` after the server's start, after a time in which nobody could renew, or after
+        the clock was set back: owners go first. A slot whose lease ran out under `max_vanished`
         workers (None = any number) without any progress is closed as failing: its graph may kill its process.
         """
         with self.storage.transaction() as db:
@@ -80,15 +83,15 @@ class Slots:
             mine = (slots.c.state == LEASED) & (slots.c.worker == worker)
             ready = (slots.c.state == FREE) | mine
             if self._note_contact(db, lease_seconds):
-                ready |= (slots.c.state == LEASED) & (slots.c.lease_until < now())
-            rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, ready).order_by(slots.c.slot)).all()
+                ready |= (slots.c.state == LEASED) & past(slots.c.lease_until, lease_seconds)
+            rows = self._rows(db, slots.c.uid == self.uid, ready)
             held = [row for row in rows if row.state == LEASED and row.worker == worker]
             fresh = [row for row in rows if worker not in Faults(row.faults).workers]
             if not held and not fresh:
                 opened, lost = self._opened(db)
                 if opened - lost < study.total:
                     return self._open(db, opened, worker, lease_seconds)
-                if self._count(db, (slots.c.state == LEASED) & (slots.c.lease_until >= now())):
+                if self._count(db, (slots.c.state == LEASED) & ~past(slots.c.lease_until, lease_seconds)):
                     return None
             for row in held or fresh or rows:
                 late = row.state == LEASED and not held
@@ -107,7 +110,7 @@ class Slots:
         last = sa.select(sa.func.max(slots.c.slot)).where(ours).scalar_subquery()
         lost = sa.select(sa.func.count()).where(ours, slots.c.state.in_(LOST)).scalar_subquery()
         row = db.execute(sa.select(last, lost)).one()
-        return (0 if row[0] is None else row[0] + 1), row[1]
+        return (0 if row[0] is None else trust.number(row[0], f"{self.storage.name}: the last slot") + 1), row[1]
 
     def _open(self, db: sa.Connection, slot: int, worker: str, lease_seconds: float) -> Claim:
         db.execute(
@@ -127,10 +130,11 @@ class Slots:
         # Owners renew every quarter of a lease. If nobody did for half of one, nobody could: soon all look stale.
         # Not twice in a row, or contacts that are always slow would put every takeover off for ever.
         silent = (studies.c.contact < now() - lease_seconds / 2) & (now() > studies.c.grace_until + lease_seconds)
-        grace = sa.case((silent, now() + lease_seconds), else_=studies.c.grace_until)
+        set_back = studies.c.contact > now() + CLOCK_STEP_SECONDS  # until they renew, all leases lie too far ahead
+        grace = sa.case((silent | set_back, now() + lease_seconds), else_=studies.c.grace_until)
         study = studies.c.uid == self.uid
         db.execute(studies.update().where(study).values(contact=now(), grace_until=grace))
-        over = (now() >= studies.c.grace_until) & (now() >= server_started() + lease_seconds)
+        over = past(studies.c.grace_until, lease_seconds) & past(server_started() + lease_seconds, lease_seconds)
         return bool(db.execute(sa.select(over).where(study)).scalar())
 
     def bind(self, claim: Claim, trial_number: int, db: sa.Connection | None = None) -> bool:
@@ -158,7 +162,7 @@ class Slots:
         with self.storage.transaction() as db:
             if self._update(db, claim, states=(LEASED, FREE), state=ACCEPTED, outcome=outcome):
                 return True
-            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            row = self._row_of(db, claim)
             return row is not None and row.token == claim.token and row.outcome == outcome
 
     def release(self, claim: Claim, fault: str | None = None, max_faults: int | None = None) -> bool:
@@ -168,7 +172,7 @@ class Slots:
         fault, which does not count.
         """
         with self.storage.transaction() as db:
-            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            row = self._row_of(db, claim)
             if row is None:
                 return False
             faults = Faults(row.faults)
@@ -189,7 +193,7 @@ class Slots:
         with self.storage.transaction() as db:
             self._lock_study(db)
             held = (slots.c.uid == self.uid) & (slots.c.state == LEASED) & slots.c.worker.in_(names)
-            rows = db.execute(sa.select(slots).where(held)).all()
+            rows = self._rows(db, held)
             for row in rows:
                 state = self._note_vanished(db, row, max_vanished)
                 db.execute(self._row(row.slot).where(held).values(state=state, lease_until=0.0))
@@ -200,7 +204,7 @@ class Slots:
     def forgive(self, claim: Claim, epoch: int) -> None:
         """The trial has come to `epoch` (1, 2, ...): workers that vanished over it earlier do not count any more."""
         with self.storage.transaction() as db:
-            row = db.execute(sa.select(slots).where(self._is(claim.slot))).first()
+            row = self._row_of(db, claim)
             if row is not None and (faults := Faults(row.faults)).forgive(epoch):
                 self._update(db, claim, faults=faults.text)
 
@@ -208,7 +212,7 @@ class Slots:
         """Records that the slot's worker is gone without a word; FREE, or FAILING if that was once too often."""
         seen = (workers.c.uid == self.uid) & (workers.c.worker == row.worker)
         seen &= workers.c.trial_number == row.trial_number
-        epoch = db.execute(sa.select(workers.c.epoch).where(seen)).scalar() or 0
+        epoch = trust.number(db.execute(sa.select(workers.c.epoch).where(seen)).scalar() or 0, "a worker's epoch")
         faults = Faults(row.faults)
         faults.add(row.worker, VANISHED_REASON, self._now(db), VANISHED, epoch)
         state = FAILING if limit is not None and faults.vanished >= limit and row.trial_number is not None else FREE
@@ -229,7 +233,7 @@ class Slots:
 
     def _closings(self, which: sa.ColumnElement[bool]) -> list[Closing]:
         with self.storage.engine.connect() as db:
-            rows = db.execute(sa.select(slots).where(slots.c.uid == self.uid, which).order_by(slots.c.slot)).all()
+            rows = self._rows(db, slots.c.uid == self.uid, which)
         return [
             Closing(row.slot, row.trial_number, row.worker, row.outcome, tuple(Faults(row.faults).entries))
             for row in rows
@@ -248,7 +252,14 @@ class Slots:
             bound.append((slots.c.slot == slot) | slots.c.trial_number.in_(numbers))
         with self.storage.engine.connect() as db:
             rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(*bound))
-            return {row.slot: row.trial_number for row in rows}
+            return {row.slot: row.trial_number for row in trust.rows(rows, slots, f"study {self.uid}")}
+
+    def _rows(self, db: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Any]:
+        found = db.execute(sa.select(slots).where(*which).order_by(slots.c.slot))
+        return trust.rows(found, slots, f"{self.storage.name}: study {self.uid}")
+
+    def _row_of(self, db: sa.Connection, claim: Claim) -> Any:
+        return next(iter(self._rows(db, self._is(claim.slot))), None)
 
     def _is(self, slot: int) -> sa.ColumnElement[bool]:
         return (slots.c.uid == self.uid) & (slots.c.slot == slot)
@@ -267,7 +278,7 @@ class Slots:
         row = db.execute(sa.select(studies).where(studies.c.uid == self.uid).with_for_update()).first()
         if row is None:
             raise StudyError("the study's slots are gone from the database; was the study deleted?")
-        return row
+        return trust.row(row, studies, self.storage.name)
 
     def _count(self, db: sa.Connection, which: sa.ColumnElement[bool]) -> int:
         return db.execute(sa.select(sa.func.count()).where(slots.c.uid == self.uid, which)).scalar() or 0

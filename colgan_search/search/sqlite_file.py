@@ -6,12 +6,16 @@ from pathlib import Path
 import psutil
 
 from colgan_search.errors import NothingThere, StorageError
+from colgan_search.files import PRIVATE_FILE, make_private
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "9p", "afs")
 
 
 def check_sqlite_file(path: Path, create: bool) -> None:
-    """StorageError if the file is not there (without `create`), is no file, or lies on a network file system."""
+    """StorageError if the file is not there (without `create`), is no file, or lies on a network file system.
+
+    With `create` it is made, for this user alone.
+    """
     if path.is_dir():
         raise StorageError(f"{path} is a folder; name an SQLite file")
     if not path.exists() and not create:
@@ -27,6 +31,8 @@ def check_sqlite_file(path: Path, create: bool) -> None:
             "use a local disk, or PostgreSQL: --storage postgresql://..."
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
+        if create:  # SQLite's own files beside it take their mode from it
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE_FILE))
     except OSError as error:
-        raise StorageError(f"{path.parent}: cannot be made: {error.strerror}") from None
+        raise StorageError(f"{path}: cannot be made: {error.strerror}") from None

@@ -1,6 +1,7 @@
-"""The study's database: two engines, ours and Optuna's, and named locks. PostgreSQL, or SQLite on a local disk."""
+"""The study's database: one engine for us and Optuna, and named locks. PostgreSQL, or SQLite on a local disk."""
 
 import hashlib
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 
 from colgan_search import logs
 from colgan_search.errors import StorageError, Unreachable
-from colgan_search.search import tables
+from colgan_search.search import connecting, tables
 from colgan_search.search.retry import is_outage
 from colgan_search.search.sqlite_file import check_sqlite_file
 from colgan_search.search.urls import hide_password, normalise_url, passwords
@@ -26,44 +27,36 @@ wait_in_python()
 # Our own log says what happens, once.
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-NO_ANSWER_MILLISECONDS = 10_000
-"""A connection whose data nobody acknowledges for so long is dead."""
 SQLITE_BUSY_SECONDS = 10
 """SQLite waits where no signal is heard; who is locked out for longer tries again, or drains."""
 LOCK_IDLE_SECONDS = 60
 """The server ends a named lock whose owner is silent for so long: paused, or on a machine that is lost."""
 LOCK_TIMEOUT_SECONDS = 120
-LOCK_POLL_SECONDS = 0.1
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 1.0
+"""Between two looks whether a lock is free; sixty workers that look all the time would leave its owner no processor."""
 
-POSTGRESQL_DEFAULTS = {
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": NO_ANSWER_MILLISECONDS,
-    "application_name": "colgan-search",
-}
-"""Used where the URL does not say otherwise."""
-
-SERVER_SETTINGS = {
-    "idle_in_transaction_session_timeout": "30s",  # a paused process's locks would hold up all others
-    "tcp_keepalives_idle": "30",  # and so would a lost machine's
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-}
-"""What every session asks of the server."""
+POOL_OPTIONS = {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 1}
+"""One connection stays open while a worker trains, more are closed after use: a server has 100 for all of them."""
 
 
 class Storage:
-    """An open database: our engine, Optuna's storage on the same database, and named locks."""
+    """An open database: our engine, Optuna's storage on the same one, and named locks.
+
+    SQLite, which has no connections to spare, has a second engine for Optuna: ours begins its transactions itself.
+    """
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
         for secret in passwords(url):
             logs.hide(secret)
-        self.engine = sa.create_engine(url, creator=self._connect, **_pool_options(url))
+        self.server: connecting.Server | None = None
         if self.is_sqlite:
+            self.engine = sa.create_engine(url, creator=self._connect)
             sa.event.listen(self.engine, "connect", _leave_begin_to_us)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self.engine = sa.create_engine(url, creator=self._connect, use_native_hstore=False, **POOL_OPTIONS)
+            sa.event.listen(self.engine, "begin", self._begin_postgresql)
         self._backend: RDBStorage | None = None
         self._optuna: BaseStorage | None = None
         self._opening = threading.Lock()
@@ -93,37 +86,55 @@ class Storage:
 
     def create_optuna_tables(self) -> None:
         """Makes Optuna's tables, or leaves those that are there."""
-        self._new_backend(create=True).engine.dispose()
+        backend = self._new_backend(create=True)
+        if self.is_sqlite:
+            backend.engine.dispose()
 
     def check_optuna_tables(self) -> None:
         """StorageError if Optuna's tables are of a version that this one cannot work with."""
         optuna_storage = self.optuna
         assert isinstance(optuna_storage, _CachedStorage)
+        versions = optuna_storage._backend._version_manager
+        # Optuna's own check needs a second connection within the first: many at once may find none.
+        if versions.get_current_version() == versions.get_head_version():
+            return
         try:
-            optuna_storage._backend._version_manager.check_table_schema_compatibility()
+            versions.check_table_schema_compatibility()
         except RuntimeError as error:
             raise StorageError(f"{self.name}: {' '.join(str(error).split())}") from None
 
     def _new_backend(self, *, create: bool) -> RDBStorage:
-        """Optuna's storage, with an engine of its own. It would take the text of a URL as a template: it sees none."""
-        return RDBStorage(
+        """Optuna's storage. It would take the text of a URL as a template: it sees none."""
+        backend = RDBStorage(
             "sqlite:///file.db" if self.is_sqlite else "postgresql+psycopg2://",
-            engine_kwargs={**_pool_options(self.url), "creator": self._connect},
+            engine_kwargs={"creator": self._connect},
             skip_table_creation=not create,
             skip_compatibility_check=True,
         )
+        if not self.is_sqlite:
+            backend.remove_session()
+            backend.engine.dispose()
+            backend.engine = backend._version_manager.engine = self.engine
+            backend.scoped_session.configure(bind=self.engine)
+        return backend
 
     def _connect(self) -> Any:
-        """A new connection of the driver, for both engines."""
+        """A new connection of the driver, for all engines."""
         dialect = self.engine.dialect
+        if not self.is_sqlite:
+            connection, self.server = connecting.connect(dialect, self.url, self.server)
+            return connection
         arguments, options = dialect.create_connect_args(self.url)
-        defaults = {"timeout": SQLITE_BUSY_SECONDS} if self.is_sqlite else POSTGRESQL_DEFAULTS
-        connection = dialect.connect(*arguments, **{**defaults, **options})
-        if self.is_sqlite:
-            _execute(connection, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL")
-        else:
-            _execute(connection, *(f"SET {name} = '{value}'" for name, value in SERVER_SETTINGS.items()), "COMMIT")
+        connection = dialect.connect(*arguments, **{"timeout": SQLITE_BUSY_SECONDS, **options})
+        # A text that is no text would count as an outage, and be waited for.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
+        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL"):
+            connection.execute(statement).close()
         return connection
+
+    def _begin_postgresql(self, connection: sa.Connection) -> None:
+        if self.server is not None and self.server.pooled:
+            connecting.let_rest(connection, connecting.SERVER_SETTINGS[connecting.REST_SETTING])
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -146,15 +157,20 @@ class Storage:
             return
         key = int.from_bytes(digest[:8], "big", signed=True)
         until = time.monotonic() + LOCK_TIMEOUT_SECONDS
-        with self.engine.connect() as connection, connection.begin():
-            # This transaction rests while its owner works with other connections.
-            connection.execute(sa.text(f"SET LOCAL idle_in_transaction_session_timeout = '{LOCK_IDLE_SECONDS}s'"))
-            while not connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))):
-                if time.monotonic() > until:
-                    raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
-                time.sleep(LOCK_POLL_SECONDS)
-            with _kept_alive(connection):
-                yield
+        pause = FIRST_POLL_SECONDS
+        while True:
+            # One that waits holds no connection meanwhile: a pooler has few, and its owner may need a second one.
+            with self.engine.connect() as connection, connection.begin():
+                if connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))):
+                    # This transaction rests while its owner works with other connections.
+                    connecting.let_rest(connection, f"{LOCK_IDLE_SECONDS}s")
+                    with connecting.kept_alive(connection, LOCK_IDLE_SECONDS / 4):
+                        yield
+                    return
+            if time.monotonic() > until:
+                raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(1.5 * pause, LONGEST_POLL_SECONDS)
 
     def forget_thread(self) -> None:
         """Closes Optuna's session of the calling thread, before that thread ends."""
@@ -163,10 +179,10 @@ class Storage:
 
     def close(self) -> None:
         """Closes all connections."""
-        self.engine.dispose()
         self.forget_thread()
+        self.engine.dispose()
         if self._backend is not None:
-            self._backend.engine.dispose()
+            self._backend.engine.dispose()  # SQLite's second one
 
 
 def open_storage(text: str, *, create: bool = False, writing: bool = True) -> Storage:
@@ -205,41 +221,6 @@ def require_server(text: str) -> None:
         storage.close()
 
 
-@contextmanager
-def _kept_alive(connection: sa.Connection) -> Iterator[None]:
-    """Lets a transaction rest in the block for as long as this process runs: a thread speaks now and then."""
-    ended = threading.Event()
-
-    def speak() -> None:
-        while not ended.wait(LOCK_IDLE_SECONDS / 4):
-            try:
-                connection.execute(sa.select(1))
-            except sa.exc.SQLAlchemyError:
-                return  # the end of the transaction says so
-
-    thread = threading.Thread(target=speak, name="lock", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _pool_options(url: sa.URL) -> dict[str, Any]:
-    if url.get_backend_name() == "sqlite":
-        return {}
-    # One connection of each engine stays open while a worker trains: a server has 100 for all of them.
-    return {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 1}
-
-
-def _execute(connection: Any, *statements: str) -> None:
-    cursor = connection.cursor()
-    for statement in statements:
-        cursor.execute(statement)
-    cursor.close()
-
-
 def _leave_begin_to_us(connection: Any, _: Any) -> None:
     connection.isolation_level = None
 
@@ -269,6 +250,7 @@ def _explain(error: Exception) -> str:
         "does not support SSL": "turn TLS on at the server (ssl = on); sslmode=disable is for trusted networks",
         "certificate verify failed": "name the authority's certificate: ?sslmode=verify-full&sslrootcert=FILE",
         "read-only": "this server or role is read-only; name the primary, or another role",
+        "statement pooling mode": "set pool_mode = transaction in pgbouncer.ini",
         "disk is full": "free some space on its disk",
         "disk I/O error": "is its disk full, or broken?",
         "readonly": "the file, its folder or its disk is read-only",

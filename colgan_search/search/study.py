@@ -2,21 +2,28 @@
 
 import uuid
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import optuna
+import sqlalchemy as sa
+from optuna.storages._rdb.models import StudyModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
+from pydantic import TypeAdapter
 
 from colgan_search import __version__
 from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
 from colgan_search.errors import StudyError
 from colgan_search.past_versions import wrong_with
+from colgan_search.search import trust
 from colgan_search.search.slots import Slots
 from colgan_search.search.storage import Storage
 
 UID, CONFIG, FINGERPRINT, VERSION = "uid", "config", "fingerprint", "version"
 """Names of the Optuna study's user attributes."""
+
+WORD = TypeAdapter[str](trust.Word)
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,32 @@ class OpenStudy:
 
     def load(self, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
         """Its Optuna study. StudyError if it has been deleted (or deleted and made anew) since it was opened."""
-        try:
-            study = optuna.load_study(study_name=self.name, storage=self.storage.optuna, sampler=sampler)
-            if study.user_attrs.get(UID) == self.uid:
-                return study
-        except KeyError:
-            pass
+        with trust.reading(f"study {self.name!r}"):
+            try:
+                study = optuna.load_study(study_name=self.name, storage=self.storage.optuna, sampler=sampler)
+                if study.user_attrs.get(UID) == self.uid:
+                    return study
+            except KeyError:
+                pass
         raise StudyError(f"{self.storage.name}: study {self.name!r} was deleted while it was in use")
+
+    def trials(self) -> list[FrozenTrial]:
+        """Its Optuna trials, in the order of their numbers. StudyError as well if they cannot be read."""
+        optuna_study = self.load()
+        with trust.reading(f"study {self.name!r}: its trials"):
+            found = optuna_study.get_trials(deepcopy=False)
+            if not all(isinstance(name, str) for trial in found for name in trial.params):
+                raise TypeError("the name of a parameter is no text")
+            return found
+
+    def trial(self, optuna_study: optuna.Study, number: int) -> FrozenTrial:
+        """Trial `number` as it is now. StudyError if there is none, or if it cannot be read."""
+        try:
+            with trust.reading(f"study {self.name!r}: trial {number}"):
+                return trial_of(optuna_study, number)
+        except StudyError:
+            self.load()  # another error if the trials are gone because the study is
+            raise
 
 
 def trial_of(optuna_study: optuna.Study, number: int) -> FrozenTrial:
@@ -53,7 +79,7 @@ def trial_of(optuna_study: optuna.Study, number: int) -> FrozenTrial:
 def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int) -> OpenStudy:
     """The study `name`, made with `total` results if it is not there; StudyError if it has another config."""
     with storage.lock(f"study {name}"):
-        if name in optuna.get_all_study_names(storage.optuna):
+        if name in study_names(storage):
             study = optuna.load_study(study_name=name, storage=storage.optuna)
             if not _was_cut_short(study):
                 opened = open_study(storage, name, config)
@@ -72,7 +98,8 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
         study.set_user_attr(VERSION, __version__)
         # Last: a study without it was cut short while it was made, and is made again.
         study.set_user_attr(UID, uid)
-    return open_study(storage, name, config)
+    # As the person typed it: the database's copy may name other folders of this machine.
+    return replace(open_study(storage, name, config), config=config)
 
 
 def _was_cut_short(study: optuna.Study) -> bool:
@@ -83,13 +110,17 @@ def _was_cut_short(study: optuna.Study) -> bool:
 
 def open_study(storage: Storage, name: str, expected: StudyConfig | None = None) -> OpenStudy:
     """The study `name`. StudyError if it is not there, or if its config or version are not ours."""
-    names = optuna.get_all_study_names(storage.optuna)
+    where = f"{storage.name}: study {trust.study_name(name)!r}"
+    names = study_names(storage)
     if name not in names:
-        known = ", ".join(sorted(names)) or "none"
+        known = ", ".join(names) or "none"
         raise StudyError(f"{storage.name}: there is no study {name!r}; it holds: {known}")
-    attributes = optuna.load_study(study_name=name, storage=storage.optuna).user_attrs
+    attributes = attributes_of(storage, name)
     if not {UID, CONFIG, FINGERPRINT, VERSION} <= set(attributes):
         raise StudyError(f"{storage.name}: {name!r} is an Optuna study that colgan-search did not make")
+    uid = trust.uid(attributes[UID], where)
+    for key in (VERSION, FINGERPRINT):
+        trust.read(WORD, attributes[key], f"{where}: {key}")
     if attributes[VERSION] != __version__:
         raise StudyError(
             f"study {name!r} was made by colgan-search {attributes[VERSION]}, this is {__version__}; "
@@ -109,9 +140,17 @@ def open_study(storage: Storage, name: str, expected: StudyConfig | None = None)
             f"study {name!r} has config fingerprint {ours}, the config given has {fingerprint(expected)}; "
             f"give the study's own config, or begin a new study (--study NAME). They differ (given | study):\n  {lines}"
         )
-    return OpenStudy(storage, name, attributes[UID], config)
+    return OpenStudy(storage, name, uid, config)
+
+
+def attributes_of(storage: Storage, name: str) -> dict[str, Any]:
+    """The user attributes of an Optuna study, whoever made it. StudyError if they cannot be read."""
+    with trust.reading(f"{storage.name}: study {name!r}"):
+        return optuna.load_study(study_name=name, storage=storage.optuna).user_attrs
 
 
 def study_names(storage: Storage) -> list[str]:
-    """All studies of the database."""
-    return sorted(optuna.get_all_study_names(storage.optuna))
+    """All studies of the database that may be ours; one whose name cannot name a folder is somebody else's."""
+    # Optuna's own call reads all attributes of all studies with it, and fails if one cannot be read.
+    with storage.engine.connect() as db:
+        return sorted(filter(trust.is_study_name, db.execute(sa.select(StudyModel.study_name)).scalars()))

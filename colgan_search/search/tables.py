@@ -106,6 +106,15 @@ def _server_started_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return "0.0"
 
 
+CLOCK_STEP_SECONDS = 1.0
+"""Clocks are corrected by less than this all the time."""
+
+
+def past(moment: sa.ColumnElement[float], seconds: float) -> sa.ColumnElement[bool]:
+    """True if a moment has come. One further ahead than `seconds`, which none can be, is of a clock since set back."""
+    return (moment <= now()) | (moment > now() + seconds + CLOCK_STEP_SECONDS)
+
+
 def prepare(storage: "Storage", *, create: bool, writing: bool = True) -> None:
     """Checks the schema's version; with `create` makes Optuna's tables and ours, once, under a lock.
 

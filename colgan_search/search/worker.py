@@ -26,6 +26,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 from colgan_search.search import deliver
+from colgan_search.search.idle import Idle
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.propose import Assignment, Proposer
 from colgan_search.search.registry import ProcessId, Registry
@@ -35,9 +36,6 @@ from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-IDLE_SECONDS = 1.0
-"""Between two looks for a slot while others hold the last ones."""
 
 FAULT_PAUSE_SECONDS = 1.0
 """After a fault, times the faults in a row: what was short may be back, and another worker may take the slot."""
@@ -115,16 +113,18 @@ class Worker:
 
     def _work(self) -> Worked:
         faults = 0
+        idle = Idle(self.study.config.service.lease_seconds / 4)
         while not self.drain.is_set():
             logs.set_trial(None)
             self._deliver()
             claim = self._through_outages(self._claim, "asking for a slot")
             if claim is None:
-                if self._through_outages(self.study.slots.budget, "counting").finished:
+                budget = self._through_outages(self.study.slots.budget, "counting")
+                if budget.finished:
                     self._deliver()  # what a worker that is dead by now had accepted, but not told
                     return Worked(self.accepted, finished=True)
                 self._say_quietly("waiting")
-                self.drain.wait(min(IDLE_SECONDS, self.study.config.service.lease_seconds / 4))
+                self.drain.wait(idle.pause(budget))
                 continue
             try:
                 self._run_claim(claim)
@@ -137,7 +137,8 @@ class Worker:
                 raise
             except Exception as error:
                 faults += 1
-                self._through_outages(self.study.load, "looking for the study")
+                # StudyError if it is deleted, or holds what cannot be read: that is no fault of the trial's.
+                self._through_outages(self.study.trials, "looking for the study")
                 self._fault(claim, error)
                 if faults >= self.study.config.service.max_faults:
                     raise ColganError(
@@ -227,8 +228,8 @@ class Worker:
             exc_info=not isinstance(error, TrialFault),
         )
         # A full disk or a missing file is this machine's fault, and what fails before or after the training is the
-        # service's: neither speaks against the graph. A trial whose record is broken does.
-        graph = (self._training or isinstance(error, TrialFault)) and not isinstance(error, (DiskFull, BadInput))
+        # service's: neither speaks against the graph.
+        graph = self._training and not isinstance(error, (DiskFull, BadInput))
         limit = self.study.config.service.max_faults if graph else None
         self._through_outages(lambda: self.study.slots.release(claim, reason, limit), "giving the slot back")
         self._say_quietly("faulted")

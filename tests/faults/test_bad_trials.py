@@ -10,7 +10,6 @@ import pytest
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import open_study
 from tests.fleet import Fleet, assert_exact, fake_config, hold_a_slot, make_study, optuna_trials, rows_of, wait_until
-from tests.integration.slots_helpers import let_run_out
 
 
 def _faults(url: str) -> list[list[str]]:
@@ -88,7 +87,7 @@ def test_a_study_deleted_under_its_worker(prepared_url: str, tmp_path: Path, mom
         optuna.delete_study(study_name="fake", storage=study.storage.optuna)
         go.touch()
         if other is not None:
-            let_run_out(study.slots, other)
+            study.slots.release(other)
         study.storage.close()
         assert fleet.wait() == [2], fleet.log()
         assert "StudyError" in fleet.log() and "was deleted while it was in use" in fleet.log()

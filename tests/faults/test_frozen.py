@@ -12,8 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import Unreachable
+from colgan_search.search import connecting
 from colgan_search.search import storage as storage_module
-from colgan_search.search.storage import SERVER_SETTINGS, open_storage
+from colgan_search.search.connecting import SERVER_SETTINGS
+from colgan_search.search.storage import open_storage
 from colgan_search.search.tables import studies
 from tests.fleet import (
     DRAIN_SECONDS,
@@ -133,7 +135,7 @@ def test_a_worker_paused_under_a_lock_holds_nobody_up(
 ) -> None:
     """As it makes a study, say: the server ends its lock (here sooner), and the next one has it."""
     monkeypatch.setattr(storage_module, "LOCK_IDLE_SECONDS", 2)
-    monkeypatch.setattr(storage_module, "_kept_alive", lambda connection: nullcontext())  # its threads are paused too
+    monkeypatch.setattr(connecting, "kept_alive", lambda *_: nullcontext())  # its threads are paused too
     paused, other = open_storage(prepared_postgres_url), open_storage(prepared_postgres_url)
     with pytest.raises(sa.exc.DBAPIError), paused.lock("ask"):
         with other.lock("ask"):

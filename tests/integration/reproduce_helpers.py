@@ -29,6 +29,8 @@ class Scored(FakeExperiment):
     splits: int = 1
     is_std: dict[int, float] = field(default_factory=dict)
     fid: dict[int, float] = field(default_factory=dict)
+    accuracy: float | None = None
+    """Of the classifier."""
     seconds: float = 0.0
     orders: str = ""
 
@@ -42,7 +44,7 @@ class Scored(FakeExperiment):
         best = GeneratorScore(is_mean=value, is_std=self.is_std.get(number, 0.0), fid=self.fid.get(number))
         worse = tuple(GeneratorScore(is_mean=1.0, is_std=9.0, fid=999.0) for _ in range(graph.k - 1))
         scores = Scores(generators=(*worse, best), protocol=PROTOCOL.model_copy(update={"splits": self.splits}))
-        return outcome.model_copy(update={"value": value, "scores": scores})
+        return outcome.model_copy(update={"value": value, "scores": scores, "classifier_accuracy": self.accuracy})
 
 
 def work(request: LaunchRequest, experiment: FakeExperiment | None = None) -> bool:

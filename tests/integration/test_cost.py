@@ -78,7 +78,7 @@ def test_what_is_read_past_optuna_is_what_optuna_reads(filled: OpenStudy, prepar
     theirs.tell(infinite, float("inf"))
     with filled.storage.engine.connect() as db:
         number = optuna_rows.study_id(db, filled.name, filled.uid)
-        read = optuna_rows.read(db, optuna_rows.newer(number, -1, ()), ("graph", "seed"))
+        read = optuna_rows.read(db, optuna_rows.newer(number, -1, ()), "here", ("graph", "seed"))
     expected = optuna_trials(prepared_url)
     assert len(read) == len(expected) == 63
     for mine, optunas in zip(read, expected, strict=True):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import socket
+import subprocess
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from colgan_search.cli.app import run
 from colgan_search.files import FREE_SPACE_FLOOR_BYTES
 from colgan_search.search import probe, tables
 from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.storage import open_storage
+from colgan_search.search.storage import Storage, open_storage
 from tests.integration import cli_helpers as helpers
 from tests.postgres import PASSWORD, Postgres
 
@@ -56,6 +57,10 @@ def test_a_healthy_study(
         monkeypatch.setattr(doctoring, name, 60.0)
     helpers.fake_study(storage_url, helpers.small_config(tmp_path), total=4, done=2)
     checks = _doctor(capsys, "--storage", storage_url, code=0)
+    connections = checks.pop("connections", None)
+    if storage_url.startswith("postgresql"):  # the test's server has PostgreSQL's own defaults
+        assert connections is not None and "max_connections is 100, 3 of them reserved" in connections["what"]
+        assert "about 87 workers fit" in connections["what"]
     assert {name: check["level"] for name, check in checks.items() if name not in ("memory", "disk")} == {
         "versions": "ok",
         "gpu": "ok",  # the config asks for the CPU
@@ -69,6 +74,7 @@ def test_a_healthy_study(
         "study small: leases": "ok",
         "study small: workers": "ok",
         "spooled results": "ok",
+        "privacy": "ok",
     }
     assert "2 of 4 results, 0 running" in checks["study small"]["what"]
     assert "ms" in checks["database"]["what"]
@@ -223,3 +229,19 @@ def test_bad_input(arguments: list[str], said: str, capsys: pytest.CaptureFixtur
     assert said in printed
     assert "Traceback" not in printed
     assert "secret" not in printed
+
+
+def test_what_other_users_can_read(storage: Storage, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Folders and files that were made open, by an earlier version or by hand, are left so, and told."""
+    work = tmp_path / "colgan_work"
+    work.mkdir()
+    for path, mode in ((work, 0o755), (tmp_path / "study.db", 0o640)):
+        if path.exists():
+            path.chmod(mode)
+    url = storage.url_with_password
+    privacy = _doctor(capsys, "--storage", url, code=0)["privacy"]
+    assert privacy["level"] == "warning" and f"{work} (mode 0755)" in privacy["what"]
+    assert f"chmod go= {work}" in privacy["advice"]
+    assert ("study.db (mode 0640)" in privacy["what"]) == storage.is_sqlite
+    subprocess.run(privacy["advice"], shell=True, check=True)
+    assert _doctor(capsys, "--storage", url, code=0)["privacy"]["level"] == "ok"

@@ -45,7 +45,7 @@ def test_weights_that_do_not_say_are_called_by_their_folder(tmp_path: Path) -> N
     save_generators(run / FILE, [build_generator(network, size=8, channels=1, seed=seed) for seed in (1, 2)])
     assert recorded_graph(run / FILE) is None
     assert rival_of(run, 2).label == "study/trial-00007 (graph unknown)"
-    assert rival_of(run, 2, preset("mad-gan", 2)).label == "MAD-GAN, trial-00007"
+    assert rival_of(run, 2, preset("mad-gan", 2)).label == "MAD-GAN, trial 7"
     with pytest.raises(DataError, match="not of the graph mad-gan"):
         rival_of(run, 2, preset("one-way", 2))
 

@@ -71,6 +71,55 @@ def test_after_the_servers_start(four: Slots, monkeypatch: pytest.MonkeyPatch) -
         assert (four.claim("thief", LEASE) is not None) is takes_over
 
 
+def _move(four: Slots, seconds: float, slot: int | None = None) -> None:
+    """As if the database's clock had been set back so far since everything was written: it all lies ahead."""
+    which = slots.c.slot == slot if slot is not None else sa.true()
+    with four.storage.transaction() as db:
+        db.execute(slots.update().where(which).values(lease_until=slots.c.lease_until + seconds))
+        if slot is None:
+            later = {"contact": studies.c.contact + seconds, "grace_until": studies.c.grace_until + seconds}
+            db.execute(studies.update().values(later))
+
+
+def test_a_lease_further_ahead_than_a_lease_lasts_has_run_out(four: Slots) -> None:
+    for worker in "abcd":
+        claim_for(four, worker)
+    assert four.claim("thief", LEASE) is None
+    _move(four, 3600.0, slot=2)
+    heir = claim_for(four, "heir")
+    assert heir.slot == 2 and heir.taken_over
+
+
+def test_after_the_clock_was_set_back_owners_go_first_and_the_dead_ones_slot_is_taken_over(four: Slots) -> None:
+    claims = [claim_for(four, worker) for worker in "abcd"]
+    _move(four, 3600.0)
+    assert four.claim("thief", LEASE) is None, "the living have not had their turn"
+    assert all(four.renew(claim, LEASE) for claim in claims[1:])
+    with four.storage.transaction() as db:
+        assert db.execute(sa.select(studies.c.grace_until - now())).scalar_one() <= LEASE
+        db.execute(studies.update().values(grace_until=now() - 1))
+    heir = claim_for(four, "heir")
+    assert heir.slot == 0 and heir.taken_over
+    assert four.claim("thief", LEASE) is None
+
+
+def test_a_time_of_grace_that_lies_further_ahead_than_a_lease_is_none(four: Slots) -> None:
+    claims = [claim_for(four, worker) for worker in "abcd"]
+    let_run_out(four, claims[0])
+    with four.storage.transaction() as db:
+        db.execute(studies.update().values(grace_until=now() + 10 * LEASE))
+    assert claim_for(four, "heir").slot == 0
+
+
+def test_a_server_that_started_later_than_now_has_started_long_ago(
+    four: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = [claim_for(four, worker) for worker in "abcd"]
+    let_run_out(four, claims[0])
+    monkeypatch.setattr("colgan_search.search.slots.server_started", lambda: now() + 3600.0)
+    assert claim_for(four, "heir").slot == 0
+
+
 def test_leases_do_not_depend_on_the_clients_time_zone(
     prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from colgan_search import presets
-from colgan_search.errors import Interrupted, LeaseLost, TrialFault
+from colgan_search.errors import Interrupted, LeaseLost, StudyError
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import ask_lock, history, optuna_rows, propose, space, storage
+from colgan_search.search import ask_lock, history, optuna_rows, optuna_writes, propose, space, storage
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import now, studies
@@ -78,7 +78,7 @@ def test_a_worker_that_dies_before_its_trial_is_written_leaves_nothing(
         raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((space, "suggest_graph") if point == "suggesting" else (optuna_rows, "add")), die)
+        patch.setattr(*((space, "suggest_graph") if point == "suggesting" else (optuna_writes, "add")), die)
         with pytest.raises(Died):
             propose.assign(study, _claim(study, "a"))
     assert study.load().trials == [] and study.slots.bound_trials() == {}
@@ -293,7 +293,7 @@ class TestOrder:
 
         study = make_study(prepared_url, 5, fake_config(k=2, search={"first": ["mad-gan", "all-through"]}))
         with monkeypatch.context() as patch:
-            patch.setattr(optuna_rows, "add", die)
+            patch.setattr(optuna_writes, "add", die)
             with pytest.raises(Died):
                 propose.assign(study, _claim(study, "a"))
         study.slots.release_of(["a"])
@@ -312,5 +312,5 @@ def test_a_trial_whose_parameters_were_changed_by_hand_is_refused(study: OpenStu
     trial = study.load().trials[0]
     other = "G1=-/G2=-" if trial.user_attrs["graph"] != "G1=-/G2=-" else "G1=D:t/G2=-"
     study.storage.optuna.set_trial_user_attr(trial._trial_id, "graph", other)
-    with pytest.raises(TrialFault, match="is not its graph"):
+    with pytest.raises(StudyError, match="is not its graph"):
         propose.assign(study, claim)

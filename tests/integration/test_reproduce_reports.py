@@ -72,6 +72,12 @@ def test_a_diverged_seed_is_told_and_has_no_fid(tmp_path: Path) -> None:
     ]
 
 
+def test_rows_by_a_poor_classifier_are_doubted(tmp_path: Path) -> None:
+    wanted, rows = reproduced(tmp_path, replace(THREE_SEEDS, accuracy=0.42), seeds=1)
+    assert rows[0].classifier_accuracy == 0.42
+    assert "- DCGAN: warning: the classifier that scores is right on only 42.0 %" in report(wanted).markdown()
+
+
 def test_nothing_but_diverged_seeds(tmp_path: Path) -> None:
     wanted, rows = reproduced(tmp_path, Scored(diverged=(0, 1)), seeds=2)
     assert (rows[0].state, rows[0].our_is, rows[0].our_fid) == ("complete, 2 diverged", 1.0, None)

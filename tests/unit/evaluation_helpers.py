@@ -143,6 +143,6 @@ def load_and_report(barrier: Any, cache: Path, report: Path) -> None:
     classifier.train_classifier = told_training
     real = digits(200)
     barrier.wait(timeout=120)
-    _, digest = classifier.load_classifier(real, 1, cache, CPU)
+    _, card = classifier.load_classifier(real, 1, cache, CPU)
     with report.open("a") as file:
-        file.write(f"digest {digest}\n")
+        file.write(f"digest {card.weights_digest}\n")

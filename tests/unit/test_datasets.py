@@ -1,4 +1,4 @@
-"""Real images: known bytes, Pillow as the reference for resizing, and every way a folder can be wrong."""
+"""Real images: known bytes, and Pillow as the reference for resizing."""
 
 import pickle
 from pathlib import Path
@@ -13,7 +13,6 @@ from colgan_search.config import DataSettings
 from colgan_search.errors import DataError
 from colgan_search.gan.datasets import default_download_folder, load_images
 from colgan_search.gan.resize import limited, resize, to_channels
-from colgan_search.images import RealImages
 
 RANDOM = np.random.default_rng(5)
 
@@ -21,22 +20,6 @@ RANDOM = np.random.default_rng(5)
 def picture(height: int = 20, width: int = 20, channels: int = 3) -> np.ndarray:
     shape = (height, width) if channels == 1 else (height, width, channels)
     return RANDOM.integers(0, 256, shape, dtype=np.uint8)
-
-
-def folder(root: Path, **settings: object) -> RealImages:
-    return load_images(DataSettings.model_validate({"name": "imagefolder", "root": str(root), "size": 20} | settings))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Two classes, cats with two images and dogs with one in a folder below."""
-    for name in ("cats/b.png", "cats/a.png", "dogs/deep/c.png"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture()).save(path)
-    (tmp_path / "README.txt").write_text("not a class")
-    (tmp_path / "cats" / "notes.txt").write_text("not an image")
-    return tmp_path
 
 
 # digits
@@ -108,80 +91,6 @@ def test_grey_is_pillows_luma() -> None:
     pillow = np.asarray(Image.fromarray(original).convert("L"))
     ours = to_channels(torch.from_numpy(original).permute(2, 0, 1)[None], 1)[0, 0].numpy()
     assert np.abs(ours.astype(int) - pillow.astype(int)).max() <= 1
-
-
-# image folders
-
-
-def test_an_image_folder(root: Path) -> None:
-    real = folder(root)
-    assert (real.name, real.classes, real.labels.tolist()) == ("imagefolder", ("cats", "dogs"), [0, 0, 1])
-    for image, name in zip(real.images, ("cats/a.png", "cats/b.png", "dogs/deep/c.png"), strict=True):
-        np.testing.assert_array_equal(image.permute(1, 2, 0).numpy(), np.asarray(Image.open(root / name)))
-
-
-def test_a_limited_image_folder_reads_only_its_share(root: Path) -> None:
-    chosen = limited(3, 2).tolist()
-    full = folder(root)
-    left_out = ["cats/a.png", "cats/b.png", "dogs/deep/c.png"][({0, 1, 2} - set(chosen)).pop()]
-    (root / left_out).write_bytes(b"never read")
-    few = folder(root, limit=2)
-    assert torch.equal(few.images, full.images[chosen])
-    assert torch.equal(few.labels, full.labels[chosen])
-
-
-def test_every_kind_of_image(root: Path) -> None:
-    grey = picture(20, 20, 1)
-    Image.fromarray(grey).save(root / "cats" / "d-grey.png")
-    Image.fromarray(grey.astype(np.uint16) * 256 + 77).save(root / "cats" / "e-16-bit.png")
-    Image.fromarray(picture(20, 20, 4)).save(root / "cats" / "f-alpha.png")
-    Image.fromarray(picture()).quantize(16).save(root / "cats" / "g-palette.png")
-    Image.fromarray(picture()).save(root / "cats" / "h.JPG")
-    Image.fromarray(picture(20, 20, 4), "CMYK").save(root / "cats" / "i-cmyk.jpeg")
-    colour, single = folder(root), folder(root, channels=1)
-    assert colour.images.shape == (9, 3, 20, 20) and single.images.shape == (9, 1, 20, 20)
-    for index in (2, 3):
-        np.testing.assert_array_equal(colour.images[index].numpy(), np.broadcast_to(grey, (3, 20, 20)))
-        np.testing.assert_array_equal(single.images[index, 0].numpy(), grey)
-
-
-def _remove_images(root: Path) -> None:
-    for path in root.rglob("*.png"):
-        path.unlink()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda root: (root / "cats/a.png").write_bytes(b"no image"), r"cats/a\.png: is not a whole image"),
-        (lambda root: (root / "cats/a.png").write_bytes(b""), r"cats/a\.png: is not a whole image"),
-        (
-            lambda root: (root / "cats/b.png").write_bytes((root / "cats/b.png").read_bytes()[:700]),
-            r"cats/b\.png: is not a whole image .*repair or remove",
-        ),
-        (lambda root: (root / "birds").mkdir(), r"birds: holds no images; .*\.jpg, .*\.png"),
-        (_remove_images, r"cats: holds no images"),
-        (
-            lambda root: (root / "dogs").rename(root / "cats" / "dogs"),
-            r"a single class folder, 'cats'; .*at least two",
-        ),
-    ],
-    ids=["broken", "empty file", "cut short", "empty class", "no images", "single class"],
-)
-def test_a_spoilt_folder(root: Path, spoil, message: str) -> None:  # type: ignore[no-untyped-def]
-    spoil(root)
-    with pytest.raises(DataError, match=message):
-        folder(root)
-
-
-def test_folders_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere: there is no such folder"):
-        folder(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="holds no class folders"):
-        folder(tmp_path)
-    (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="file: is a file, not a folder"):
-        folder(tmp_path / "file")
 
 
 # CIFAR-10

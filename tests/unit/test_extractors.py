@@ -225,7 +225,7 @@ def test_training_stops_when_asked(tmp_path: Path) -> None:
 
 def test_waiting_for_another_worker_stops_when_asked(tmp_path: Path, no_training: None) -> None:
     real = digits(50)
-    weights = tmp_path / f"classifier-{classifier._fingerprint(real, 1)}.safetensors"
+    weights = tmp_path / classifier._file_name(real, 1)
     held, done = threading.Event(), threading.Event()
 
     def other_worker() -> None:

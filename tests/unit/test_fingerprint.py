@@ -24,6 +24,7 @@ OTHER_VALUES: dict[str, Any] = {
     "data.size": 32,
     "data.channels": 3,
     "data.limit": 100,
+    "data.skip_broken": True,
     "network.name": "another",
     "network.width": 8,
     "network.z": 7,

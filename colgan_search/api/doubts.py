@@ -1,0 +1,12 @@
+"""What is to be said of a study's scores before anybody believes them."""
+
+from colgan_search.evaluation.classifier_card import poor
+from colgan_search.search.shared_files import SharedFiles
+from colgan_search.search.study import OpenStudy
+
+
+def doubt(study: OpenStudy) -> str | None:
+    """One line if the study's classifier is a poor judge; None if it is useful, not trained yet, or not used."""
+    if study.config.evaluation.extractor != "classifier":
+        return None
+    return poor(SharedFiles(study).classifier_accuracy())

@@ -1,0 +1,64 @@
+"""Which of this machine's files a study may read: its owner says so, not whoever can write to the study's database."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from colgan_search.config import StudyConfig, with_overrides
+from colgan_search.errors import DataError
+from colgan_search.evaluation.inception import hub_path
+from colgan_search.gan.datasets import default_download_folder
+
+VARIABLE = "COLGAN_DATA"
+"""Folders of images and weights that any study may read here, parted as in PATH."""
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """What was named on this machine: a folder of images, a file of Inception weights. None = nothing."""
+
+    data_root: str | None = None
+    weights: str | None = None
+
+    def applied(self, config: StudyConfig, study: str) -> StudyConfig:
+        """The config of a study in a database, with this machine's own files in it.
+
+        DataError if it names others that lie neither among the downloads nor in a folder of COLGAN_DATA. Symlinks are
+        followed first.
+        """
+        if self.data_root is not None:
+            config = with_overrides(config, "--data-root", data={"root": self.data_root})
+        elif config.data.root is not None and config.data.name != "digits":
+            _require_allowed(config.data.root, [default_download_folder()], study, "data.root", "--data-root")
+        if self.weights is not None:
+            config = with_overrides(config, "--weights", evaluation={"weights": self.weights})
+        elif config.evaluation.weights is not None and config.evaluation.extractor == "inception":
+            downloads = [default_download_folder(), hub_path().parent]
+            _require_allowed(config.evaluation.weights, downloads, study, "evaluation.weights", "--weights")
+        return config
+
+
+def named_in(config: StudyConfig | None, data_root: str | None, weights: str | None) -> OwnFiles:
+    """What options name, or else a config that was given on this machine (not one out of a database)."""
+    if config is not None:
+        data_root, weights = data_root or config.data.root, weights or config.evaluation.weights
+    return OwnFiles(data_root, weights)
+
+
+def _require_allowed(path: str, downloads: Sequence[Path], study: str, key: str, option: str) -> None:
+    named = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    try:
+        place = _resolved(Path(path))
+        allowed = any(place.is_relative_to(_resolved(folder)) for folder in [*downloads, *named])
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, a loop of symlinks
+        allowed = False
+    if not allowed:
+        raise DataError(
+            f"study {study!r}: its config in the database names {key} {path[:300]!r}, and nobody has said on this "
+            f"machine that it may be read; if it may: {option} {path[:300]!r}, or a folder around it in {VARIABLE}"
+        )
+
+
+def _resolved(path: Path) -> Path:
+    return path.expanduser().resolve()

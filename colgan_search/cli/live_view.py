@@ -1,0 +1,128 @@
+"""What `launch` shows on a terminal: bar, workers, best graph, as wide and as high as the terminal is."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from rich.console import Console, Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from colgan_search import api
+from colgan_search.cli import console, show
+from colgan_search.search.registry import WorkerRow
+from colgan_search.search.retry import is_outage, one_line
+
+BAR_WIDTH = 40
+LEAST_BAR_WIDTH = 10
+
+LINES_BESIDE_WORKERS = 9
+"""Head, table's head, best graph and notes; what is left of the terminal's height is for workers."""
+
+
+class LiveView:
+    """The view of one study; remembers what it showed last, for when there is nothing new to show."""
+
+    def __init__(
+        self,
+        study: api.OpenStudy,
+        monitor: api.Monitor,
+        processes: int,
+        terminal: Console,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`processes`: workers that are started here."""
+        self.study = study
+        self.monitor = monitor
+        self.processes = processes
+        self.terminal = terminal
+        self._clock = clock
+        self._began = clock()
+        self._rows: list[WorkerRow] = []
+        self._shown: list[RenderableType] = []
+
+    def render(self, draining: bool) -> Group:
+        """The study as it is now; while the database is away, as it was last."""
+        try:
+            now = self.monitor.snapshot()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            away = Text(f"the database is away, workers go on: {one_line(error)}", style="yellow")
+            return Group(*self._shown, away)
+        rows = self._remembered(now, draining)
+        self._shown = [*self._head(now, draining), self._workers(rows, draining) if rows else self._starting(now)]
+        hidden = len(rows) - self._room
+        if hidden > 0:
+            self._shown.append(Text(f"and {hidden} more workers: colgan-search status", style="dim"))
+        if now.best is not None:
+            self._shown.append(Text(show.best_line(now.best)))
+        if (doubt := api.poor(now.classifier_accuracy)) is not None:
+            self._shown.append(Text(show.doubt_line(doubt), style="yellow"))
+        return Group(*self._shown)
+
+    @property
+    def _room(self) -> int:
+        """Workers that can be shown."""
+        return max(3, self.terminal.height - LINES_BESIDE_WORKERS)
+
+    def _remembered(self, now: api.Snapshot, draining: bool) -> list[WorkerRow]:
+        """The workers at work; at the end also those that have left, as they were."""
+        rows = list(now.workers)
+        if now.budget.finished or draining:
+            there = {row.worker: row for row in rows}
+            known = {row.worker for row in self._rows}
+            rows = [there.get(row.worker) or _left(row, now.budget.finished) for row in self._rows]
+            rows += [row for row in now.workers if row.worker not in known]
+        self._rows = rows
+        return rows
+
+    def _head(self, now: api.Snapshot, draining: bool) -> list[RenderableType]:
+        """Name, bar and counts in one line, or in two on a narrow terminal."""
+        budget = now.budget
+        text = f"{budget.done}/{budget.total} trials"
+        text += f", {budget.failed} failed" if budget.failed else ""
+        left = None if draining else show.time_left(now)
+        if left is None and not draining and not budget.finished and budget.done == 0:
+            left = "time left is known after the first epochs"
+        text += f", {left}" if left else ""
+        name = self.study.name
+        room = self.terminal.width - len(name) - 1
+        beside = room - len(text) - 1 >= LEAST_BAR_WIDTH
+        width = min(BAR_WIDTH, room - len(text) - 1 if beside else room)
+        head = Table.grid(padding=(0, 1))
+        head.add_column(no_wrap=True, overflow="ellipsis")
+        bar = ProgressBar(budget.total, budget.done, width=max(LEAST_BAR_WIDTH, width))
+        head.add_row(Text(name, style="bold"), bar, *([text] if beside else []))
+        return [head] if beside else [head, Text(text)]
+
+    def _starting(self, now: api.Snapshot) -> Text:
+        """Until the first worker enters, or if none is left."""
+        if now.budget.finished:
+            return Text("the workers have left", style="dim")
+        how = self.study.config.evaluation.extractor
+        judge = "the classifier that scores, trained by the first of them" if how == "classifier" else f"{how} weights"
+        workers = "1 worker" if self.processes == 1 else f"{self.processes} workers"
+        since = console.duration(self._clock() - self._began)
+        return Text(f"starting {workers} ({since}): PyTorch, the real images, {judge}", style="dim")
+
+    def _workers(self, rows: Sequence[WorkerRow], draining: bool) -> Table:
+        table = Table(box=None, header_style="dim")
+        for title in ("worker", "device", "does", "trial", "epoch", "last IS"):
+            table.add_column(title, no_wrap=True, overflow="ellipsis")
+        for row in rows[: self._room]:
+            table.add_row(
+                show.short_worker(row.worker),
+                row.device,
+                "draining" if draining and row.state != "left" else row.state,
+                console.optional(row.trial_number),
+                f"{row.epoch}/{row.epochs}" if row.epoch is not None else "",
+                f"{row.last_is:.2f}" if row.last_is is not None else "",
+            )
+        return table
+
+
+def _left(row: WorkerRow, finished: bool) -> WorkerRow:
+    """A worker that has gone; in a finished study with its last trial at its end."""
+    return replace(row, state="left", epoch=row.epochs if finished else row.epoch)

@@ -1,0 +1,142 @@
+"""The machine decides which of its own files a study may read; the study's database does not."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colgan_search.api.own_files import OwnFiles
+from colgan_search.cli.app import run
+from colgan_search.config import StudyConfig
+from colgan_search.errors import DataError
+from colgan_search.evaluation.inception import hub_path
+from tests.integration import cli_helpers as helpers
+
+SECRET = ("patient-4711", "patient-4712")
+"""Names of classes that must not get into a database."""
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """A folder of images that nobody has allowed: 40 of each of two classes."""
+    folder = tmp_path / "private"
+    pixels = np.random.default_rng(0)
+    for number, name in enumerate(SECRET):
+        (folder / name).mkdir(parents=True)
+        for index in range(40):
+            grey = pixels.integers(0, 128, (8, 8)) + 127 * number
+            Image.fromarray(grey.astype(np.uint8)).save(folder / name / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def attacked(private: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_process: None) -> Path:
+    """The database of a study of images, whose config somebody has pointed at the private folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLGAN_DATA", raising=False)
+    config = helpers.small_config(tmp_path, **IMAGES, data__root=str(tmp_path / "elsewhere"))
+    file = tmp_path / "study.db"
+    helpers.fake_study(f"sqlite:///{file}", config, total=2, done=1).storage.close()
+    data = config.model_dump(mode="json")
+    data["data"]["root"] = str(private)
+    database = sqlite3.connect(file)
+    database.execute("UPDATE study_user_attributes SET value_json = ? WHERE key = 'config'", (json.dumps(data),))
+    database.commit()
+    database.close()
+    monkeypatch.setenv("COLGAN_STORAGE", f"sqlite:///{file}")
+    return file
+
+
+IMAGES = {"data__name": "imagefolder", "training__batch": 16}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("worker --study small", 2),
+        ("evaluate --real --study small", 2),
+        ("best --study small --export bundle --retrain", 2),
+        ("doctor --study small", 1),
+    ],
+)
+def test_a_folder_that_only_the_database_names_is_not_read(
+    attacked: Path, command: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command.split()) == code
+    printed = capsys.readouterr()
+    said = printed.out + printed.err
+    for part in (str(tmp_path / "private"), "data.root", "--data-root", "COLGAN_DATA"):
+        assert part in said, said
+    assert not any(name in said for name in SECRET)
+    database = sqlite3.connect(attacked)
+    assert database.execute("SELECT count(*) FROM colgan_files").fetchone() == (0,)
+    database.close()
+    for path in [attacked, *tmp_path.glob("colgan_work/**/*")]:
+        assert path.is_dir() or not any(name.encode() in path.read_bytes() for name in SECRET), path
+
+
+def _config(tmp_path: Path, root: Path | str) -> StudyConfig:
+    return helpers.small_config(tmp_path, **IMAGES, data__root=str(root))
+
+
+def test_what_was_named_here_is_read(tmp_path: Path, private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _config(tmp_path, private)
+    monkeypatch.delenv("COLGAN_DATA", raising=False)
+    with pytest.raises(DataError, match="COLGAN_DATA"):
+        OwnFiles().applied(config, "small")
+    assert OwnFiles(data_root="mine").applied(config, "small").data.root == "mine"
+    for folders in (str(private), f"/nowhere:{tmp_path}", f":{private.parent}/../{tmp_path.name}/"):
+        monkeypatch.setenv("COLGAN_DATA", folders)
+        assert OwnFiles().applied(config, "small") == config
+    for folders in ("", ":", str(private / SECRET[0]), f"{private}-2", "/nowhere"):
+        monkeypatch.setenv("COLGAN_DATA", folders)
+        with pytest.raises(DataError):
+            OwnFiles().applied(config, "small")
+
+
+def test_downloads_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    OwnFiles().applied(_config(tmp_path, tmp_path / "cache" / "colgan-search" / "flowers"), "small")
+    with pytest.raises(DataError):
+        OwnFiles().applied(_config(tmp_path, tmp_path / "cache" / "colgan-search" / ".." / "flowers"), "small")
+    OwnFiles().applied(helpers.small_config(tmp_path), "small")
+
+
+def test_links_are_followed_first(tmp_path: Path, private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    (allowed / "link").symlink_to(private)
+    (allowed / "loop").symlink_to("loop")
+    (tmp_path / "also-allowed").symlink_to(allowed)
+    monkeypatch.setenv("COLGAN_DATA", str(tmp_path / "also-allowed"))
+    OwnFiles().applied(_config(tmp_path, allowed / "inside"), "small")
+    for root in (allowed / "link", f"{allowed}/loop/x/../../../private", "a\0b", "~nobody-of-that-name/x", "x" * 5000):
+        with pytest.raises(DataError):
+            OwnFiles().applied(_config(tmp_path, root), "small")
+
+
+def test_weights_are_files_of_the_machine_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLGAN_DATA", raising=False)
+
+    def config(weights: Path, extractor: str = "inception") -> StudyConfig:
+        return helpers.small_config(tmp_path, evaluation__extractor=extractor, evaluation__weights=str(weights))
+
+    with pytest.raises(DataError, match=r"evaluation\.weights.*--weights"):
+        OwnFiles().applied(config(tmp_path / "w.pth"), "small")
+    assert OwnFiles(weights="mine").applied(config(tmp_path / "w.pth"), "small").evaluation.weights == "mine"
+    OwnFiles().applied(config(hub_path()), "small")
+    OwnFiles().applied(config(tmp_path / "w.pth", "classifier"), "small")
+    monkeypatch.setenv("COLGAN_DATA", str(tmp_path))
+    OwnFiles().applied(config(tmp_path / "w.pth"), "small")
+
+
+@pytest.mark.slow
+def test_launch_names_to_its_workers_what_the_person_named(private: Path, tmp_path: Path) -> None:
+    """By a relative path in the config, too: a worker that was not told would refuse the folder."""
+    path = helpers.write_config(tmp_path, **IMAGES, data__root="private", name="small")
+    done = helpers.run_cli("launch", "--config", path, "--trials", 1, "--workers", 1, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    helpers.require_complete(f"sqlite:///{tmp_path / 'colgan_work/studies.db'}", 1)
