@@ -4,7 +4,7 @@ Logits are [N, k+1]: class i of the paper (1..k, "made by G_i") is index i-1, cl
 Every loss is a scalar averaged over the N samples of the batch. Students and teachers see the same z, sample by sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -12,6 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Reduction = Literal["mean", "sum"]
+_REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda squares: squares.mean(),
+    "sum": lambda squares: squares.sum() / len(squares),
+}
+"""Squared differences [N, L] -> their mean over the batch, averaged or summed over a vector's elements."""
 
 
 def real_loss(logits: Tensor) -> Tensor:
@@ -95,4 +100,6 @@ def _squared_difference(a: Tensor, b: Tensor, reduction: Reduction) -> Tensor:
     if a.shape != b.shape:  # broadcasting would hide it
         raise ValueError(f"student {tuple(a.shape)} and teacher {tuple(b.shape)} differ in shape")
     squares = (a - b).square()
-    return squares.mean() if reduction == "mean" else squares.sum() / len(a)
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"unknown reduction {reduction!r}; known are: {', '.join(_REDUCTIONS)}")
+    return _REDUCTIONS[reduction](squares)

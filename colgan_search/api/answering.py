@@ -6,7 +6,7 @@ from typing import Any
 
 from colgan_search.api.measuring import Measured, NoAnswer, measure
 from colgan_search.api.paper_claims import CLAIMS, Claim, Comparison, Kind
-from colgan_search.api.reproduced_studies import RowStudies, first_protocol
+from colgan_search.api.reproduced_studies import RowStudies
 from colgan_search.evaluation.comparing import Verdict
 
 OVER_TRIALS = (Kind.MEDIAN_ABOVE, Kind.MEDIAN_CLOSE, Kind.SPREAD_BELOW, Kind.TRANSFERS_RAMP_UP)
@@ -59,7 +59,7 @@ def together(verdicts: Sequence[Verdict], leave_out: bool = False) -> Verdict:
 def _measured(comparison: Comparison, found: Mapping[str, RowStudies], real_is: float | None) -> Measured:
     rows = [found[name] for name in (comparison.row, comparison.against) if name is not None]
     try:
-        _check_comparable(rows)
+        _check_comparable(comparison.kind, rows)
         measured = measure(comparison.kind, rows, real_is)
     except NoAnswer as reason:
         what = f"{comparison.kind.value}: {' against '.join(row.row.label for row in rows)}"
@@ -67,10 +67,10 @@ def _measured(comparison: Comparison, found: Mapping[str, RowStudies], real_is: 
     return replace(measured, remark=_incomplete(comparison, rows))
 
 
-def _check_comparable(rows: Sequence[RowStudies]) -> None:
-    """NoAnswer if what the rows have was scored by different judges."""
-    protocols = [first_protocol([*row.trained, *row.searched]) for row in rows]
-    known = [protocol for protocol in protocols if protocol is not None]
+def _check_comparable(kind: Kind, rows: Sequence[RowStudies]) -> None:
+    """NoAnswer if any of the trials that `kind` compares was scored by another judge than the rest."""
+    trials = [trial for row in rows for trial in (row.searched if kind in OVER_TRIALS else row.trained)]
+    known = [trial.protocol for trial in trials if trial.protocol is not None]
     if any(protocol != known[0] for protocol in known):
         raise NoAnswer(Verdict.INCOMPARABLE, "scored under different protocols")
 

@@ -86,9 +86,8 @@ def answers(pairs: MeasuredPairs) -> list[Answered]:
 
 def _answered(question: Question, pairs: MeasuredPairs) -> Answered:
     ours, theirs = pairs.proposed.values(question.measure), pairs.mad_gan.values(question.measure)
-    difference, verdict = None, Verdict.NOT_RUN if not ours or not theirs else Verdict.UNDECIDED
+    difference, verdict = None, Verdict.NOT_RUN  # one training has no interval
     if question.bar is not None:
-        verdict = Verdict.UNDECIDED if ours else Verdict.NOT_RUN
         if len(ours) > 1:
             difference = comparing.within_pairs(ours, [question.bar] * len(ours))
     elif min(len(ours), len(theirs)) > 1:

@@ -27,12 +27,15 @@ def command(
     every: Annotated[bool, typer.Option("--list", help="Print every distinct graph of --k, one per line.")] = False,
     picture: Annotated[Path | None, typer.Option("--picture", help="Draw the graph (.png, .svg or .pdf).")] = None,
     style: Annotated[
-        str, typer.Option("--style", help="Pens of the picture: house, or paper (positive linear red, through black).")
-    ] = "house",
+        str | None,
+        typer.Option("--style", help="Pens of the picture: house, or paper (positive linear red, through black)."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count the distinct knowledge transfer graphs and list presets; or describe and draw one graph."""
     allowed = tuple(dict.fromkeys(Gate.parse(name) for name in gates.split(",")))
+    if style is not None and picture is None:
+        raise GraphError("--style is of a picture: colgan-search graphs GRAPH --picture FILE --style NAME")
     if graph is not None:
         _describe(graph, k, picture, style, as_json)
     elif picture is not None:
@@ -46,7 +49,7 @@ def command(
         _count([k] if k is not None else [1, 2, 3, 4], allowed, as_json)
 
 
-def _describe(text: str, k: int | None, picture: Path | None, style: str, as_json: bool) -> None:
+def _describe(text: str, k: int | None, picture: Path | None, style: str | None, as_json: bool) -> None:
     graph = presets.resolve(text, k)
     files = _draw(graph, picture, style) if picture is not None else []
     canonical = symmetry.canonical(graph)
@@ -61,11 +64,12 @@ def _describe(text: str, k: int | None, picture: Path | None, style: str, as_jso
         console.out(f"  picture: {file}")
 
 
-def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str) -> list[Path]:
+def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str | None) -> list[Path]:
     from colgan_search.figures import draw_graph  # here: counting does without Matplotlib
+    from colgan_search.figures.pens import HOUSE
 
     api.output_file(picture, "--picture")
-    return draw_graph(graph, picture, title=graph.to_text(), style=style)
+    return draw_graph(graph, picture, title=graph.to_text(), style=style or HOUSE)
 
 
 def _count(ks: list[int], gates: tuple[Gate, ...], as_json: bool) -> None:

@@ -134,6 +134,8 @@ def _edge_loss(
             reduction=transfer.reduction,
             detach_teacher=transfer.detach_teacher,
         )
+    if transfer.kind != "image":
+        raise ValueError(f"unknown transfer kind {transfer.kind!r}; known are: image, features")
     return image_transfer_loss(
         images[student],
         images[teacher],

@@ -146,11 +146,16 @@ def real_batches(training: TrainingSettings, k: int) -> int:
 def require_images(images: int, training: TrainingSettings, k: int) -> None:
     """ConfigError if the real images are too few for a single iteration."""
     needed = training.batch * real_batches(training, k)
-    if images < needed:
-        wants = "a batch" if needed == training.batch else f"an iteration of k = {k} fresh batches ({needed} images)"
+    if images < training.batch:
         raise ConfigError(
             f"training.batch: {training.batch} is not allowed: there are only {images} real images; "
-            f"{wants} has at most as many"
+            "a batch has at most as many"
+        )
+    if images < needed:
+        raise ConfigError(
+            f"training.batch: {training.batch} is not allowed with real_batches fresh: an iteration of k = {k} fresh "
+            f"batches takes {needed} images, and there are only {images} real images; lower training.batch, or set "
+            "training.real_batches to shared"
         )
 
 

@@ -35,9 +35,11 @@ def study(prepared_url: str) -> Iterator[OpenStudy]:
 
 
 def test_the_last_worker_tells_what_a_dead_one_had_accepted_but_not_told(
-    study: OpenStudy, prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one accepts its result just after our last look, and dies before it tells Optuna."""
+    # Leases as long as `assign` takes them: one that lies further ahead than the study's counts as run out.
+    study = make_study(prepared_url, 4, fake_config(service={"lease_seconds": 60.0}))
     other = assign(study, "other")
     real = Slots.claim
 
@@ -53,6 +55,7 @@ def test_the_last_worker_tells_what_a_dead_one_had_accepted_but_not_told(
     assert worked.finished
     assert [trial.state for trial in optuna_trials(prepared_url)] == [TrialState.COMPLETE] * 4
     assert study.slots.closings() == []
+    study.storage.close()
 
 
 def test_what_a_dead_worker_of_this_folder_had_finished_is_delivered_before_its_slot_is_given_away(

@@ -137,6 +137,9 @@ def test_the_winning_trial_says_which_generator_is_best() -> None:
     wild = [[5.0, 5.1, 1.0], [5.1, 5.0, 1.0], [5.0, 5.0, 1.0]]
     assert verdict(Kind.BEST_GENERATOR_ABOVE, searched(name, [6.0, 5.5, 1.3], wild)) == "not to be told apart"
     assert verdict(Kind.BEST_GENERATOR_ABOVE, searched(name, None, [None, None])) == "not run"
+    # The winning trial's last is the best of every training: the winner's first is not better than all others.
+    third = [[5.0, 4.0, 6.0], [5.1, 4.0, 6.1], [5.2, 4.2, 6.3]]
+    assert verdict(Kind.BEST_GENERATOR_ABOVE, searched(name, [6.0, 5.5, 5.4], third)) == "no"
 
 
 @pytest.mark.parametrize(
@@ -174,6 +177,8 @@ def test_what_was_judged_differently_is_not_compared() -> None:
     other = training(0, [6.0], protocol={**PROTOCOL, "weights_digest": "f" * 16})
     row = given(SN, [6.0, 6.0])
     assert verdict(Kind.IS_ABOVE, replace(row, trained=(other, other)), given(PLAIN, [5.0, 5.1])) == "not comparable"
+    mixed = replace(row, trained=(row.trained[0], other))
+    assert verdict(Kind.IS_ABOVE, mixed, given(PLAIN, [5.0, 5.1])) == "not comparable", "one row, two judges"
 
 
 def test_diverged_trainings_count_as_the_floor() -> None:

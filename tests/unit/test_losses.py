@@ -212,5 +212,7 @@ def test_feature_transfer_detaches_every_layer() -> None:
 def test_shapes_that_would_broadcast_are_refused() -> None:
     with pytest.raises(ValueError, match="differ in shape"):
         feature_transfer_loss([torch.zeros(4, 16)], [torch.zeros(1, 16)], alpha=1.0)
+    with pytest.raises(ValueError, match="unknown reduction 'avg'; known are: mean, sum"):
+        feature_transfer_loss([torch.zeros(4, 16)], [torch.zeros(4, 16)], alpha=1.0, reduction="avg")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one"):
         feature_transfer_loss([], [], alpha=1.0)

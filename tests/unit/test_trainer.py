@@ -95,7 +95,7 @@ def test_a_fresh_real_batch_for_every_turn(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_too_few_images_for_fresh_batches_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"training.batch: 8 is not allowed.* 23 real images.* k = 3 fresh batches"):
+    with pytest.raises(ConfigError, match=r"training.batch: 8 .* k = 3 fresh batches takes 24 .* 23 real images"):
         run(all_gates(3), images=pictures(23), how=training(real_batches="fresh"))
     assert run(all_gates(3), images=pictures(24), how=training(real_batches="fresh")).iterations == 2
 

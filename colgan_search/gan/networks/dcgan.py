@@ -74,8 +74,8 @@ def discriminator(settings: NetworkSettings, size: int, channels: int, outputs: 
 
     'batch': DCGAN's own, batch norm on all but the first and the last layer, no biases. 'spectral': spectral norm on
     every convolution, no batch norm (our reading). 'spectral-replacing': spectral norm on those convolutions alone that
-    batch norm followed, the first and the last stay plain. Both have a bias on each, since no batch norm follows that
-    would supply one (our reading).
+    batch norm followed, the first and the last without any norm. Both have a bias on every convolution, where
+    DCGAN's own has none (our reading).
     """
     check(settings, size, channels, ())
     norm = NORMS[settings.discriminator_norm]
