@@ -6,6 +6,7 @@ its own (`Storage.check_optuna_tables`), so these are as its models say.
 """
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def _read(db: sa.Connection, which: sa.ColumnElement[bool], attributes: Sequence
     user = _attributes(db, user_attributes, which & user_attributes.c.key.in_(attributes)) if attributes else {}
     return [
         FrozenTrial(
-            number=row.number,
+            number=trust.number(row.number, "a trial's number"),
             trial_id=row.trial_id,
             state=row.state,
             value=None if row.value_type is None else _value(row.value, row.value_type),
@@ -153,5 +154,8 @@ def _distribution(text: str) -> BaseDistribution:
     return json_to_distribution(text)
 
 
-def _value(value: float | None, kind: Any) -> float:
+def _value(value: object, kind: Any) -> float:
+    # SQLite keeps texts in columns of numbers too.
+    if value is not None and (not isinstance(value, (int, float)) or math.isnan(value)):
+        raise TypeError(f"{trust.shown(value)} is no score")
     return models.TrialValueModel.stored_repr_to_value(value, kind)

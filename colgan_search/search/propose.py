@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import TypeAdapter
 
 from colgan_search import presets
-from colgan_search.errors import LeaseLost, StudyError
+from colgan_search.errors import GraphError, LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import optuna_rows, optuna_writes, space, trust
 from colgan_search.search.ask_lock import AskLock, LockLost
@@ -86,10 +86,10 @@ class Proposer:
             draft = self._next(bound)
             try:
                 graph = self._suggest(claim, draft)
-            except ValueError as error:
+            except trust.UNREADABLE as error:
                 if draft._trial_id == DRAFT:
                     raise
-                # Somebody enqueued a gate that the study has not.
+                # Somebody enqueued a gate that the study has not, or what is no gate at all.
                 log.warning("trial %d, enqueued from outside, is told as failed: %s", draft.number, error)
                 self._refuse(draft, str(error))
                 continue
@@ -161,9 +161,11 @@ class Proposer:
             raise StudyError(f"{where} is gone from the database")
         text = trust.read(GRAPH_TEXT, found[0].user_attrs.get(GRAPH), f"{where}: {GRAPH}")
         seed = trust.read(SEED_NUMBER, found[0].user_attrs.get(SEED), f"{where}: {SEED}")
-        with trust.reading(where):
+        try:
             graph = space.graph_of(found[0].params, self.study.config.k)
             recorded = KnowledgeTransferGraph.from_text(text)
-            if graph != recorded:
-                raise StudyError(f"{where}: {json.dumps(found[0].params)} is not its graph {recorded.to_text()}")
+        except (GraphError, ValueError) as error:
+            raise StudyError(f"{where}: {error}; {trust.CHANGED}") from error
+        if graph != recorded:
+            raise StudyError(f"{where}: {json.dumps(found[0].params)} is not its graph {recorded.to_text()}")
         return Assignment(claim, number, graph, seed)
