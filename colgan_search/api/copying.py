@@ -49,7 +49,7 @@ def copy(request: CopyRequest, on_trial: Callable[[int, int], None] = lambda don
         target = open_storage(request.target, create=True)
         try:
             made = copy_study(source, target, name, on_trial)
-            return Copied(made.name, target.name, len(made.load().get_trials(deepcopy=False)), made.slots.budget())
+            return Copied(made.name, target.name, len(made.trials()), made.slots.budget())
         finally:
             target.close()
 

@@ -96,9 +96,11 @@ def _make_room(target: Storage, name: str) -> None:
     """StudyError if `target` has a study of that name, unless an earlier copy was cut short in making it."""
     if name not in study_names(target):
         return
-    there = optuna.load_study(study_name=name, storage=target.optuna)
-    begun = COPIED_FROM in there.user_attrs or not (there.user_attrs or there.get_trials(deepcopy=False))
-    if UID in there.user_attrs or not begun:
+    with trust.reading(f"{target.name}: study {name!r}"):
+        there = optuna.load_study(study_name=name, storage=target.optuna)
+        attributes = there.user_attrs
+        begun = COPIED_FROM in attributes or not (attributes or there.get_trials(deepcopy=False))
+    if UID in attributes or not begun:
         raise StudyError(f"{target.name}: there is a study {name!r} already; name the copy otherwise: --name NAME")
     optuna.delete_study(study_name=name, storage=target.optuna)
 
@@ -112,7 +114,7 @@ def _state(study: OpenStudy) -> list[tuple[Any, ...]]:
             .order_by(slots.c.slot)
         ).all()
         total = db.execute(sa.select(studies.c.total).where(studies.c.uid == study.uid)).scalar()
-    trials = study.load().get_trials(deepcopy=False)
+    trials = study.trials()
     return [(total,), *map(tuple, rows), *((trial.number, trial.state) for trial in trials)]
 
 

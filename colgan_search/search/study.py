@@ -80,8 +80,10 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
     """The study `name`, made with `total` results if it is not there; StudyError if it has another config."""
     with storage.lock(f"study {name}"):
         if name in study_names(storage):
-            study = optuna.load_study(study_name=name, storage=storage.optuna)
-            if not _was_cut_short(study):
+            with trust.reading(f"{storage.name}: study {name!r}"):
+                study = optuna.load_study(study_name=name, storage=storage.optuna)
+                cut_short = _was_cut_short(study)
+            if not cut_short:
                 opened = open_study(storage, name, config)
                 # Settings outside the fingerprint (where and how fast) follow the latest launch.
                 study.set_user_attr(CONFIG, config.model_dump(mode="json"))

@@ -106,7 +106,7 @@ CASES = [
         for name, root, expected in (
             ("image folder missing", "nowhere", ("nowhere", "no such folder")),
             ("image folder empty", "folder", ("folder", "no class folders")),
-            ("image folder with one class", "single", ("single", "'cats'", "single class")),
+            ("image folder with one class", "single", ("single", "at least 2 classes", "extractor: inception")),
             ("class folder empty", "hollow", ("hollow/dogs", "no images", ".png")),
             ("broken image", "broken", ("broken/dogs/1.png", "not a whole image")),
             ("image folder is a file", "empty.yaml", ("empty.yaml", "not a folder")),

@@ -142,7 +142,7 @@ def test_precision_is_of_the_generated_and_recall_of_the_real_images() -> None:
         ("run --images flat", "exactly one thing to evaluate"),
         ("nowhere", "nowhere: there is no such folder"),
         ("work", "work: is no bundle"),
-        ("--images nowhere --config small.yaml", "nowhere: there is no such folder of images"),
+        ("--images nowhere --config small.yaml", "nowhere: there is no such folder; name a folder of images"),
         ("--images work --config small.yaml", "work: holds no images"),
         ("--images broken --config small.yaml", "1.png: is not a whole image"),
         ("--images flat --config small.yaml --splits 61", "60 are too few; 61 splits need 61"),
