@@ -1,5 +1,8 @@
 """A new connection to a PostgreSQL server: what it asks of the server, whether a pooler stands between, and room."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +87,32 @@ def connect(dialect: sa.Dialect, url: sa.URL, known: Server | None) -> tuple[Any
             cursor.execute(";".join(f"SET {name} = '{value}'" for name, value in SERVER_SETTINGS.items()))
     connection.autocommit = False
     return connection, server
+
+
+def let_rest(connection: sa.Connection, time: str) -> None:
+    """How long this transaction may rest before the server ends it."""
+    connection.exec_driver_sql(f"SET LOCAL {REST_SETTING} = '{time}'")
+
+
+@contextmanager
+def kept_alive(connection: sa.Connection, seconds: float) -> Iterator[None]:
+    """Lets a transaction rest in the block for as long as this process runs: a thread speaks every so many seconds."""
+    ended = threading.Event()
+
+    def speak() -> None:
+        while not ended.wait(seconds):
+            try:
+                connection.execute(sa.select(1))
+            except sa.exc.SQLAlchemyError:
+                return  # the end of the transaction says so
+
+    thread = threading.Thread(target=speak, name="lock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _advice(words: str, server: Server | None) -> str | None:

@@ -31,7 +31,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 SQLITE_BUSY_SECONDS = 10
 """SQLite waits where no signal is heard; who is locked out for longer tries again, or drains."""
 LOCK_IDLE_SECONDS = 60
-"""What is done under a named lock takes seconds: the server ends the lock of a process that is paused in it."""
+"""The server ends a named lock whose owner is silent for so long: paused, or on a machine that is lost."""
 LOCK_TIMEOUT_SECONDS = 120
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 1.0
 """Between two looks whether a lock is free; sixty workers that look all the time would leave its owner no processor."""
@@ -143,7 +143,7 @@ class Storage:
 
     def _begin_postgresql(self, connection: sa.Connection) -> None:
         if self.server is not None and self.server.pooled:
-            _let_rest(connection, connecting.SERVER_SETTINGS[connecting.REST_SETTING])
+            connecting.let_rest(connection, connecting.SERVER_SETTINGS[connecting.REST_SETTING])
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -173,8 +173,9 @@ class Storage:
                 if connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))):
                     # This transaction rests while its owner works with the engine's next connection.
                     connection.detach()
-                    _let_rest(connection, f"{LOCK_IDLE_SECONDS}s")
-                    yield
+                    connecting.let_rest(connection, f"{LOCK_IDLE_SECONDS}s")
+                    with connecting.kept_alive(connection, LOCK_IDLE_SECONDS / 4):
+                        yield
                     return
             if time.monotonic() > until:
                 raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
@@ -230,11 +231,6 @@ def require_server(text: str) -> None:
         raise _refused(storage, error) from None
     finally:
         storage.close()
-
-
-def _let_rest(connection: sa.Connection, time: str) -> None:
-    """How long this transaction may rest before the server ends it."""
-    connection.exec_driver_sql(f"SET LOCAL {connecting.REST_SETTING} = '{time}'")
 
 
 def _detached(engine: sa.Engine) -> Any:
