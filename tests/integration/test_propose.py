@@ -12,7 +12,7 @@ from colgan_search import presets
 from colgan_search.errors import Interrupted, LeaseLost, StudyError
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import ask_lock, history, optuna_rows, optuna_writes, propose, space, storage
+from colgan_search.search import ask_lock, history, optuna_rows, optuna_writes, propose, space
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import now, studies
@@ -150,13 +150,12 @@ def test_who_lost_the_lock_while_it_proposed_writes_nothing_and_asks_again(
     assert study.slots.bound_trials() == {inner.slot: 0, outer.slot: 1}
 
 
+@pytest.mark.slow
 def test_a_living_worker_keeps_the_lock_however_long_its_proposal_takes(
     prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two workers, proposals of many leases: one after the other, two trials, none adopted, no error."""
-    # Of 0.1.0 the lock's time was LOCK_IDLE_SECONDS.
-    monkeypatch.setattr(storage, "LOCK_IDLE_SECONDS", 1)
-    monkeypatch.setattr("colgan_search.search.ask_lock.LEASE_SECONDS", 1.0, raising=False)
+    """Two workers, a proposal longer than the lease: one after the other, two trials, none adopted, no error."""
+    monkeypatch.setattr(ask_lock, "LEASE_SECONDS", 4.0)
     studies = [make_study(prepared_url, 4, fake_config(k=2)) for _ in range(2)]
     real = space.suggest_graph
     spans: list[tuple[float, float]] = []
@@ -164,7 +163,8 @@ def test_a_living_worker_keeps_the_lock_however_long_its_proposal_takes(
 
     def suggest(trial: Trial, k: int, gates: tuple[Gate, ...]) -> KnowledgeTransferGraph:
         begun = time.monotonic()
-        time.sleep(4.0)  # what is measured is that nothing happens meanwhile
+        if not spans:
+            time.sleep(6.0)  # what is seen is that nothing happens meanwhile
         graph = real(trial, k, gates)
         spans.append((begun, time.monotonic()))
         return graph
@@ -189,7 +189,7 @@ def test_a_living_worker_keeps_the_lock_however_long_its_proposal_takes(
         study.storage.close()
     assert problems == [] and len(spans) == 2
     assert spans[0][1] <= spans[1][0], "one after the other"
-    assert [trial.number for trial in trials] == [0, 1] and bound == {0: 0, 1: 1}
+    assert [trial.number for trial in trials] == sorted(bound.values()) == [0, 1]
 
 
 def test_a_drain_ends_the_waiting_for_the_lock(study: OpenStudy) -> None:
