@@ -1,5 +1,8 @@
 """A new connection to a PostgreSQL server: what it asks of the server, whether a pooler stands between, and room."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +39,7 @@ FULL = (
 LIMITED = "too many connections for"  # a role or a database with a CONNECTION LIMIT
 
 WORKERS_PER_CONNECTION = 0.9
-"""A worker keeps one connection and needs a second one for moments, when it claims, asks or delivers."""
+"""A worker keeps one connection; the others are for `launch`, `status`, the dashboard and those just being ended."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,37 @@ def connect(dialect: sa.Dialect, url: sa.URL, known: Server | None) -> tuple[Any
     return connection, server
 
 
+def let_rest(connection: sa.Connection, time: str) -> None:
+    """How long this transaction may rest before the server ends it."""
+    connection.exec_driver_sql(f"SET LOCAL {REST_SETTING} = '{time}'")
+
+
+@contextmanager
+def kept_alive(connection: sa.Connection, seconds: float) -> Iterator[None]:
+    """Lets a transaction rest in the block for as long as this process runs: a thread speaks every so many seconds."""
+    ended = threading.Event()
+
+    def speak() -> None:
+        while not ended.wait(seconds):
+            try:
+                connection.execute(sa.select(1))
+            except sa.exc.SQLAlchemyError:
+                return  # the end of the transaction says so
+
+    thread = threading.Thread(target=speak, name="lock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def _advice(words: str, server: Server | None) -> str | None:
     if LIMITED in words:
         return "raise the CONNECTION LIMIT of the role or the database, or start fewer workers"
     if "max_client_conn" in words:
-        return "raise max_client_conn in pgbouncer.ini: each worker keeps one connection and needs two for moments"
+        return "raise max_client_conn in pgbouncer.ini: each worker keeps one connection"
     if not any(sign in words for sign in FULL):
         return None
     if server is not None:
@@ -99,7 +128,7 @@ def _advice(words: str, server: Server | None) -> str | None:
     else:
         room = "max_connections is 100 where nobody has set it, 3 of them reserved, so that about 87 workers fit"
     return (
-        f"{room} (each keeps one connection and needs two for moments); raise max_connections in postgresql.conf and "
+        f"{room} (each keeps one connection); raise max_connections in postgresql.conf and "
         "restart it, put PgBouncer (pool_mode = transaction) before it, or wait for room with --wait-for-database"
     )
 

@@ -141,7 +141,7 @@ def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
         }
     # Times on the other database's clock mean nothing here.
     for row in rows[studies]:
-        row |= {"grace_until": 0.0, "contact": 0.0}
+        row |= {"grace_until": 0.0, "contact": 0.0, "ask_until": 0.0}
     for row in rows[slots]:
         row |= {"lease_until": 0.0, "state": FREE if row["state"] == LEASED else row["state"]}
     for row in rows[workers]:

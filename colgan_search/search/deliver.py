@@ -7,12 +7,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import optuna
-from optuna.trial import FrozenTrial, TrialState
-
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
-from colgan_search.search import outcomes
+from colgan_search.search import optuna_rows, optuna_writes, outcomes
 from colgan_search.search.slot_records import Claim, Closing
 from colgan_search.search.study import OpenStudy
 
@@ -88,34 +85,24 @@ def outcome_text(result: Spooled) -> str:
 def tell_closings(study: OpenStudy) -> int:
     """Tells Optuna of every slot that has ended; whoever comes first, repeated calls change nothing. The number."""
     closings = study.slots.closings()
-    if not closings:
-        return 0
-    optuna_study = study.load()
     for closing in closings:
-        try:
-            trial = study.trial(optuna_study, closing.trial_number)
-            if not trial.state.is_finished():
-                _tell(study, optuna_study, trial, closing)
-        except optuna.exceptions.UpdateFinishedTrialError:
-            log.debug("trial %d: another worker told it first", closing.trial_number)
-        study.slots.mark_told(closing.slot)
+        _tell(study, closing)
     return len(closings)
 
 
-def _tell(study: OpenStudy, optuna_study: optuna.Study, trial: FrozenTrial, closing: Closing) -> None:
-    storage = study.storage.optuna
-    if closing.outcome is None:
-        storage.set_trial_user_attr(trial._trial_id, "faults", list(closing.faults))
-        optuna_study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-        return
-    where = f"study {study.name!r}: trial {trial.number}"
-    worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
-    for key, value in attributes(outcome, worker).items():
-        storage.set_trial_user_attr(trial._trial_id, key, value)
-    for step, best in running_maxima(outcome).items():
-        if trial.intermediate_values.get(step) != best:
-            storage.set_trial_intermediate_value(trial._trial_id, step, best)
-    optuna_study.tell(trial.number, outcome.value, skip_if_finished=True)
+def _tell(study: OpenStudy, closing: Closing) -> None:
+    """The whole result in one transaction, in which the slot also takes note of it."""
+    value, reports = None, {}
+    known: dict[str, Any] = {"faults": list(closing.faults)}
+    if closing.outcome is not None:
+        where = f"study {study.name!r}: trial {closing.trial_number}"
+        worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
+        value, known, reports = outcome.value, attributes(outcome, worker), running_maxima(outcome)
+    with study.storage.transaction() as db:
+        optuna_study = optuna_rows.study_id(db, study.name, study.uid)
+        if not optuna_writes.finish(db, optuna_study, closing.trial_number, value, known, reports):
+            log.debug("trial %d: another worker, or a person, has ended it already", closing.trial_number)
+        study.slots.mark_told(closing.slot, db)
 
 
 def running_maxima(outcome: Outcome) -> dict[int, float]:

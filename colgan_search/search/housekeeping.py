@@ -1,13 +1,12 @@
 """Run folders of finished trials: checkpoints go, the generators of the best trials of this machine stay."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search.files import WorkFolder
-from colgan_search.search import results
-from colgan_search.search.results import TrialRecord
+from colgan_search.search import optuna_rows
 from colgan_search.search.study import OpenStudy
 
 
@@ -31,11 +30,16 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     Keeps the generators of the `runtime.keep_best` trials with the highest value among those that ran here. A trial
     that is not finished is not looked at.
     """
+    folders = _run_folders(study, work)
+    with study.storage.engine.connect() as db:
+        number = optuna_rows.study_id(db, study.name, study.uid)
+        ended = optuna_rows.ended(db, number, sorted(folders))
     found: list[Leftover] = []
     kept = 0
-    for trial in results.completed(study):
-        folder = work.run(study.name, trial.number)
-        if not folder.is_dir():
+    for trial in sorted(ended, key=lambda trial: (-(trial.value or 0.0), trial.number)):
+        folder = folders[trial.number]
+        if trial.value is None:
+            found += _files(folder, ("*", ".*.tmp"), f"trial {trial.number} has failed")
             continue
         found += _files(folder, ("checkpoint*.pt", ".*.tmp"), f"trial {trial.number} is complete")
         why = f"trial {trial.number} is not among the best {study.config.runtime.keep_best} of this machine"
@@ -44,13 +48,14 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
             kept += bool(weights)  # a trial that was finished elsewhere has none here
         else:
             found += weights
-    for trial in _failed(study):
-        found += _files(work.run(study.name, trial.number), ("*", ".*.tmp"), f"trial {trial.number} has failed")
     return found
 
 
-def _failed(study: OpenStudy) -> Iterator[TrialRecord]:
-    yield from (trial for trial in results.trials(study) if trial.state == "fail")
+def _run_folders(study: OpenStudy, work: WorkFolder) -> dict[int, Path]:
+    """Number of the trial -> its run folder, for those that are here: few of many, as empty ones are removed."""
+    texts = (path.name.removeprefix("trial-") for path in work.study(study.name).glob("trial-*"))
+    folders = {int(text): work.run(study.name, int(text)) for text in texts if text.isascii() and text.isdecimal()}
+    return {number: folder for number, folder in folders.items() if folder.is_dir()}
 
 
 def _files(folder: Path, patterns: Iterable[str], why: str) -> list[Leftover]:

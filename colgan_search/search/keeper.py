@@ -6,10 +6,11 @@ import threading
 import time
 
 from colgan_search.records import Progress
+from colgan_search.search import optuna_rows, optuna_writes
 from colgan_search.search.registry import Registry
 from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slot_records import Claim
-from colgan_search.search.study import OpenStudy, trial_of
+from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)
 
@@ -126,13 +127,9 @@ class Keeper:
         """Reports an evaluation to Optuna as a running maximum; what is missed is told with the result."""
         if progress.scores is None or progress.evaluation is None or self._trial_number is None:
             return
-        optuna_study = self.study.load()
-        trial = trial_of(optuna_study, self._trial_number)
-        known = trial.intermediate_values
-        if not trial.state.is_finished() and progress.evaluation not in known:
-            before = [value for step, value in known.items() if step < progress.evaluation]
-            best = max([progress.scores.value, *before])
-            self.study.storage.optuna.set_trial_intermediate_value(trial._trial_id, progress.evaluation, best)
+        with self.study.storage.transaction() as db:
+            study = optuna_rows.study_id(db, self.study.name, self.study.uid)
+            optuna_writes.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

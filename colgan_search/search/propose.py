@@ -1,20 +1,26 @@
 """From a claimed slot to its trial: exactly one Optuna trial per slot, made under the study's lock."""
 
+import copy
 import json
 import logging
+import secrets
+import threading
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import TypeAdapter
 
 from colgan_search import presets
-from colgan_search.errors import LeaseLost, StudyError
+from colgan_search.errors import GraphError, LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import space, trust
+from colgan_search.search import optuna_rows, optuna_writes, space, trust
+from colgan_search.search.ask_lock import AskLock, LockLost
+from colgan_search.search.history import FIRST, MODELLED, History, SamplersStorage
 from colgan_search.search.sampler import make_sampler
 from colgan_search.search.slot_records import Claim
-from colgan_search.search.study import OpenStudy, trial_of
+from colgan_search.search.study import OpenStudy
 from colgan_search.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -24,8 +30,8 @@ GRAPH, SEED = "graph", "seed"
 
 GRAPH_TEXT, SEED_NUMBER = TypeAdapter[str](trust.GraphText), TypeAdapter[int](trust.Seed)
 
-FIRST = "first"
-"""User attribute of the trials that come from the config's `search.first`: 0, 1, ..."""
+DRAFT = -1
+"""Id of a trial that is not in the database yet, as Optuna's `create_trial` has it."""
 
 
 @dataclass(frozen=True)
@@ -39,70 +45,127 @@ class Assignment:
 
 
 def assign(study: OpenStudy, claim: Claim) -> Assignment:
-    """The trial of a claimed slot: the one it has (redelivery), or a new one from the sampler.
-
-    LeaseLost if another worker has taken the slot over in the meantime.
-    """
-    config = study.config
-    number = claim.trial_number
-    optuna_study = study.load(make_sampler(config.search, config.seed, claim.slot))
-    if number is None:
-        with study.storage.lock(f"ask {study.uid}"):
-            bound = study.slots.bound_trials()
-            number = bound.get(claim.slot)  # known if the answer to an earlier attempt was lost
-            if number is None:
-                number = _new_trial(study, optuna_study, set(bound.values()))
-                if not study.slots.bind(claim, number):
-                    raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
-    return _assignment(study, claim, study.trial(optuna_study, number))
+    """As `Proposer.assign`, for who asks only once."""
+    return Proposer(study, secrets.token_hex(8)).assign(claim)
 
 
-def _new_trial(study: OpenStudy, optuna_study: optuna.Study, bound: set[int]) -> int:
-    """A running trial with a graph and a seed that belongs to no slot yet; its number."""
-    config = study.config
-    while True:
-        trial = _adopt_orphan(optuna_study, bound) or _ask(study, optuna_study)
+class Proposer:
+    """Gives the claims of one worker their trials; remembers what it has read of the study."""
+
+    def __init__(self, study: OpenStudy, owner: str, drain: threading.Event | None = None) -> None:
+        self.study = study
+        self.owner = owner
+        self.drain = drain or threading.Event()
+        self.history = History(study)
+
+    def assign(self, claim: Claim) -> Assignment:
+        """The trial of a claimed slot: the one it has (redelivery), or a new one from the sampler.
+
+        LeaseLost if another worker has taken the slot over in the meantime, Interrupted if drained while others ask,
+        StudyError if the study was deleted or the trial is not what was proposed.
+        """
+        number = claim.trial_number
+        while number is None:
+            if not self.history.fresh:
+                # Of a long study this takes seconds for the first time: nobody has to wait for that.
+                self.history.refresh()
+            try:
+                with AskLock(self.study, self.owner, self.drain) as lock:
+                    self.history.refresh()
+                    running = [trial.number for trial in self.history.running]
+                    bound = self.study.slots.bound_trials(claim.slot, running)
+                    number = bound.get(claim.slot)  # known if the answer to an earlier attempt was lost
+                    if number is None:
+                        return self._propose(claim, set(bound.values()), lock)
+            except LockLost as lost:
+                log.warning("slot %d: %s; asked again", claim.slot, lost)
+        return self._recorded(claim, number)
+
+    def _propose(self, claim: Claim, bound: set[int], lock: AskLock) -> Assignment:
+        while True:
+            draft = self._next(bound)
+            try:
+                graph = self._suggest(claim, draft)
+            except trust.UNREADABLE as error:
+                if draft._trial_id == DRAFT:
+                    raise
+                # Somebody enqueued a gate that the study has not, or what is no gate at all.
+                log.warning("trial %d, enqueued from outside, is told as failed: %s", draft.number, error)
+                self._refuse(draft, str(error))
+                continue
+            number = self._write(claim, draft, graph, lock)
+            return Assignment(claim, number, graph, self._seed(number))
+
+    def _next(self, bound: set[int]) -> FrozenTrial:
+        """What is proposed next: a trial that was asked of Optuna itself and never given to a slot (nobody else can be
+        asking now), what people enqueued, the config's first graphs, and then the sampler's own."""
+        search, given = self.study.config.search, self.history.given
+        for trial in [*(t for t in self.history.running if t.number not in bound), *self.history.waiting]:
+            return copy.deepcopy(trial)
+        user: dict[str, Any] = {}
+        system: dict[str, Any] = {}
+        if given < len(search.first) or search.sampler == "repeat":
+            graph = presets.resolve(search.first[given % len(search.first)], self.study.config.k)
+            user, system = {FIRST: given}, {"fixed_params": space.params_of(graph, search.gates)}
+        return optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=user, system_attrs=system)
+
+    def _suggest(self, claim: Claim, draft: FrozenTrial) -> KnowledgeTransferGraph:
+        """Chooses every gate that the draft has not yet. ValueError if it is given one that the study has not."""
+        config, study_id = self.study.config, self.history.study_id
+        assert study_id is not None, "the history was read before"
+        limit = MODELLED if config.search.sampler == "tpe" else None
+        others = [trial for trial in self.history.modelled(limit) if trial._trial_id != draft._trial_id]
+        view: Any = SamplersStorage(self.study.storage.optuna, study_id, others, draft)
+        sampler = make_sampler(config.search, config.seed, claim.slot, self.history.space)
+        trial = Trial(optuna.Study(self.study.name, view, sampler), draft._trial_id)
+        return space.suggest_graph(trial, config.k, config.search.gates)
+
+    def _write(self, claim: Claim, draft: FrozenTrial, graph: KnowledgeTransferGraph, lock: AskLock) -> int:
+        """The trial with its graph and seed, bound to its slot, and the lock given up: all of it or nothing."""
+        known = self.history.params_of(draft)
+        chosen = {name: (draft.distributions[name], draft.params[name]) for name in draft.params if name not in known}
+        # What samplers share between an ask and its parameters is of no use once these are written too.
+        notes = {key: note for key, note in draft.system_attrs.items() if ":relative_params:" not in key}
+        with self.study.storage.transaction() as db:
+            lock.give_up(db)
+            study = optuna_rows.study_id(db, self.study.name, self.study.uid, lock=True)
+            number, trial = draft.number, draft._trial_id
+            if trial == DRAFT:
+                number = optuna_writes.count(db, study)
+                trial = optuna_writes.insert(db, study, number)
+            elif draft.state == TrialState.WAITING and not optuna_writes.start(db, trial):
+                raise LockLost(f"trial {number}, enqueued from outside, was begun by another process")
+            attributes = {**draft.user_attrs, GRAPH: graph.to_text(), SEED: self._seed(number)}
+            optuna_writes.add(db, trial, chosen, attributes, notes)
+            if not self.study.slots.bind(claim, number, db):
+                raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
+        return number
+
+    def _refuse(self, draft: FrozenTrial, reason: str) -> None:
+        faults = [{"worker": None, "reason": reason, "at": None}]
+        with self.study.storage.transaction() as db:
+            study = optuna_rows.study_id(db, self.study.name, self.study.uid)
+            optuna_writes.finish(db, study, draft.number, None, {"faults": faults})
+        self.history.refresh()
+
+    def _seed(self, number: int) -> int:
+        return derive_seed(self.study.config.seed, "trial", number, "replicate", 0)
+
+    def _recorded(self, claim: Claim, number: int) -> Assignment:
+        """What the database has of a trial that was proposed before. StudyError if that cannot be."""
+        where = f"study {self.study.name!r}: trial {number}"
+        with self.study.storage.engine.connect() as db:
+            study = optuna_rows.study_id(db, self.study.name, self.study.uid)
+            found = optuna_rows.read(db, optuna_rows.numbered(study, number), where, (GRAPH, SEED))
+        if not found:
+            raise StudyError(f"{where} is gone from the database")
+        text = trust.read(GRAPH_TEXT, found[0].user_attrs.get(GRAPH), f"{where}: {GRAPH}")
+        seed = trust.read(SEED_NUMBER, found[0].user_attrs.get(SEED), f"{where}: {SEED}")
         try:
-            space.suggest_graph(trial, config.k, config.search.gates)
-        except ValueError as error:
-            # Only a trial that somebody enqueued can have a gate that the study has not.
-            log.warning("trial %d, enqueued from outside, is told as failed: %s", trial.number, error)
-            trial.set_user_attr("faults", [{"worker": None, "reason": str(error), "at": None}])
-            optuna_study.tell(trial.number, state=TrialState.FAIL)
-            continue
-        # As recorded: of two that ever write the same parameter, the first one counts.
-        graph = space.graph_of(trial_of(optuna_study, trial.number).params, config.k)
-        trial.set_user_attr(GRAPH, graph.to_text())
-        trial.set_user_attr(SEED, derive_seed(config.seed, "trial", trial.number, "replicate", 0))
-        return trial.number
-
-
-def _ask(study: OpenStudy, optuna_study: optuna.Study) -> Trial:
-    """The next proposal: what people enqueued, then the config's first graphs, then the sampler's."""
-    search = study.config.search
-    trials = optuna_study.get_trials(deepcopy=False)
-    given = sum(FIRST in trial.user_attrs for trial in trials)
-    if (given < len(search.first) or search.sampler == "repeat") and all(t.state != TrialState.WAITING for t in trials):
-        graph = presets.resolve(search.first[given % len(search.first)], study.config.k)
-        # One at a time: many waiting trials make every ask slow.
-        optuna_study.enqueue_trial(space.params_of(graph, search.gates), user_attrs={FIRST: given})
-    return optuna_study.ask()
-
-
-def _adopt_orphan(optuna_study: optuna.Study, bound: set[int]) -> Trial | None:
-    """A trial whose worker died between Optuna's ask and ours binding it: nobody else can be asking now."""
-    for trial in optuna_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.number not in bound:
-            return Trial(optuna_study, trial._trial_id)
-    return None
-
-
-def _assignment(study: OpenStudy, claim: Claim, trial: FrozenTrial) -> Assignment:
-    where = f"study {study.name!r}: trial {trial.number}"
-    text = trust.read(GRAPH_TEXT, trial.user_attrs.get(GRAPH), f"{where}: {GRAPH}")
-    seed = trust.read(SEED_NUMBER, trial.user_attrs.get(SEED), f"{where}: {SEED}")
-    with trust.reading(where):
-        graph, recorded = space.graph_of(trial.params, study.config.k), KnowledgeTransferGraph.from_text(text)
+            graph = space.graph_of(found[0].params, self.study.config.k)
+            recorded = KnowledgeTransferGraph.from_text(text)
+        except (GraphError, ValueError) as error:
+            raise StudyError(f"{where}: {error}; {trust.CHANGED}") from error
         if graph != recorded:
-            raise StudyError(f"{where}: {json.dumps(trial.params)} is not its graph {recorded.to_text()}")
-    return Assignment(claim, trial.number, graph, seed)
+            raise StudyError(f"{where}: {json.dumps(found[0].params)} is not its graph {recorded.to_text()}")
+        return Assignment(claim, number, graph, seed)

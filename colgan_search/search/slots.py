@@ -1,6 +1,7 @@
 """The exactly-once budget: T slots, each with a lease, a fencing token and at most one accepted result."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import sqlalchemy as sa
@@ -87,8 +88,9 @@ class Slots:
             held = [row for row in rows if row.state == LEASED and row.worker == worker]
             fresh = [row for row in rows if worker not in Faults(row.faults).workers]
             if not held and not fresh:
-                if self._count(db, slots.c.state.not_in(LOST)) < study.total:
-                    return self._open_next(db, worker, lease_seconds)
+                opened, lost = self._opened(db)
+                if opened - lost < study.total:
+                    return self._open(db, opened, worker, lease_seconds)
                 if self._count(db, (slots.c.state == LEASED) & ~past(slots.c.lease_until, lease_seconds)):
                     return None
             for row in held or fresh or rows:
@@ -102,9 +104,15 @@ class Slots:
         # Slots were closed as failing, or there were none; others may be opened in the place of the closed ones.
         return self.claim(worker, lease_seconds, max_vanished) if rows else None
 
-    def _open_next(self, db: sa.Connection, worker: str, lease_seconds: float) -> Claim:
-        last = db.execute(sa.select(sa.func.max(slots.c.slot)).where(slots.c.uid == self.uid)).scalar()
-        slot = 0 if last is None else trust.number(last, f"{self.storage.name}: the last slot") + 1
+    def _opened(self, db: sa.Connection) -> tuple[int, int]:
+        """How many slots there are, and how many of them are lost; without counting them all."""
+        ours = slots.c.uid == self.uid
+        last = sa.select(sa.func.max(slots.c.slot)).where(ours).scalar_subquery()
+        lost = sa.select(sa.func.count()).where(ours, slots.c.state.in_(LOST)).scalar_subquery()
+        row = db.execute(sa.select(last, lost)).one()
+        return (0 if row[0] is None else trust.number(row[0], f"{self.storage.name}: the last slot") + 1), row[1]
+
+    def _open(self, db: sa.Connection, slot: int, worker: str, lease_seconds: float) -> Claim:
         db.execute(
             slots.insert().values(
                 uid=self.uid,
@@ -129,11 +137,14 @@ class Slots:
         over = past(studies.c.grace_until, lease_seconds) & past(server_started() + lease_seconds, lease_seconds)
         return bool(db.execute(sa.select(over).where(study)).scalar())
 
-    def bind(self, claim: Claim, trial_number: int) -> bool:
-        """Gives the slot its Optuna trial, once. False if the lease is lost, or either of them is bound already."""
+    def bind(self, claim: Claim, trial_number: int, db: sa.Connection | None = None) -> bool:
+        """Gives the slot its Optuna trial, once. False if the lease is lost, or either of them is bound already.
+
+        With `db`, in the transaction that makes the trial.
+        """
         try:
-            with self.storage.transaction() as db:
-                return self._update(db, claim, slots.c.trial_number.is_(None), trial_number=trial_number)
+            with nullcontext(db) if db is not None else self.storage.transaction() as here:
+                return self._update(here, claim, slots.c.trial_number.is_(None), trial_number=trial_number)
         except sa.exc.IntegrityError:
             return False
 
@@ -166,7 +177,9 @@ class Slots:
                 return False
             faults = Faults(row.faults)
             if fault is not None:
-                faults.add(row.worker, fault, self._now(db), MACHINE if max_faults is None else GRAPH)
+                # A slot without a trial has no graph that could be at fault.
+                graph = max_faults is not None and row.trial_number is not None
+                faults.add(row.worker, fault, self._now(db), GRAPH if graph else MACHINE)
             counts = fault is not None and row.trial_number is not None
             poisoned = counts and max_faults is not None and faults.against_graph >= max_faults
             state = FAILING if poisoned else FREE
@@ -184,6 +197,8 @@ class Slots:
             for row in rows:
                 state = self._note_vanished(db, row, max_vanished)
                 db.execute(self._row(row.slot).where(held).values(state=state, lease_until=0.0))
+            asking = (studies.c.uid == self.uid) & studies.c.ask_owner.in_(names)
+            db.execute(studies.update().where(asking).values(ask_until=0.0))
             return len(rows)
 
     def forgive(self, claim: Claim, epoch: int) -> None:
@@ -224,17 +239,19 @@ class Slots:
             for row in rows
         ]
 
-    def mark_told(self, slot: int) -> None:
-        """Records that Optuna knows how the slot ended."""
-        with self.storage.transaction() as db:
-            for before, after in ((ACCEPTED, DONE), (FAILING, FAILED)):
-                db.execute(self._row(slot).where(slots.c.state == before).values(state=after))
+    def mark_told(self, slot: int, db: sa.Connection | None = None) -> None:
+        """Records that Optuna knows how the slot ended; with `db`, in the transaction that tells it."""
+        ended = sa.case((slots.c.state == ACCEPTED, DONE), else_=FAILED)
+        with nullcontext(db) if db is not None else self.storage.transaction() as here:
+            here.execute(self._row(slot).where(slots.c.state.in_((ACCEPTED, FAILING))).values(state=ended))
 
-    def bound_trials(self) -> dict[int, int]:
-        """Slot -> number of its Optuna trial, for all slots that have one."""
-        bound = slots.c.trial_number.is_not(None)
+    def bound_trials(self, slot: int | None = None, numbers: Sequence[int] = ()) -> dict[int, int]:
+        """Slot -> number of its Optuna trial, of all slots that have one; or only of `slot` and those of `numbers`."""
+        bound = [slots.c.uid == self.uid, slots.c.trial_number.is_not(None)]
+        if slot is not None:
+            bound.append((slots.c.slot == slot) | slots.c.trial_number.in_(numbers))
         with self.storage.engine.connect() as db:
-            rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(slots.c.uid == self.uid, bound))
+            rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(*bound))
             return {row.slot: row.trial_number for row in trust.rows(rows, slots, f"study {self.uid}")}
 
     def _rows(self, db: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Any]:

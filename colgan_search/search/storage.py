@@ -18,6 +18,7 @@ from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 from colgan_search import logs
 from colgan_search.errors import StorageError, Unreachable
 from colgan_search.search import connecting, tables
+from colgan_search.search.explaining import explain
 from colgan_search.search.retry import is_outage
 from colgan_search.search.sqlite_file import check_sqlite_file
 from colgan_search.search.urls import hide_password, normalise_url, passwords
@@ -30,13 +31,13 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 SQLITE_BUSY_SECONDS = 10
 """SQLite waits where no signal is heard; who is locked out for longer tries again, or drains."""
 LOCK_IDLE_SECONDS = 60
-"""What is done under a named lock takes seconds: the server ends the lock of a process that is paused in it."""
+"""The server ends a named lock whose owner is silent for so long: paused, or on a machine that is lost."""
 LOCK_TIMEOUT_SECONDS = 120
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 1.0
 """Between two looks whether a lock is free; sixty workers that look all the time would leave its owner no processor."""
 
-POOL_OPTIONS = {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 1}
-"""One connection stays open while a worker trains, more are closed after use: a server has 100 for all of them."""
+POOL_OPTIONS = {"pool_pre_ping": True, "pool_recycle": 1800, "pool_size": 1, "max_overflow": 0}
+"""One connection for all threads, each in its turn: a server has 100 for all workers. Do not nest transactions."""
 
 
 class Storage:
@@ -59,6 +60,7 @@ class Storage:
             sa.event.listen(self.engine, "begin", self._begin_postgresql)
         self._backend: RDBStorage | None = None
         self._optuna: BaseStorage | None = None
+        self._spare: list[Any] = []
         self._opening = threading.Lock()
 
     @property
@@ -95,11 +97,11 @@ class Storage:
         optuna_storage = self.optuna
         assert isinstance(optuna_storage, _CachedStorage)
         versions = optuna_storage._backend._version_manager
-        # Optuna's own check needs a second connection within the first: many at once may find none.
         if versions.get_current_version() == versions.get_head_version():
             return
+        versions.engine = sa.create_engine(self.url, creator=self._connect, poolclass=sa.NullPool)
         try:
-            versions.check_table_schema_compatibility()
+            versions.check_table_schema_compatibility()  # it needs a second connection within the first
         except RuntimeError as error:
             raise StorageError(f"{self.name}: {' '.join(str(error).split())}") from None
 
@@ -107,12 +109,13 @@ class Storage:
         """Optuna's storage. It would take the text of a URL as a template: it sees none."""
         backend = RDBStorage(
             "sqlite:///file.db" if self.is_sqlite else "postgresql+psycopg2://",
-            engine_kwargs={"creator": self._connect},
+            engine_kwargs={"creator": self._connect if self.is_sqlite else self._taken},
             skip_table_creation=not create,
             skip_compatibility_check=True,
         )
         if not self.is_sqlite:
             backend.remove_session()
+            self._spare.append(_detached(backend.engine))
             backend.engine.dispose()
             backend.engine = backend._version_manager.engine = self.engine
             backend.scoped_session.configure(bind=self.engine)
@@ -121,6 +124,8 @@ class Storage:
     def _connect(self) -> Any:
         """A new connection of the driver, for all engines."""
         dialect = self.engine.dialect
+        if self._spare:
+            return self._spare.pop()
         if not self.is_sqlite:
             connection, self.server = connecting.connect(dialect, self.url, self.server)
             return connection
@@ -132,9 +137,13 @@ class Storage:
             connection.execute(statement).close()
         return connection
 
+    def _taken(self) -> Any:
+        """Our engine's connection, which is given back as a spare one: many workers that open at once need one each."""
+        return _detached(self.engine)
+
     def _begin_postgresql(self, connection: sa.Connection) -> None:
         if self.server is not None and self.server.pooled:
-            _let_rest(connection, connecting.SERVER_SETTINGS[connecting.REST_SETTING])
+            connecting.let_rest(connection, connecting.SERVER_SETTINGS[connecting.REST_SETTING])
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -159,12 +168,14 @@ class Storage:
         until = time.monotonic() + LOCK_TIMEOUT_SECONDS
         pause = FIRST_POLL_SECONDS
         while True:
-            # One that waits holds no connection meanwhile: a pooler has few, and its owner may need a second one.
+            # One that waits holds no connection meanwhile: a pooler has few, and the owner needs a second one.
             with self.engine.connect() as connection, connection.begin():
                 if connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))):
-                    # This transaction rests while its owner works with other connections.
-                    _let_rest(connection, f"{LOCK_IDLE_SECONDS}s")
-                    yield
+                    # This transaction rests while its owner works with the engine's next connection.
+                    connection.detach()
+                    connecting.let_rest(connection, f"{LOCK_IDLE_SECONDS}s")
+                    with connecting.kept_alive(connection, LOCK_IDLE_SECONDS / 4):
+                        yield
                     return
             if time.monotonic() > until:
                 raise sa.exc.OperationalError(f"lock {name}", None, TimeoutError("held by another process"))
@@ -180,6 +191,8 @@ class Storage:
         """Closes all connections."""
         self.forget_thread()
         self.engine.dispose()
+        while self._spare:
+            self._spare.pop().close()
         if self._backend is not None:
             self._backend.engine.dispose()  # SQLite's second one
 
@@ -220,9 +233,12 @@ def require_server(text: str) -> None:
         storage.close()
 
 
-def _let_rest(connection: sa.Connection, time: str) -> None:
-    """How long this transaction may rest before the server ends it."""
-    connection.exec_driver_sql(f"SET LOCAL {connecting.REST_SETTING} = '{time}'")
+def _detached(engine: sa.Engine) -> Any:
+    """A connection of the driver that the engine has forgotten."""
+    pooled = engine.raw_connection()
+    connection = pooled.driver_connection
+    pooled.detach()
+    return connection
 
 
 def _leave_begin_to_us(connection: Any, _: Any) -> None:
@@ -236,28 +252,4 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def _refused(storage: Storage, error: Exception) -> StorageError:
     kind = Unreachable if is_outage(error) else StorageError
-    return kind(f"{storage.name}: {_explain(error)}")
-
-
-def _explain(error: Exception) -> str:
-    """The database's own words in one line, with what to do where we know it."""
-    cause = getattr(error, "orig", None) or error.__cause__ or error
-    text = " ".join(str(getattr(cause, "orig", None) or cause).split())
-    hints = {
-        "password authentication failed": "check the user and password (special characters in %-form)",
-        "no password supplied": "put the password into the URL, PGPASSWORD or ~/.pgpass",
-        "does not exist": "create it first: createdb NAME, createuser NAME",
-        "Connection refused": "is the server running, and are host and port right?",
-        "could not translate host name": "check the host's name",
-        "file is not a database": "the file is something else than an SQLite database",
-        "permission denied": "grant the role CREATE on the schema, or let the owner run `launch` once",
-        "does not support SSL": "turn TLS on at the server (ssl = on); sslmode=disable is for trusted networks",
-        "certificate verify failed": "name the authority's certificate: ?sslmode=verify-full&sslrootcert=FILE",
-        "read-only": "this server or role is read-only; name the primary, or another role",
-        "statement pooling mode": "set pool_mode = transaction in pgbouncer.ini",
-        "disk is full": "free some space on its disk",
-        "disk I/O error": "is its disk full, or broken?",
-        "readonly": "the file, its folder or its disk is read-only",
-    }
-    hint = next((f"; {advice}" for sign, advice in hints.items() if sign.lower() in text.lower()), "")
-    return text + hint
+    return kind(f"{storage.name}: {explain(error)}")

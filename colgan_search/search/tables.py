@@ -12,7 +12,7 @@ from colgan_search.errors import NothingThere, StorageError
 if TYPE_CHECKING:
     from colgan_search.search.storage import Storage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = sa.MetaData()
 
@@ -25,6 +25,9 @@ studies = sa.Table(
     sa.Column("total", sa.Integer, nullable=False, comment="results that the study ends with"),
     sa.Column("grace_until", sa.Float, nullable=False, server_default="0", comment="no takeover before; epoch s"),
     sa.Column("contact", sa.Float, nullable=False, server_default="0", comment="last claim or renewal; epoch s"),
+    sa.Column("ask_owner", sa.String(200), comment="the worker whose graph is proposed now, or was last"),
+    sa.Column("ask_token", sa.Integer, nullable=False, server_default="0", comment="fences off owners of before"),
+    sa.Column("ask_until", sa.Float, nullable=False, server_default="0", comment="that lock's lease; epoch s"),
 )
 
 slots = sa.Table(
@@ -40,6 +43,7 @@ slots = sa.Table(
     sa.Column("faults", sa.Text, nullable=False, server_default="[]", comment="what happened, as JSON; see faults.py"),
     sa.Column("outcome", sa.Text, comment="the accepted result as JSON"),
     sa.UniqueConstraint("uid", "trial_number", name="colgan_slots_trial"),
+    sa.Index("colgan_slots_state", "uid", "state"),
 )
 
 workers = sa.Table(

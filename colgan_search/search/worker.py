@@ -25,10 +25,10 @@ from colgan_search.errors import (
 from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
-from colgan_search.search import deliver, propose
+from colgan_search.search import deliver
 from colgan_search.search.idle import Idle
 from colgan_search.search.keeper import Keeper
-from colgan_search.search.propose import Assignment
+from colgan_search.search.propose import Assignment, Proposer
 from colgan_search.search.registry import ProcessId, Registry
 from colgan_search.search.retry import SQLITE_DISK, one_line, through_outages
 from colgan_search.search.slot_records import Claim
@@ -74,8 +74,10 @@ class Worker:
         self.process = ProcessId.mine()
         self.name = self.process.name
         self.registry = Registry(study.storage, study.uid)
+        self.proposer = Proposer(study, self.name, drain)
         self.spool = deliver.Spool(work.spool(study.name))
         self.accepted = 0
+        self._training = False
         self._reachable = True
 
     def run(self) -> Worked:
@@ -151,8 +153,9 @@ class Worker:
 
     def _run_claim(self, claim: Claim) -> None:
         """One trial: its graph, its training, its result on disk and then in the database."""
+        self._training = False
         with Keeper(self.study, claim, self.name) as keeper:
-            assignment = self._through_outages(lambda: propose.assign(self.study, claim), "asking for a graph")
+            assignment = self._through_outages(lambda: self.proposer.assign(claim), "asking for a graph")
             how = "taken over" if claim.taken_over else "continued" if claim.trial_number is not None else "begun"
             logs.set_trial(assignment.trial_number)
             log.info("trial %d %s: %s", assignment.trial_number, how, assignment.graph.to_text())
@@ -163,6 +166,7 @@ class Worker:
                 keeper.alive()
                 return self.drain.is_set() or keeper.lost.is_set()
 
+            self._training = True
             keeper.training_begins(assignment.trial_number)
             try:
                 outcome = self.experiment(assignment.graph, assignment.seed, folder, keeper.on_progress, should_stop)
@@ -173,6 +177,7 @@ class Worker:
             finally:
                 keeper.training_ends()
             self._spool(assignment, outcome)
+            self._training = False
             # Inside the keeper: while the database is away the lease is renewed as soon as it is back.
             self._deliver()
 
@@ -222,8 +227,10 @@ class Worker:
             reason,
             exc_info=not isinstance(error, TrialFault),
         )
-        # A full disk or a missing file is this machine's fault, and does not speak against the graph.
-        limit = None if isinstance(error, (DiskFull, BadInput)) else self.study.config.service.max_faults
+        # A full disk or a missing file is this machine's fault, and what fails before or after the training is the
+        # service's: neither speaks against the graph.
+        graph = self._training and not isinstance(error, (DiskFull, BadInput))
+        limit = self.study.config.service.max_faults if graph else None
         self._through_outages(lambda: self.study.slots.release(claim, reason, limit), "giving the slot back")
         self._say_quietly("faulted")
 

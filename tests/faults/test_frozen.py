@@ -5,12 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import Unreachable
+from colgan_search.search import connecting
 from colgan_search.search import storage as storage_module
 from colgan_search.search.connecting import SERVER_SETTINGS
 from colgan_search.search.storage import open_storage
@@ -131,8 +133,9 @@ def test_a_worker_paused_inside_a_transaction_holds_nobody_up(
 def test_a_worker_paused_under_a_lock_holds_nobody_up(
     prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it asks for a graph, say: the server ends its lock (here sooner), and the next one has it."""
+    """As it makes a study, say: the server ends its lock (here sooner), and the next one has it."""
     monkeypatch.setattr(storage_module, "LOCK_IDLE_SECONDS", 2)
+    monkeypatch.setattr(connecting, "kept_alive", lambda *_: nullcontext())  # its threads are paused too
     paused, other = open_storage(prepared_postgres_url), open_storage(prepared_postgres_url)
     with pytest.raises(sa.exc.DBAPIError), paused.lock("ask"):
         with other.lock("ask"):

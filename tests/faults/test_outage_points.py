@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 import sqlalchemy as sa
 
 from colgan_search.files import WorkFolder
 from colgan_search.records import Outcome
-from colgan_search.search import space
+from colgan_search.search import deliver, space
+from colgan_search.search.ask_lock import AskLock
+from colgan_search.search.history import History
 from colgan_search.search.keeper import Keeper
+from colgan_search.search.propose import Proposer
 from colgan_search.search.registry import Registry
 from colgan_search.search.slots import Slots
 from colgan_search.search.storage import open_storage
@@ -68,13 +70,15 @@ class Strike:
 POINTS: dict[str, tuple[Any, str]] = {
     "entering": (Registry, "enter"),
     "claiming": (Slots, "claim"),
-    "asking": (optuna.Study, "ask"),
+    "reading the history": (History, "refresh"),
+    "taking the lock": (AskLock, "_take"),
     "suggesting": (space, "suggest_graph"),
     "binding": (Slots, "bind"),
+    "writing a trial": (Proposer, "_write"),
     "renewing": (Slots, "renew"),
     "reporting": (Keeper, "_report"),
     "accepting": (Slots, "accept"),
-    "telling": (optuna.Study, "tell"),
+    "telling": (deliver, "_tell"),
     "marking as told": (Slots, "mark_told"),
     "counting": (Slots, "budget"),
 }

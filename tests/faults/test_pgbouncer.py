@@ -34,7 +34,7 @@ def test_no_setting_of_ours_stays_in_a_session_of_the_pooler(bouncer: PgBouncer,
     url = bouncer.through(prepared_postgres_url)
     study = make_study(url, 1, fake_config())
     setting = "SHOW idle_in_transaction_session_timeout"
-    with study.storage.transaction() as db, study.storage.lock("x"):
+    with study.storage.lock("x"), study.storage.transaction() as db:
         ours = db.execute(sa.text(setting)).scalar()
     with study.storage.optuna._backend.engine.connect() as db:  # type: ignore[attr-defined]
         optunas = db.execute(sa.text(setting)).scalar()

@@ -175,11 +175,11 @@ def test_a_lease_that_is_lost_while_the_graph_is_made_costs_nothing(
     real = type(study.slots).bind
     refused: list[int] = []
 
-    def bind(self: Any, claim: Any, number: int) -> bool:
+    def bind(self: Any, claim: Any, number: int, *db: Any) -> bool:
         if not refused:
             refused.append(number)
             return False
-        return real(self, claim, number)
+        return real(self, claim, number, *db)
 
     monkeypatch.setattr(type(study.slots), "bind", bind)
     worked = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path), "fake", threading.Event()).run()

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -13,6 +12,8 @@ from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
 from colgan_search.search import deliver, propose
 from colgan_search.search.deliver import Spool, Spooled
 from colgan_search.search.propose import Assignment
+from colgan_search.search.slot_records import Closing
+from colgan_search.search.slots import Slots
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import OpenStudy, open_study
 from tests.fake_worker import PROTOCOL
@@ -172,28 +173,22 @@ def test_a_trial_that_somebody_else_finished_is_left_alone(study: OpenStudy, spo
 def test_a_trial_that_is_finished_while_it_is_told(
     study: OpenStudy, spool: Spool, prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Another worker, or a person, comes between our look and our telling."""
     assignment = assign(study)
     spool.put(spooled(study, assignment))
     deliver.deliver_spooled(study, spool)
-    real = optuna.Study.tell
+    real = Slots.closings
 
-    def tell(self: optuna.Study, *arguments: object, **options: object) -> object:
-        real(self, *arguments, **options)  # type: ignore[arg-type]
-        return real(self, *arguments, **(options | {"skip_if_finished": False}))  # type: ignore[arg-type]
+    def closings(self: Slots) -> list[Closing]:
+        found = real(self)
+        study.load().tell(assignment.trial_number, 9.0)
+        return found
 
-    monkeypatch.setattr(optuna.Study, "tell", tell)
-    monkeypatch.setattr(
-        optuna.study._tell, "_get_frozen_trial", lambda study, trial: optuna_trials_running(study, trial)
-    )
+    monkeypatch.setattr(Slots, "closings", closings)
     assert deliver.tell_closings(study) == 1
-    assert optuna_trials(prepared_url)[0].value == 3.0 and study.slots.closings() == []
-
-
-def optuna_trials_running(study: optuna.Study, number: int) -> optuna.trial.FrozenTrial:
-    """The trial as a teller saw it that read it just before another one finished it."""
-    trial = next(t for t in study.get_trials() if t.number == number)
-    trial.state = TrialState.RUNNING
-    return trial
+    monkeypatch.undo()
+    (trial,) = optuna_trials(prepared_url)
+    assert trial.value == 9.0 and "is_mean" not in trial.user_attrs and study.slots.closings() == []
 
 
 class TestSpool:

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import StorageError
+from colgan_search.search import storage as storage_module
 from colgan_search.search.storage import Storage, open_storage
 from colgan_search.search.study import create_or_open, open_study, study_names
 from colgan_search.search.urls import normalise_url
@@ -30,7 +31,7 @@ def test_odd_file_names_reach_both_engines(name: str, tmp_path: Path) -> None:
     names = held.execute("SELECT study_name FROM studies").fetchall()
     version = held.execute("SELECT version FROM colgan_schema").fetchall()
     held.close()
-    assert (names, version) == ([("s",)], [(1,)])
+    assert (names, version) == ([("s",)], [(2,)])
     left = {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"}
     assert left == {name}, "nothing beside it once closed"
 
@@ -96,6 +97,23 @@ def _hold(url: str, ready: "multiprocessing.SimpleQueue[str]") -> None:
         multiprocessing.Event().wait()
 
 
+@pytest.mark.slow
+def test_a_living_process_keeps_its_lock_for_as_long_as_it_needs(
+    prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a long study is copied: the server ends locks that rest for a second here."""
+    monkeypatch.setattr(storage_module, "LOCK_IDLE_SECONDS", 1)
+    storage, other = open_storage(prepared_postgres_url), open_storage(prepared_postgres_url)
+    monkeypatch.setattr(storage_module, "LOCK_TIMEOUT_SECONDS", 3)
+    with storage.lock("x"):  # noqa: SIM117
+        with pytest.raises(sa.exc.OperationalError, match="held by another process"), other.lock("x"):
+            pass
+    with other.lock("x"):
+        pass
+    storage.close()
+    other.close()
+
+
 class TestUnusable:
     """Each is a StorageError that says what is wrong, at once and not after the outage limit."""
 
@@ -130,14 +148,14 @@ class TestUnusable:
         storage.close()
         assert names == ["theirs"]
 
-    @pytest.mark.parametrize("version", [0, 2])
+    @pytest.mark.parametrize("version", [1, 3])
     def test_another_schema_version(self, storage_url: str, version: int) -> None:
         storage = open_storage(storage_url, create=True)
         with storage.transaction() as db:
             db.execute(sa.text(f"UPDATE colgan_schema SET version = {version}"))
         storage.close()
         for create in (False, True):
-            with pytest.raises(StorageError, match=f"schema version {version}, this package needs 1"):
+            with pytest.raises(StorageError, match=f"schema version {version}, this package needs 2"):
                 open_storage(storage_url, create=create)
 
     def test_optunas_tables_of_another_version(self, storage_url: str) -> None:
