@@ -2,40 +2,23 @@
 
 import sys
 import traceback
-from importlib import import_module
 
 import typer
 
 from colgan_search import __version__, logs
 from colgan_search.cli import usage
+from colgan_search.cli.commands import Commands
 from colgan_search.errors import ColganError, Interrupted
-
-COMMANDS = (
-    "launch",
-    "worker",
-    "status",
-    "best",
-    "trials",
-    "train",
-    "evaluate",
-    "sample",
-    "reproduce",
-    "figures",
-    "graphs",
-    "dashboard",
-    "prepare",
-    "doctor",
-    "clean",
-    "copy",
-)
 
 app = typer.Typer(
     name="colgan-search",
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Finds the best knowledge transfer graph for collaborative GANs.",
-    epilog="Example: colgan-search launch --config digits --trials 12",
+    epilog="\b\nExample: colgan-search launch --config digits --trials 12",
 )
 
 
@@ -52,18 +35,6 @@ def _program(
     """Finds the best knowledge transfer graph for collaborative GANs."""
 
 
-def register(arguments: list[str]) -> None:
-    """Imports the command that is asked for, or all of them for the program's own help."""
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
-    there = {command.name for command in app.registered_commands}
-    for name in [wanted] if wanted in COMMANDS else COMMANDS:
-        if name in there:
-            continue
-        module = import_module(f"colgan_search.cli.{name}")
-        # \b keeps the example on one line, as it is to be typed.
-        app.command(name, epilog=f"\b\nExample: {module.EXAMPLE}")(module.command)
-
-
 def main() -> None:
     """Runs the program and ends the process with its exit code."""
     sys.exit(run(sys.argv[1:]))
@@ -71,7 +42,6 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code of a command line. Errors that we name are one message on standard error, never a traceback."""
-    register(arguments)
     try:
         result = app(arguments or ["--help"], prog_name=app.info.name, standalone_mode=False)
     except usage.UsageError as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from colgan_search import api, presets, symmetry
+from colgan_search import api, presets
 from colgan_search.cli import console, options
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
@@ -43,6 +43,8 @@ def command(
     elif every:
         if k is None:
             raise GraphError("--list needs --k: the number of generators")
+        from colgan_search import symmetry  # here, and below: it knows NumPy
+
         for distinct in symmetry.distinct_graphs(k, allowed):
             console.out(json.dumps(distinct.to_json()) if as_json else distinct.to_text())
     else:
@@ -50,6 +52,8 @@ def command(
 
 
 def _describe(text: str, k: int | None, picture: Path | None, style: str | None, as_json: bool) -> None:
+    from colgan_search import symmetry
+
     graph = presets.resolve(text, k)
     files = _draw(graph, picture, style) if picture is not None else []
     canonical = symmetry.canonical(graph)
@@ -73,6 +77,8 @@ def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str | None) -> li
 
 
 def _count(ks: list[int], gates: tuple[Gate, ...], as_json: bool) -> None:
+    from colgan_search import symmetry
+
     counts = [
         {
             "k": k,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from colgan_search import api, logs
-from colgan_search.cli import console, options, show, watch
+from colgan_search.cli import console, options, show
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput, ColganError
 
@@ -15,7 +15,7 @@ EXAMPLE = "colgan-search launch --config digits --trials 12"
 def command(
     config: options.Config = "cifar10",
     trials: Annotated[
-        int | None, typer.Option("--trials", help="The study's total number of results; more extends it.")
+        int | None, typer.Option("--trials", help="The study's total number of results; more extends it.", min=1)
     ] = None,
     study: options.Study = None,
     storage: options.Storage = None,
@@ -24,6 +24,7 @@ def command(
         typer.Option(
             "--workers",
             help="Worker processes, else one per GPU, or per core without a GPU; 0 = only make the study.",
+            min=0,
         ),
     ] = None,
     device: options.Device = None,
@@ -37,6 +38,8 @@ def command(
     Without --config it is the paper's Table 3 search on CIFAR-10. The same command again resumes; Ctrl-C drains
     (checkpoints, then ends), a second Ctrl-C ends at once.
     """
+    from colgan_search.cli import watch  # here: it knows the database
+
     logs.set_up()
     settings = load_config(config)
     if data_root is not None:
