@@ -1,5 +1,7 @@
 """The program: its commands, and what becomes of errors (exit 0 well, 1 failed, 2 bad input)."""
 
+import errno
+import os
 import sys
 import traceback
 
@@ -9,6 +11,9 @@ from colgan_search import __version__, logs
 from colgan_search.cli import usage
 from colgan_search.cli.commands import Commands
 from colgan_search.errors import ColganError, Interrupted
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Whatever was being written, to a file or to standard output, could not be for want of space."""
 
 app = typer.Typer(
     name="colgan-search",
@@ -37,7 +42,14 @@ def _program(
 
 def main() -> None:
     """Runs the program and ends the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is left cannot be written, as was said: it is not tried, and told in a traceback, once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or 1
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -57,14 +69,25 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        return _unexpected(error) if error.errno not in FULL else _full(error)
     except Exception as error:
         return _unexpected(error)
     return result if isinstance(result, int) else 0
 
 
-def _unexpected(error: Exception) -> int:
-    from colgan_search.search.retry import is_outage, one_line
+def _full(error: OSError) -> int:
+    where = error.filename or "the output"
+    _say(f"error: {where} cannot be written: {error.strerror}")
+    return 1
 
+
+def _unexpected(error: Exception) -> int:
+    from colgan_search.search.retry import GRANTS, is_outage, is_refusal, one_line
+
+    if is_refusal(error):
+        _say(f"error: the database refuses its role what is needed: {one_line(error)}; {GRANTS}")
+        return 2
     if is_outage(error):
         _say(f"error: the database cannot be used now: {one_line(error)}")
         return 1

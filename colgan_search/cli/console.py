@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -12,7 +13,8 @@ from colgan_search import logs
 
 def note(text: str) -> None:
     """A line about what happens, on standard error, so that standard output holds results alone."""
-    print(logs.visible(logs.without_secrets(text)), file=sys.stderr, flush=True)  # noqa: T201
+    with suppress(OSError):  # a search does not end for a note that nobody can be told
+        print(logs.visible(logs.without_secrets(text)), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def typed() -> str:

@@ -11,7 +11,7 @@ from colgan_search import api, presets
 from colgan_search.cli import console, options
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
-from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.graph import MAX_K, KnowledgeTransferGraph
 
 EXAMPLE = "colgan-search graphs buffer --k 3 --picture buffer.png"
 
@@ -20,7 +20,7 @@ def command(
     graph: Annotated[
         str | None, typer.Argument(help="A preset, a text form like G1=D:t,G2:p/G2=D:t, JSON, or a file of JSON.")
     ] = None,
-    k: Annotated[int | None, typer.Option("--k", help="Number of generators.")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Number of generators.", min=1, max=MAX_K)] = None,
     gates: Annotated[
         str, typer.Option("--gates", help="Gates to count with, e.g. through,cutoff.")
     ] = "through,cutoff,positive,negative",

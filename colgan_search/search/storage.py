@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 from colgan_search import logs
 from colgan_search.errors import StorageError, Unreachable
 from colgan_search.search import connecting, tables
-from colgan_search.search.retry import is_outage
+from colgan_search.search.retry import GRANTS, is_outage
 from colgan_search.search.sqlite_file import check_sqlite_file
 from colgan_search.search.urls import hide_password, normalise_url, passwords
 from colgan_search.search.waiting import wait_in_python
@@ -250,7 +250,8 @@ def _explain(error: Exception) -> str:
         "Connection refused": "is the server running, and are host and port right?",
         "could not translate host name": "check the host's name",
         "file is not a database": "the file is something else than an SQLite database",
-        "permission denied": "grant the role CREATE on the schema, or let the owner run `launch` once",
+        "permission denied for schema": "grant the role CREATE on the schema, or let the owner run `launch` once",
+        "permission denied": GRANTS,
         "does not support SSL": "turn TLS on at the server (ssl = on); sslmode=disable is for trusted networks",
         "certificate verify failed": "name the authority's certificate: ?sslmode=verify-full&sslrootcert=FILE",
         "read-only": "this server or role is read-only; name the primary, or another role",
