@@ -15,7 +15,10 @@ EXAMPLE = "colgan-search launch --config digits --trials 12"
 def command(
     config: options.Config = "cifar10",
     trials: Annotated[
-        int | None, typer.Option("--trials", help="The study's total number of results; more extends it.", min=1)
+        int | None,
+        typer.Option(
+            "--trials", help="The study's total number of results; more extends it.", min=1, max=options.MAX_TRIALS
+        ),
     ] = None,
     study: options.Study = None,
     storage: options.Storage = None,

@@ -37,9 +37,12 @@ class Size(str, Enum):
 def command(
     table: Annotated[Table, typer.Argument(help="table1, table2, table3 or figures.")],
     scale: Annotated[Size, typer.Option("--scale", help="paper (GPUs, weeks) or digits (two cores, minutes).")],
-    seeds: Annotated[int, typer.Option("--seeds", help="Trainings per row, each with a seed of its own.", min=1)] = 5,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="Trainings per row, each with a seed of its own.", min=1, max=1000)
+    ] = 5,
     trials: Annotated[
-        int | None, typer.Option("--trials", help="Total of each search, instead of its config's.", min=1)
+        int | None,
+        typer.Option("--trials", help="Total of each search, instead of its config's.", min=1, max=options.MAX_TRIALS),
     ] = None,
     only_report: Annotated[
         bool, typer.Option("--only-report", help="Run nothing; print or draw what is there.")

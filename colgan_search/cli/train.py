@@ -27,7 +27,7 @@ def command(
     ],
     config: options.Config = "digits",
     epochs: Annotated[int | None, typer.Option("--epochs", help="Instead of the config's.")] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Independent trainings of the graph.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", help="Independent trainings of the graph.", min=1, max=1000)] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for weights, scores and picture; else in the work folder.")
     ] = None,

@@ -1,6 +1,7 @@
 """Where an SQLite database may lie, and how one is read that cannot be written."""
 
 import errno
+import os
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import quote

@@ -167,6 +167,11 @@ CASES = [
         ("training.batch: 5000", "only 1797"),
         {"training__batch": 5000},
     ),
+    Bad("too many trials", "launch --config {c} --trials 10000000001", ("--trials", "10000000", "'10000000001'")),
+    Bad("too many seeds", "train --config {c} --graph mad-gan --seeds 1000000", ("--seeds", "'1000000'")),
+    Bad("too many images", "sample other --n 1000000000", ("--n", "1000000", "'1000000000'")),
+    Bad("too many points", "figures --tsne-images 1000000", ("--tsne-images", "'1000000'")),
+    Bad("SQLite where none can be", "launch --config {c} --storage sqlite:////proc/x.db", ("/proc/x.db", "its folder")),
     # A study that is there: 3 of 5 trials done
     Bad("fewer trials than done", "launch --config {c} --storage {s} --trials 2", ("--trials 2", "3 are done")),
     Bad("study unknown", "status --storage {s} --study big", ("'big'", "it holds: small")),
