@@ -136,12 +136,13 @@ def sample(request: SampleRequest) -> list[Path]:
     """Draws the images; the files made. The same seed gives the same images, and more of them with a larger count."""
     if request.count < 1:
         raise BadInput(f"--n {request.count} is not allowed: at least 1; written is {FORMATS}")
-    if request.out.suffix in FILE_FORMS:
+    if request.out.suffix.lower() in FILE_FORMS:
         output_file(request.out)
     else:
         work_folder(request.out, "--out")
     bundle = read_bundle(request.bundle)
     _require_memory(request, bundle)
+    bundle.weights(request.ema)  # first: without averages there is no best of them either
     chosen = _choose(bundle, request.generator, bundle.best_average if request.ema else bundle.best_generator)
     generators = bundle.load(choose_device(RuntimeSettings(), request.device), request.ema)
     samples = {

@@ -1,6 +1,7 @@
 """The program: its commands, and what becomes of errors (exit 0 well, 1 failed, 2 bad input)."""
 
 import errno
+import logging
 import os
 import sys
 import traceback
@@ -97,4 +98,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
+    if logs.as_json():
+        logging.getLogger(__name__).error(text.removeprefix("error: "))
+        return
     print(logs.visible(logs.without_secrets(text)), file=sys.stderr)  # noqa: T201

@@ -22,9 +22,9 @@ def typed() -> str:
     return shlex.join(["colgan-search", *(logs.without_secrets(word) for word in sys.argv[1:])])
 
 
-def out(text: str) -> None:
+def out(text: str, end: str = "\n") -> None:
     """A result, on standard output. JSON escapes by itself, and keeps the exact text."""
-    print(logs.visible(text), flush=True)  # noqa: T201
+    print(logs.visible(text), end=end, flush=True)  # noqa: T201
 
 
 class _Console(Console):

@@ -1,6 +1,7 @@
 """`graphs`: counts of graphs, presets, and one graph described or drawn."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -45,10 +46,22 @@ def command(
             raise GraphError("--list needs --k: the number of generators")
         from colgan_search import symmetry  # here, and below: it knows NumPy
 
-        for distinct in symmetry.distinct_graphs(k, allowed):
-            console.out(json.dumps(distinct.to_json()) if as_json else distinct.to_text())
+        _list(symmetry.distinct_graphs(k, allowed), as_json)
     else:
         _count([k] if k is not None else [1, 2, 3, 4], allowed, as_json)
+
+
+def _list(graphs: Iterator[KnowledgeTransferGraph], as_json: bool) -> None:
+    """One line each as they are found, in JSON too: one array, which need not be held."""
+    if not as_json:
+        for graph in graphs:
+            console.out(graph.to_text())
+        return
+    before = "["
+    for graph in graphs:
+        console.out(before + json.dumps(graph.to_json()), end="")
+        before = ",\n "
+    console.out("]")
 
 
 def _describe(text: str, k: int | None, picture: Path | None, style: str | None, as_json: bool) -> None:

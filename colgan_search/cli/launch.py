@@ -6,6 +6,7 @@ import typer
 
 from colgan_search import api, logs
 from colgan_search.cli import console, options, show
+from colgan_search.cli.configs import of_config
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput, ColganError
 
@@ -52,7 +53,8 @@ def command(
     if skip_broken:
         settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
     request = api.LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
-    launched = api.prepare_launch(request, say=console.note)
+    with of_config(config, settings):
+        launched = api.prepare_launch(request, say=console.note)
     opened = launched.study
     if opened.slots.budget().finished:
         console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials; nothing to do")

@@ -103,7 +103,7 @@ def write_bundle(
     }
     write_grid(folder / SAMPLES, samples, SAMPLE_COLUMNS)
     named = {name: _scores_json(other) for name, other in others.items()}
-    found = {**_scores_json(scores), "seed": seed, "variants": named}
+    found = {**_scores_json(scores), "seed": str(seed), "variants": named}
     write_text(folder / SCORES, json.dumps(found, indent=1) + "\n")
     write_text(folder / GRAPH, json.dumps(graph.to_json(), indent=1) + "\n")
     write_config(folder, config)

@@ -39,8 +39,8 @@ CASES = [
     config("unknown gate in a config", "'open'", "'through'", "'negative'", search__gates=["through", "open"]),
     config("one gate only", "search.gates", "at least two", search__gates=["through"]),
     config("unknown sampler", "'magic'", "'tpe'", "'random'", search__sampler="magic"),
-    config("unknown network", "'sagan'", "known are: dcgan", network__name="sagan"),
-    config("size the family cannot make", "data.size: 12", "8, 16, 32, 64", data__size=12),
+    config("unknown network", "small.yaml: network.name", "'sagan'", "known are: dcgan", network__name="sagan"),
+    config("size the family cannot make", "small.yaml: data.size: 12", "8, 16, 32, 64", data__size=12),
     config(
         "layers that do not exist",
         "transfer.layers: [9]",
@@ -48,7 +48,10 @@ CASES = [
         transfer={"kind": "features", "layers": [1, 9], "alpha": 20},
     ),
     config("feature transfer without layers", "needs layers", transfer={"kind": "features", "alpha": 20}),
-    config("batch larger than the data", "training.batch: 5000", "only 1797 real images", training__batch=5000),
+    config(
+        "batch larger than the data", "small.yaml: training.batch: 5000", "only 1797 real images", training__batch=5000
+    ),
+    config("limit beyond the data", "small.yaml: data.limit: 5000", "only 1797 images", data__limit=5000),
     config("unknown first preset", "'mad-max'", "mad-gan", search__first=["mad-max"]),
     config("first graph with another k", "k = 3", "k = 2", search__first=["G1=D:t/G2=D:t/G3=D:t"]),
     config(
