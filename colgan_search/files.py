@@ -11,6 +11,9 @@ from pathlib import Path
 
 from colgan_search.errors import DiskFull, StudyError
 
+DEFAULT_WORK_DIR = Path("colgan_work")
+"""The work folder when none is named."""
+
 FREE_SPACE_FLOOR_BYTES = 64 * 2**20
 """No write begins with less free space than this."""
 

@@ -13,6 +13,10 @@ DISCRIMINATOR = 0
 """The source number of an adversarial edge; generators are numbered from 1."""
 
 
+MAX_K = 64
+"""Generators of a graph: 4,096 edges, more than anybody trains; bounds what a slip of the pen can cost."""
+
+
 @dataclass(frozen=True, order=True)
 class Edge:
     """A directed edge `source -> target` into generator `target` (1..k); source 0 is the discriminator D."""
@@ -39,8 +43,8 @@ def node_name(node: int) -> str:
 @lru_cache(maxsize=16)
 def edges_of(k: int) -> tuple[Edge, ...]:
     """All k*k gated edges: for each target G1..Gk its adversarial edge, then its teachers in order."""
-    if k < 1:
-        raise GraphError(f"k is {k}; a graph has at least one generator")
+    if not 1 <= k <= MAX_K:
+        raise GraphError(f"k is {k}; a graph has at least one generator and at most {MAX_K}")
     return tuple(Edge(source, target) for target in range(1, k + 1) for source in range(k + 1) if source != target)
 
 

@@ -25,7 +25,10 @@ _secrets: set[str] = set()
 _as_json = False
 
 # A password that nobody has named yet: in a URL, whatever characters it has, or among libpq's keywords.
-_IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@", re.IGNORECASE)
+# PASSWORD in capitals is what help and errors write for one.
+_IN_URL = re.compile(
+    r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)(?!(?-i:PASSWORD)@[^\s'\"@]*(?:[\s'\"]|$))[^\s'\"]+@", re.IGNORECASE
+)
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _IN_KEYWORDS = re.compile(r"\b((?:pg|ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
 
@@ -150,6 +153,11 @@ def add_file(file: Path) -> None:
         logging.getLogger(__name__).warning("%s: no log is kept there: %s", file, error.strerror)
         return
     _add(handler)
+
+
+def as_json() -> bool:
+    """True if this process's events are JSON: then nothing else is to stand among them."""
+    return _as_json
 
 
 def has_file() -> bool:

@@ -10,6 +10,9 @@ from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
 from colgan_search.graph import DISCRIMINATOR, Edge, KnowledgeTransferGraph, edges_of
 
+MAX_FILE_CHARACTERS = 2**20
+"""Of a graph's JSON; that of 64 generators has 100,000."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -138,9 +141,12 @@ def _is_file(text: str) -> bool:
 
 def _from_file(path: Path) -> KnowledgeTransferGraph:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_FILE_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise GraphError(f"{path}: cannot be read as a graph: {error}") from error
+    if len(text) > MAX_FILE_CHARACTERS:
+        raise GraphError(f"{path}: is larger than {MAX_FILE_CHARACTERS:,} characters: no graph's JSON")
     return _from_json(text, str(path))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 
 class Record(BaseModel):
@@ -92,6 +92,11 @@ class Outcome(Record):
         description="held-out accuracy, 0..1, of the classifier that scored (its digest is in the protocol); None with "
         "another extractor, or not recorded",
     )
+
+    @field_serializer("seed", when_used="json")
+    def _seed_as_text(self, seed: int) -> str:
+        """Many readers of JSON round whole numbers beyond 2**53; numbers are read as well."""
+        return str(seed)
 
 
 OnProgress = Callable[[Progress], None]

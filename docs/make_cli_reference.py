@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-from colgan_search.cli.app import COMMANDS, app, register
+from colgan_search.cli.app import app
+from colgan_search.cli.commands import COMMANDS
 
 REFERENCE = Path(__file__).with_name("cli.md")
 HEAD = """# Command line
@@ -20,7 +21,6 @@ Exit codes: 0 well, 1 failed, 2 bad input (nothing was written). Results go to s
 
 def reference() -> str:
     """The text of docs/cli.md."""
-    register([])
     program: Any = typer.main.get_command(app)
     return "\n".join([HEAD, *(line for name in COMMANDS for line in _section(name, program.commands[name]))])
 

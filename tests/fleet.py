@@ -259,7 +259,7 @@ def assert_exact(url: str, total: int, failed: int = 0, config: StudyConfig | No
             accepted = json.loads(outcome)
             value = fake_worker.fake_value(trial.user_attrs["graph"], trial.user_attrs["seed"])
             assert trial.value == accepted["value"] == value
-            assert (accepted["graph"], accepted["seed"]) == (trial.user_attrs["graph"], trial.user_attrs["seed"])
+            assert (accepted["graph"], int(accepted["seed"])) == (trial.user_attrs["graph"], trial.user_attrs["seed"])
             assert trial.intermediate_values == {1: value}
 
 

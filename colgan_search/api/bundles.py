@@ -19,6 +19,9 @@ from colgan_search.records import GeneratorScore, Outcome, Progress, Protocol, S
 from colgan_search.search.results import TrialRecord, best, best_graph, outcome
 from colgan_search.search.study import OpenStudy
 
+MAX_SAMPLE_BYTES = 2**31
+"""Of all images of one `sample`, which are held in memory."""
+
 
 @dataclass(frozen=True)
 class ExportRequest:
@@ -133,11 +136,13 @@ def sample(request: SampleRequest) -> list[Path]:
     """Draws the images; the files made. The same seed gives the same images, and more of them with a larger count."""
     if request.count < 1:
         raise BadInput(f"--n {request.count} is not allowed: at least 1; written is {FORMATS}")
-    if request.out.suffix in FILE_FORMS:
+    if request.out.suffix.lower() in FILE_FORMS:
         output_file(request.out)
     else:
         work_folder(request.out, "--out")
     bundle = read_bundle(request.bundle)
+    _require_memory(request, bundle)
+    bundle.weights(request.ema)  # first: without averages there is no best of them either
     chosen = _choose(bundle, request.generator, bundle.best_average if request.ema else bundle.best_generator)
     generators = bundle.load(choose_device(RuntimeSettings(), request.device), request.ema)
     samples = {
@@ -145,6 +150,18 @@ def sample(request: SampleRequest) -> list[Path]:
         for number in chosen
     }
     return write_samples(request.out, samples)
+
+
+def _require_memory(request: SampleRequest, bundle: Bundle) -> None:
+    """BadInput if the images would take more memory than MAX_SAMPLE_BYTES."""
+    data = bundle.config.data
+    generators = bundle.graph.k if request.generator.lower() == "all" else 1
+    most = MAX_SAMPLE_BYTES // (generators * data.channels * data.size**2)
+    if request.count > most:
+        raise BadInput(
+            f"--n {request.count} is not allowed: at most {most:,} images of {data.size} x {data.size} pixels at once; "
+            "draw more with another --seed"
+        )
 
 
 def _choose(bundle: Bundle, wanted: str, winner: int | None) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from colgan_search.api.places import DEFAULT_WORK_DIR, work_folder
+from colgan_search.api.recorded import Recorded, compared
 from colgan_search.api.trained import find_trained
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import BadInput
@@ -47,7 +48,8 @@ class EvaluateRequest:
     overrides: Mapping[str, Mapping[str, Any]] | None = None
     kid: bool = False
     precision_recall: bool = False
-    seed: int = 0
+    seed: int | None = None
+    """Of the generated images; None = that of a bundle's recorded scores, which are then found again, else 0."""
     work_dir: Path = DEFAULT_WORK_DIR
     device: str | None = None
     cache: Path | None = None
@@ -69,6 +71,10 @@ class Evaluated:
     """Of the checkpoint that was scored; None if the training had ended, or it was not a training."""
     classifier_accuracy: float | None = None
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor."""
+    recorded: Recorded | None = None
+    """What the bundle says of itself; None if it was none, or says nothing."""
+    compared: str | None = None
+    """Whether these are the recorded scores, and if not, why."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -78,6 +84,8 @@ class Evaluated:
             "more": [row.model_dump(mode="json") for row in self.more],
             "iteration": self.iteration,
             "classifier_accuracy": self.classifier_accuracy,
+            "recorded": None if self.recorded is None else self.recorded.scores.model_dump(mode="json"),
+            "compared": self.compared,
             "calibration": None if self.calibration is None else self.calibration.model_dump(mode="json"),
         }
 
@@ -109,9 +117,13 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
         against, kid, prc = real_features(evaluator), request.kid, request.precision_recall
         evaluator.on_features = lambda found: more.append(more_scores(found, against, kid=kid, precision_recall=prc))
     if trained is not None:
-        scores = evaluator.score(generators, trained.config.network.z, seed=request.seed)
+        known = trained.recorded
+        seed = request.seed if request.seed is not None else 0 if known is None else known.seed
+        scores = evaluator.score(generators, trained.config.network.z, seed=seed)
+        said = None if known is None else compared(known, scores, seed)
         names = tuple(f"G{number}" for number in range(1, len(generators) + 1))
-        return Evaluated(config, names, scores, tuple(more), None, trained.iteration, evaluator.extractor.accuracy)
+        accuracy = evaluator.extractor.accuracy
+        return Evaluated(config, names, scores, tuple(more), None, trained.iteration, accuracy, known, said)
     images, what = (real.images, "the real images") if given is None else (given, str(request.images))
     score = evaluator.score_images(images, what=what)
     scores = Scores(generators=(score,), protocol=evaluator.images_protocol(len(images)))

@@ -10,13 +10,13 @@ from tempfile import TemporaryFile
 from colgan_search import logs
 from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError, StudyError
+from colgan_search.files import DEFAULT_WORK_DIR as DEFAULT_WORK_DIR
 from colgan_search.files import WorkFolder
 from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.study import OpenStudy, open_study, study_names
+from colgan_search.search.study import OpenStudy, open_study, our_study_names
 from colgan_search.search.urls import normalise_url
 
 STORAGE_VARIABLE = "COLGAN_STORAGE"
-DEFAULT_WORK_DIR = Path("colgan_work")
 
 
 def work_folder(path: Path, option: str = "--work-dir") -> WorkFolder:
@@ -95,7 +95,7 @@ def opened_study(
     """The study `name`, or the only one of the database if no name is given. StudyError otherwise."""
     with opened_storage(storage, work, writing=writing) as opened:
         if name is None:
-            names = study_names(opened)
+            names = our_study_names(opened)
             if len(names) != 1:
                 known = ", ".join(names) or "none"
                 raise StudyError(f"{opened.name}: name one of its studies with --study; it holds: {known}")

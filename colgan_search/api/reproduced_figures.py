@@ -185,7 +185,7 @@ def _study_record(wanted: Reproduction, found: Found, stem: str, trials: list[Tr
         "config": f"{CONFIG_FOLDERS[wanted.scale]}/{stem}",
         "trials": len(trials),
         "best_trial": best.number,
-        "best_trials_seed": best.seed,
+        "best_trials_seed": str(best.seed),
         "graph": best.graph,
         "weights": found.configs[stem].evaluation.point,
         "protocol": next((trial.protocol for trial in trials if trial.protocol is not None), None),

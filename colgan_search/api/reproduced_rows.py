@@ -18,7 +18,7 @@ class SeedResult:
     """One training of a row's graph: the maximum IS over its generators, and the FID of that generator."""
 
     trial: int
-    seed: int | None
+    seed: str | None
     our_is: float
     """1.0, the floor, if it diverged."""
     our_is_std_over_splits: float | None
@@ -154,7 +154,7 @@ def _seed_result(trial: TrialRecord) -> SeedResult:
     has_splits = trial.protocol is not None and trial.protocol["splits"] > 1
     return SeedResult(
         trial=trial.number,
-        seed=trial.seed,
+        seed=None if trial.seed is None else str(trial.seed),
         our_is=max_is(trial),
         our_is_std_over_splits=best.is_std if best is not None and has_splits else None,
         our_fid=None if best is None else best.fid,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from colgan_search.api.recorded import Recorded, recorded
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput, ConfigError, DataError
 from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
@@ -28,6 +29,8 @@ class Trained:
     """Of the checkpoint that they are from; None = the training has ended."""
     states: tuple[Mapping[str, Tensor], ...] = ()
     """What a checkpoint holds of them; empty = `file` is safetensors."""
+    recorded: Recorded | None = None
+    """What their bundle says of them."""
 
     def load(self, scoring: StudyConfig, device: torch.device) -> list[nn.Module]:
         """G1..Gk in eval mode. ConfigError if their images are not of the shape that `scoring` wants."""
@@ -62,7 +65,7 @@ def find_trained(run: Path, config: StudyConfig | None, ema: bool = False) -> Tr
     if checkpoints:
         return _unfinished(checkpoints[0], config, ema)
     bundle = read_bundle(run)
-    return Trained(bundle.weights(ema), bundle.config)
+    return Trained(bundle.weights(ema), bundle.config, recorded=recorded(bundle, ema))
 
 
 def _config(folder: Path, config: StudyConfig | None) -> StudyConfig:

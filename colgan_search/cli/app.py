@@ -1,41 +1,30 @@
 """The program: its commands, and what becomes of errors (exit 0 well, 1 failed, 2 bad input)."""
 
+import errno
+import logging
+import os
 import sys
 import traceback
-from importlib import import_module
 
 import typer
 
 from colgan_search import __version__, logs
 from colgan_search.cli import usage
+from colgan_search.cli.commands import Commands
 from colgan_search.errors import ColganError, Interrupted
 
-COMMANDS = (
-    "launch",
-    "worker",
-    "status",
-    "best",
-    "trials",
-    "train",
-    "evaluate",
-    "sample",
-    "reproduce",
-    "figures",
-    "graphs",
-    "dashboard",
-    "prepare",
-    "doctor",
-    "clean",
-    "copy",
-)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Whatever was being written, to a file or to standard output, could not be for want of space."""
 
 app = typer.Typer(
     name="colgan-search",
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Finds the best knowledge transfer graph for collaborative GANs.",
-    epilog="Example: colgan-search launch --config digits --trials 12",
+    epilog="\b\nExample: colgan-search launch --config digits --trials 12",
 )
 
 
@@ -52,26 +41,20 @@ def _program(
     """Finds the best knowledge transfer graph for collaborative GANs."""
 
 
-def register(arguments: list[str]) -> None:
-    """Imports the command that is asked for, or all of them for the program's own help."""
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
-    there = {command.name for command in app.registered_commands}
-    for name in [wanted] if wanted in COMMANDS else COMMANDS:
-        if name in there:
-            continue
-        module = import_module(f"colgan_search.cli.{name}")
-        # \b keeps the example on one line, as it is to be typed.
-        app.command(name, epilog=f"\b\nExample: {module.EXAMPLE}")(module.command)
-
-
 def main() -> None:
     """Runs the program and ends the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is left cannot be written, as was said: it is not tried, and told in a traceback, once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or 1
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """The exit code of a command line. Errors that we name are one message on standard error, never a traceback."""
-    register(arguments)
     try:
         result = app(arguments or ["--help"], prog_name=app.info.name, standalone_mode=False)
     except usage.UsageError as error:
@@ -87,14 +70,25 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        return _unexpected(error) if error.errno not in FULL else _full(error)
     except Exception as error:
         return _unexpected(error)
     return result if isinstance(result, int) else 0
 
 
-def _unexpected(error: Exception) -> int:
-    from colgan_search.search.retry import is_outage, one_line
+def _full(error: OSError) -> int:
+    where = error.filename or "the output"
+    _say(f"error: {where} cannot be written: {error.strerror}")
+    return 1
 
+
+def _unexpected(error: Exception) -> int:
+    from colgan_search.search.retry import GRANTS, is_outage, is_refusal, one_line
+
+    if is_refusal(error):
+        _say(f"error: the database refuses its role what is needed: {one_line(error)}; {GRANTS}")
+        return 2
     if is_outage(error):
         _say(f"error: the database cannot be used now: {one_line(error)}")
         return 1
@@ -104,4 +98,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
+    if logs.as_json():
+        logging.getLogger(__name__).error(text.removeprefix("error: "))
+        return
     print(logs.visible(logs.without_secrets(text)), file=sys.stderr)  # noqa: T201

@@ -7,7 +7,6 @@ import typer
 from rich.table import Table
 
 from colgan_search import api
-from colgan_search.api.cleaning import CleanRequest, clean
 from colgan_search.cli import console, options
 
 EXAMPLE = "colgan-search clean --study digits --yes"
@@ -33,6 +32,8 @@ def command(
     Checkpoints of finished trials, generators beyond the best (runtime.keep_best), logs of dead workers, unreadable
     results. Never anything of a trial that is not finished, nor a result that waits for the database.
     """
+    from colgan_search.api.cleaning import CleanRequest, clean  # here: it knows the database
+
     cleaned = clean(CleanRequest(storage, study, work_dir, caches, yes))
     if as_json:
         files = [{"path": str(item.path), "bytes": item.bytes, "why": item.why} for item in cleaned.leftovers]

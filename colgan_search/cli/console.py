@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -12,7 +13,8 @@ from colgan_search import logs
 
 def note(text: str) -> None:
     """A line about what happens, on standard error, so that standard output holds results alone."""
-    print(logs.visible(logs.without_secrets(text)), file=sys.stderr, flush=True)  # noqa: T201
+    with suppress(OSError):  # a search does not end for a note that nobody can be told
+        print(logs.visible(logs.without_secrets(text)), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def typed() -> str:
@@ -20,9 +22,9 @@ def typed() -> str:
     return shlex.join(["colgan-search", *(logs.without_secrets(word) for word in sys.argv[1:])])
 
 
-def out(text: str) -> None:
+def out(text: str, end: str = "\n") -> None:
     """A result, on standard output. JSON escapes by itself, and keeps the exact text."""
-    print(logs.visible(text), flush=True)  # noqa: T201
+    print(logs.visible(text), end=end, flush=True)  # noqa: T201
 
 
 class _Console(Console):

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from colgan_search import api
-from colgan_search.api.copying import CopyRequest, copy
 from colgan_search.cli import console, options
 
 EXAMPLE = "colgan-search copy --study cifar10 --storage sqlite:///colgan_work/studies.db --to postgresql://HOST/colgan"
@@ -33,6 +32,7 @@ def command(
 
     All its workers must have been drained. The original stays as it is.
     """
+    from colgan_search.api.copying import CopyRequest, copy  # here: it knows the database
 
     def on_trial(done: int, total: int) -> None:
         if done == total or done % TRIALS_PER_LINE == 0:

@@ -1,5 +1,6 @@
 """`dashboard`: optuna-dashboard on the study's storage."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,8 +17,25 @@ def command(
     port: Annotated[
         int, typer.Option("--port", help="Port to listen on, 0 for any free one.", min=0, max=65535)
     ] = 8080,
+    writable: Annotated[
+        bool, typer.Option("--writable", help="Let it change studies and delete them; else it only shows.")
+    ] = False,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file",
+            help="Ask for the password in this file's first line; or in COLGAN_DASHBOARD_PASSWORD. Any user name does.",
+        ),
+    ] = None,
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
 ) -> None:
-    """Serve optuna-dashboard until Ctrl-C. It has no login: whoever reaches it can change or delete studies."""
-    with api.opened_storage(storage, api.work_folder(work_dir)) as opened:
-        api.serve_dashboard(opened, host, port, console.note)
+    """Serve optuna-dashboard until Ctrl-C. It only shows, and answers this machine only, unless told otherwise.
+
+    For others (--host 0.0.0.0) a password is required. Requests that pages of other sites send are refused.
+    """
+    from colgan_search.api.serving import DashboardRequest, check_dashboard, read_password  # here: it knows Optuna
+
+    request = DashboardRequest(host, port, writable, read_password(password_file))
+    check_dashboard(request)
+    with api.opened_storage(storage, api.work_folder(work_dir), writing=writable) as opened:
+        api.serve_dashboard(opened, request, console.note)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from colgan_search import api
-from colgan_search.api.doctoring import DoctorRequest, doctor
 from colgan_search.cli import console, options
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput
@@ -32,6 +31,8 @@ def command(
 
     Changes and downloads nothing. Exit code 1 if there is an error.
     """
+    from colgan_search.api.doctoring import DoctorRequest, doctor  # here: it knows the database and PyTorch
+
     settings = None if config is None else load_config(config)
     if skip_broken:
         if settings is None:

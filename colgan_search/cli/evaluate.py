@@ -51,7 +51,10 @@ def command(
     kid: Annotated[bool, typer.Option("--kid", help="The kernel inception distance as well.")] = False,
     precision_recall: Annotated[bool, typer.Option("--precision-recall", help="Precision and recall as well.")] = False,
     ema: options.Ema = False,
-    seed: Annotated[int, typer.Option("--seed", help="Of the generated images.", min=0)] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Of the generated images; else that of the bundle's recorded scores, or 0.", min=0),
+    ] = None,
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
@@ -125,6 +128,8 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
     )
     if (doubt := api.poor(found.classifier_accuracy)) is not None:
         console.out(show.doubt_line(doubt))
+    if found.compared is not None:
+        console.out(found.compared)
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")
     if kid:

@@ -33,7 +33,9 @@ def command(
             help="Run folder of MAD-GAN for t-SNE, of `train` or of a trial; else one that fits in the work folder.",
         ),
     ] = None,
-    tsne_images: Annotated[int, typer.Option("--tsne-images", help="Images per generator for t-SNE.")] = 1000,
+    tsne_images: Annotated[
+        int, typer.Option("--tsne-images", help="Images per generator for t-SNE.", min=4, max=10_000)
+    ] = 1000,
     tsne_z: Annotated[
         str, typer.Option("--tsne-z", help="shared = the same z through all generators (the paper's), or own.")
     ] = "shared",

@@ -1,17 +1,18 @@
 """`graphs`: counts of graphs, presets, and one graph described or drawn."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from colgan_search import api, presets, symmetry
+from colgan_search import api, presets
 from colgan_search.cli import console, options
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
-from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.graph import MAX_K, KnowledgeTransferGraph
 
 EXAMPLE = "colgan-search graphs buffer --k 3 --picture buffer.png"
 
@@ -20,7 +21,7 @@ def command(
     graph: Annotated[
         str | None, typer.Argument(help="A preset, a text form like G1=D:t,G2:p/G2=D:t, JSON, or a file of JSON.")
     ] = None,
-    k: Annotated[int | None, typer.Option("--k", help="Number of generators.")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Number of generators.", min=1, max=MAX_K)] = None,
     gates: Annotated[
         str, typer.Option("--gates", help="Gates to count with, e.g. through,cutoff.")
     ] = "through,cutoff,positive,negative",
@@ -43,13 +44,29 @@ def command(
     elif every:
         if k is None:
             raise GraphError("--list needs --k: the number of generators")
-        for distinct in symmetry.distinct_graphs(k, allowed):
-            console.out(json.dumps(distinct.to_json()) if as_json else distinct.to_text())
+        from colgan_search import symmetry  # here, and below: it knows NumPy
+
+        _list(symmetry.distinct_graphs(k, allowed), as_json)
     else:
         _count([k] if k is not None else [1, 2, 3, 4], allowed, as_json)
 
 
+def _list(graphs: Iterator[KnowledgeTransferGraph], as_json: bool) -> None:
+    """One line each as they are found, in JSON too: one array, which need not be held."""
+    if not as_json:
+        for graph in graphs:
+            console.out(graph.to_text())
+        return
+    before = "["
+    for graph in graphs:
+        console.out(before + json.dumps(graph.to_json()), end="")
+        before = ",\n "
+    console.out("]")
+
+
 def _describe(text: str, k: int | None, picture: Path | None, style: str | None, as_json: bool) -> None:
+    from colgan_search import symmetry
+
     graph = presets.resolve(text, k)
     files = _draw(graph, picture, style) if picture is not None else []
     canonical = symmetry.canonical(graph)
@@ -73,6 +90,8 @@ def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str | None) -> li
 
 
 def _count(ks: list[int], gates: tuple[Gate, ...], as_json: bool) -> None:
+    from colgan_search import symmetry
+
     counts = [
         {
             "k": k,

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from colgan_search import api, logs
-from colgan_search.cli import console, options, show, watch
+from colgan_search.cli import console, options, show
+from colgan_search.cli.configs import of_config
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput, ColganError
 
@@ -15,7 +16,10 @@ EXAMPLE = "colgan-search launch --config digits --trials 12"
 def command(
     config: options.Config = "cifar10",
     trials: Annotated[
-        int | None, typer.Option("--trials", help="The study's total number of results; more extends it.")
+        int | None,
+        typer.Option(
+            "--trials", help="The study's total number of results; more extends it.", min=1, max=options.MAX_TRIALS
+        ),
     ] = None,
     study: options.Study = None,
     storage: options.Storage = None,
@@ -24,6 +28,7 @@ def command(
         typer.Option(
             "--workers",
             help="Worker processes, else one per GPU, or per core without a GPU; 0 = only make the study.",
+            min=0,
         ),
     ] = None,
     device: options.Device = None,
@@ -37,6 +42,8 @@ def command(
     Without --config it is the paper's Table 3 search on CIFAR-10. The same command again resumes; Ctrl-C drains
     (checkpoints, then ends), a second Ctrl-C ends at once.
     """
+    from colgan_search.cli import watch  # here: it knows the database
+
     logs.set_up()
     settings = load_config(config)
     if data_root is not None:
@@ -46,7 +53,8 @@ def command(
     if skip_broken:
         settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
     request = api.LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
-    launched = api.prepare_launch(request, say=console.note)
+    with of_config(config, settings):
+        launched = api.prepare_launch(request, say=console.note)
     opened = launched.study
     if opened.slots.budget().finished:
         console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials; nothing to do")

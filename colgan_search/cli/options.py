@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+MAX_TRIALS = 10_000_000
+"""As `search.trials` in a config."""
+
 Config = Annotated[
     str, typer.Option("--config", help="A study config: a YAML file, or the name of a shipped one (digits, cifar10).")
 ]

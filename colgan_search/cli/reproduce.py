@@ -4,17 +4,16 @@ import json
 import shlex
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from colgan_search import api
-from colgan_search.api import figure_claims
-from colgan_search.api.reports import report
-from colgan_search.api.reproduced_figures import CLAIMS, RECORD, draw_paper_figures, run_figures
-from colgan_search.api.reproducing import Reproduction, run_table
-from colgan_search.cli import console, options, watch
+from colgan_search.cli import console, options
 from colgan_search.errors import ColganError, Interrupted
+
+if TYPE_CHECKING:
+    from colgan_search.api.reproducing import Reproduction
 
 EXAMPLE = "colgan-search reproduce table1 --scale digits --seeds 5"
 
@@ -38,9 +37,12 @@ class Size(str, Enum):
 def command(
     table: Annotated[Table, typer.Argument(help="table1, table2, table3 or figures.")],
     scale: Annotated[Size, typer.Option("--scale", help="paper (GPUs, weeks) or digits (two cores, minutes).")],
-    seeds: Annotated[int, typer.Option("--seeds", help="Trainings per row, each with a seed of its own.")] = 5,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="Trainings per row, each with a seed of its own.", min=1, max=1000)
+    ] = 5,
     trials: Annotated[
-        int | None, typer.Option("--trials", help="Total of each search, instead of its config's.")
+        int | None,
+        typer.Option("--trials", help="Total of each search, instead of its config's.", min=1, max=options.MAX_TRIALS),
     ] = None,
     only_report: Annotated[
         bool, typer.Option("--only-report", help="Run nothing; print or draw what is there.")
@@ -52,7 +54,9 @@ def command(
     workers: Annotated[
         int | None,
         typer.Option(
-            "--workers", help="Worker processes, as in launch; 0 = only make the studies, for workers elsewhere."
+            "--workers",
+            help="Worker processes, as in launch; 0 = only make the studies, for workers elsewhere.",
+            min=0,
         ),
     ] = None,
     device: options.Device = None,
@@ -70,6 +74,9 @@ def command(
     Absolute values cannot be compared with the paper's: its real images have IS 8.70, CIFAR-10's training images by
     torch-fidelity 11.24, so its protocol is another; only rows can be compared with rows.
     """
+    from colgan_search.api.reproduced_figures import run_figures  # here: these know the database and PyTorch
+    from colgan_search.api.reproducing import Reproduction, run_table
+
     figures = table is Table.figures
     folder = out or api.work_folder(work_dir).root / "reproduce" / (f"figures-{scale.value}" if figures else "")
     # Before anything runs: a wrong folder must not be told after weeks.
@@ -95,14 +102,19 @@ def command(
         _report(wanted, folder, only_report, as_json)
 
 
-def _report(wanted: Reproduction, folder: Path, only_report: bool, as_json: bool) -> None:
+def _report(wanted: "Reproduction", folder: Path, only_report: bool, as_json: bool) -> None:
+    from colgan_search.api.reports import report
+
     table = report(wanted, measure_real_images=not only_report)
     paths = table.write(folder)
     console.out(table.json() if as_json else table.markdown())
     console.note("reports: " + ", ".join(str(path) for path in paths.values()))
 
 
-def _draw(wanted: Reproduction, folder: Path, as_json: bool) -> None:
+def _draw(wanted: "Reproduction", folder: Path, as_json: bool) -> None:
+    from colgan_search.api import figure_claims
+    from colgan_search.api.reproduced_figures import CLAIMS, RECORD, draw_paper_figures
+
     drawn = draw_paper_figures(wanted, folder, console.note)
     if as_json:
         data: dict[str, Any] = {
@@ -130,6 +142,8 @@ def _draw(wanted: Reproduction, folder: Path, as_json: bool) -> None:
 
 def _run(request: "api.LaunchRequest") -> bool:
     """One study to its end, as `launch` does it. Without workers here only the command for workers elsewhere."""
+    from colgan_search.cli import watch
+
     launched = api.prepare_launch(request)
     study = launched.study
     try:
@@ -154,7 +168,7 @@ def _run(request: "api.LaunchRequest") -> bool:
         study.storage.close()
 
 
-def _worker_command(request: "api.LaunchRequest", study: api.OpenStudy) -> str:
+def _worker_command(request: "api.LaunchRequest", study: "api.OpenStudy") -> str:
     """What a worker needs to be told; a password is shown as ***."""
     words = ["colgan-search", "worker", "--study", study.name]
     if request.storage is not None:

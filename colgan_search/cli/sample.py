@@ -19,7 +19,7 @@ def command(
             "--out", help="grid.png for one picture, images.npz for arrays, or a folder for single PNG files."
         ),
     ] = Path("grid.png"),
-    n: Annotated[int, typer.Option("--n", help="Images per generator.", min=1)] = 64,
+    n: Annotated[int, typer.Option("--n", help="Images per generator.", min=1, max=1_000_000)] = 64,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same images.", min=0)] = 0,
     generator: Annotated[str, typer.Option("--generator", help="G1, G2, ..., best or all.")] = "best",
     ema: options.Ema = False,

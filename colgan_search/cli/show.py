@@ -1,5 +1,7 @@
 """How a study and its trials look in the terminal."""
 
+from __future__ import annotations  # so that the types of the api are not imported for their names
+
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from colgan_search import api, presets
 from colgan_search.cli import console, options, show
+from colgan_search.cli.configs import of_config
 from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config, with_overrides
 from colgan_search.files import WorkFolder
@@ -27,7 +28,7 @@ def command(
     ],
     config: options.Config = "digits",
     epochs: Annotated[int | None, typer.Option("--epochs", help="Instead of the config's.")] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Independent trainings of the graph.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", help="Independent trainings of the graph.", min=1, max=1000)] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for weights, scores and picture; else in the work folder.")
     ] = None,
@@ -56,7 +57,7 @@ def command(
         signal.signal(number, lambda *_: stop.set())
 
     request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
-    with TrainingView(seeds, Console(stderr=True)) as view:
+    with of_config(config, settings), TrainingView(seeds, Console(stderr=True)) as view:
         trained = api.train_graph(
             request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note
         )

@@ -1,5 +1,6 @@
 """`worker`: attaches one worker process to a study, from any machine."""
 
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ import typer
 from colgan_search import api, logs
 from colgan_search.cli import console, options
 from colgan_search.config import load_config
+
+log = logging.getLogger(__name__)
 
 EXAMPLE = "COLGAN_STORAGE=postgresql://USER:PASSWORD@HOST/DATABASE colgan-search worker --study cifar10"
 
@@ -52,8 +55,11 @@ def command(
     )
     worked = api.work(request, drain)
     how = "the study is done" if worked.finished else "drained"
-    if not leave_with_parent:
-        console.note(f"{how}; {worked.accepted} results of this worker")
+    said = f"{how}; {worked.accepted} results of this worker"
+    if as_json:
+        log.info(said)
+    elif not leave_with_parent:
+        console.note(said)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from colgan_search.config.fingerprint import differences, fingerprint
 from colgan_search.config.load import find_config, load_config, parse_config, shipped_configs, with_overrides
+from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import (
     STUDY_NAME,
     DataSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "fingerprint",
     "load_config",
     "parse_config",
+    "read_yaml",
     "shipped_configs",
     "with_overrides",
 ]

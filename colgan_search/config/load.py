@@ -1,14 +1,13 @@
 """YAML to StudyConfig. Errors name the file, the key path, the value and what is allowed."""
 
 import json
-import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import StudyConfig
 from colgan_search.errors import ConfigError
 
@@ -17,30 +16,6 @@ SHIPPED = (PACKAGE / "study_configs", PACKAGE.parent / "study_configs")
 """Inside a wheel, and beside the package in a checkout."""
 ALIASES = {"paper/table3-proposed": "cifar10"}
 """Second names of shipped study configs: one experiment is one study, whatever it is called by."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 with `2e-4` read as a number, and with a key that stands twice refused."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.MarkedYAMLError(problem="a key is one word", problem_mark=key_node.start_mark)
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -70,17 +45,7 @@ def find_config(name_or_path: str) -> Path:
 def load_config(name_or_path: str) -> StudyConfig:
     """The validated config of a file or of a shipped config's name."""
     path = find_config(name_or_path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-    try:
-        data = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        # Not only YAMLError: PyYAML lets the errors of int(), date() and the like through.
-        problem = " ".join(str(error).split()).replace(' in "<unicode string>",', " at")
-        raise ConfigError(f"{path}: is not valid YAML: {problem}") from error
-    return parse_config(data, str(path))
+    return parse_config(read_yaml(path), str(path))
 
 
 def parse_config(data: Any, source: str) -> StudyConfig:
@@ -92,7 +57,8 @@ def parse_config(data: Any, source: str) -> StudyConfig:
         return StudyConfig.model_validate_json(json.dumps(data))
     except (TypeError, ValueError, RecursionError) as error:
         if not isinstance(error, ValidationError):
-            raise ConfigError(f"{source}: holds a value that a config cannot: {error}") from error
+            found = _not_json(data) if isinstance(error, TypeError) else None
+            raise ConfigError(f"{source}: {found or f'holds a value that a config cannot: {error}'}") from error
         lines = [_explain(source, problem) for problem in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from None
 
@@ -115,9 +81,22 @@ def _explain(source: str, problem: Mapping[str, Any]) -> str:
         return f"{where}: is missing"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if problem["type"] == "string_type" and isinstance(problem["input"], int | float):
+        message += "; put it in quotes"  # YAML reads `1`, `yes` and `1e3` as something else than text
     if isinstance(problem["input"], Mapping):
         return f"{where}: {message}"
     return f"{where}: {_short(problem['input'])} is not allowed: {message}"
+
+
+def _not_json(data: Any, path: str = "") -> str | None:
+    """Key path and value of the first thing that YAML can write and a config cannot hold, such as a set."""
+    if isinstance(data, Mapping | list):
+        named = data.items() if isinstance(data, Mapping) else enumerate(data)
+        problems = (_not_json(value, f"{path}.{key}" if path else str(key)) for key, value in named)
+        return next((problem for problem in problems if problem is not None), None)
+    if data is None or isinstance(data, str | int | float):
+        return None
+    return f"{path}: {_short(data)} is not allowed: a config holds texts, numbers, lists and sections"
 
 
 def _known_keys(path: tuple[int | str, ...]) -> list[str]:

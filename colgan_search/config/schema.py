@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
+from colgan_search.graph import MAX_K
 from colgan_search.presets import resolve
 
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -193,7 +194,7 @@ class StudyConfig(Section):
         pattern=STUDY_NAME,
         description="the study's name: letters, digits, '.', '_' and '-'; it also names a folder",
     )
-    k: int = Field(3, ge=1, le=64, description="number of generators")
+    k: int = Field(3, ge=1, le=MAX_K, description="number of generators")
     seed: int = Field(0, ge=0, lt=2**63, description="every other seed follows from it")
     data: DataSettings
     network: NetworkSettings = NetworkSettings()

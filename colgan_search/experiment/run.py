@@ -18,6 +18,11 @@ DIVERGED_VALUE = 1.0
 """The floor of the inception score."""
 
 
+def final_seed(seed: int, epochs: int) -> int:
+    """The seed of the generated images that a training of `seed` is scored with when its `epochs` are over."""
+    return derive_seed(seed, "evaluation", epochs, "final")
+
+
 class Run:
     """Observes one training of `graph` from `seed` and makes its Outcome."""
 
@@ -120,7 +125,9 @@ class Run:
             generators,
             self.z_size,
             # The same images' seed for all full scores, so that only the weights differ between them.
-            seed=derive_seed(self.seed, "evaluation", epoch, "interim" if what == "interim" else "final"),
+            seed=derive_seed(self.seed, "evaluation", epoch, "interim")
+            if what == "interim"
+            else final_seed(self.seed, epoch),
             interim=what == "interim",
             should_stop=self.should_stop,
         )

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from torch import nn
 
 from colgan_search import __version__
-from colgan_search.config import StudyConfig, load_config, parse_config
+from colgan_search.config import StudyConfig, load_config, parse_config, read_yaml
 from colgan_search.errors import BadInput, ConfigError, DataError, GraphError
 from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.gan.sampling import sample_images, write_grid
@@ -103,7 +103,7 @@ def write_bundle(
     }
     write_grid(folder / SAMPLES, samples, SAMPLE_COLUMNS)
     named = {name: _scores_json(other) for name, other in others.items()}
-    found = {**_scores_json(scores), "seed": seed, "variants": named}
+    found = {**_scores_json(scores), "seed": str(seed), "variants": named}
     write_text(folder / SCORES, json.dumps(found, indent=1) + "\n")
     write_text(folder / GRAPH, json.dumps(graph.to_json(), indent=1) + "\n")
     write_config(folder, config)
@@ -199,8 +199,8 @@ def _read_config(path: Path, same_version: bool) -> StudyConfig:
         refusal = error
     # Another version may know settings that this one does not; they do not change what the weights are.
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        data = read_yaml(path)
+    except ConfigError:
         raise refusal from None
     config = parse_config(_known_only(data, StudyConfig), str(path))
     log.warning("%s: settings that this version does not know are left out", path)

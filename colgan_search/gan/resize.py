@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from colgan_search.errors import ConfigError
 from colgan_search.seeds import derive_seed
 
 LUMA = (0.299, 0.587, 0.114)
@@ -11,9 +12,16 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def limited(count: int, limit: int | None) -> Tensor:
-    """Which images a limit keeps: the first `limit` of a fixed shuffle of `count`; all in order without a limit."""
+    """Which images a limit keeps: the first `limit` of a fixed shuffle of `count`; all in order without a limit.
+
+    ConfigError if there are fewer than `limit`.
+    """
     if limit is None:
         return torch.arange(count)
+    if limit > count:
+        raise ConfigError(
+            f"data.limit: {limit} is not allowed: there are only {count} images; leave it out to take all"
+        )
     return torch.randperm(count, generator=torch.Generator().manual_seed(derive_seed(0, "limit")))[:limit]
 
 

@@ -47,10 +47,11 @@ def write_samples(path: Path, samples: Mapping[str, Tensor]) -> list[Path]:
 
     BadInput for another form, or a folder that is not empty.
     """
-    if path.suffix == ".png":
+    form = path.suffix.lower()
+    if form == ".png":
         write_grid(path, samples)
         return [path]
-    if path.suffix == ".npz":
+    if form == ".npz":
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = {name: images.numpy() for name, images in samples.items()}
             np.savez(file, **arrays)

@@ -86,5 +86,6 @@ def generators_of(
 
 
 def _refusal(path: Path, k: int, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0]
+    reason = " ".join(str(error).split())  # PyTorch says on the first line that, and on the others what
+    reason = reason if len(reason) <= 300 else reason[:297] + "..."
     return DataError(f"{path}: not the weights of {k} generators of this study: {reason}")

@@ -1,7 +1,7 @@
 """Trials as plain records, and the best graph among them."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from colgan_search.records import Outcome, Protocol
 from colgan_search.search import trust
 from colgan_search.search.outcomes import outcome_of
 from colgan_search.search.propose import GRAPH, SEED
+from colgan_search.search.slot_records import ACCEPTED, FAILING, LEASED
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import slots
 
@@ -24,7 +25,7 @@ class TrialRecord:
 
     number: trust.Number
     state: str
-    """running, complete or fail."""
+    """running, waiting (given back, to be gone on with), complete or fail."""
     value: trust.Real | None
     """Maximum IS over the generators; 1.0 if the trial diverged."""
     graph: trust.GraphText | None
@@ -46,8 +47,8 @@ class TrialRecord:
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: every field under its name."""
-        return asdict(self)
+        """For JSON: every field under its name; the seed as text, since many readers of JSON round beyond 2**53."""
+        return {**asdict(self), "seed": None if self.seed is None else str(self.seed)}
 
     def as_row(self) -> dict[str, str]:
         """For CSV: every field as text; lists as JSON, None as nothing."""
@@ -63,7 +64,23 @@ PROTOCOL = TypeAdapter(Protocol)
 
 def trials(study: OpenStudy) -> list[TrialRecord]:
     """All trials that were ever begun, in the order of their numbers. StudyError if one is not as we write them."""
-    return [_record(study, trial) for trial in study.trials()]
+    records = [_record(study, trial) for trial in study.trials()]
+    if all(record.state != "running" for record in records):
+        return records
+    # To Optuna a trial runs until it is told: only its slot knows whether somebody is at it.
+    held = _held(study)
+    return [
+        replace(record, state="waiting") if record.state == "running" and record.number not in held else record
+        for record in records
+    ]
+
+
+def _held(study: OpenStudy) -> set[int]:
+    """Numbers of the trials that workers hold, or have left a result of that is not told yet."""
+    at_work = slots.c.state.in_((LEASED, ACCEPTED, FAILING))
+    with study.storage.engine.connect() as db:
+        numbers = db.execute(sa.select(slots.c.trial_number).where(slots.c.uid == study.uid, at_work)).scalars()
+        return {number for number in numbers if number is not None}
 
 
 def completed(study: OpenStudy) -> list[TrialRecord]:

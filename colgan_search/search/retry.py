@@ -36,6 +36,11 @@ SQLITE_DISK = ("database or disk is full", "disk I/O error")
 """What SQLite says of a disk that is full or fails: it does not pass by itself."""
 
 
+INSUFFICIENT_PRIVILEGE = "42501"
+"""PostgreSQL's code for a missing GRANT."""
+GRANTS = "the database's owner can grant it: docs/operations.md has the statements"
+
+
 def is_outage(error: Exception) -> bool:
     """True for errors that pass when the database is back."""
     if isinstance(error, optuna.exceptions.StorageInternalError) and isinstance(
@@ -50,6 +55,14 @@ def is_outage(error: Exception) -> bool:
     if isinstance(error, UnboundLocalError):
         return any("optuna" in frame.filename for frame in traceback.extract_tb(error.__traceback__)[-1:])
     return isinstance(error, OUTAGES)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """True if the database's role may not do what was tried: a GRANT is missing."""
+    cause: BaseException | None = error
+    while cause is not None and getattr(cause, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return cause is not None
 
 
 def through_outages(

@@ -20,7 +20,7 @@ from colgan_search.errors import StorageError, Unreachable
 from colgan_search.search import connecting, tables
 from colgan_search.search.explaining import explain
 from colgan_search.search.retry import is_outage
-from colgan_search.search.sqlite_file import check_sqlite_file
+from colgan_search.search.sqlite_file import check_sqlite_file, reading_address, unwritable
 from colgan_search.search.urls import hide_password, normalise_url, passwords
 from colgan_search.search.waiting import wait_in_python
 
@@ -46,8 +46,10 @@ class Storage:
     SQLite, which has no connections to spare, has a second engine for Optuna: ours begins its transactions itself.
     """
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, *, only_reading: bool = False) -> None:
+        """`only_reading`: an SQLite file where neither it nor anything beside it can be written."""
         self.url = url
+        self._only_reading = only_reading
         for secret in passwords(url):
             logs.hide(secret)
         self.server: connecting.Server | None = None
@@ -130,11 +132,15 @@ class Storage:
             connection, self.server = connecting.connect(dialect, self.url, self.server)
             return connection
         arguments, options = dialect.create_connect_args(self.url)
-        connection = dialect.connect(*arguments, **{"timeout": SQLITE_BUSY_SECONDS, **options})
+        options = {"timeout": SQLITE_BUSY_SECONDS, **options}
+        if self._only_reading:
+            connection = dialect.connect(reading_address(Path(str(self.url.database))), uri=True, **options)
+        else:
+            connection = dialect.connect(*arguments, **options)
+            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL"):
+                connection.execute(statement).close()
         # A text that is no text would count as an outage, and be waited for.
         connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
-        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL"):
-            connection.execute(statement).close()
         return connection
 
     def _taken(self) -> Any:
@@ -204,9 +210,12 @@ def open_storage(text: str, *, create: bool = False, writing: bool = True) -> St
     `writing`, a read-only replica will do.
     """
     url = normalise_url(text)
+    only_reading = False
     if url.get_backend_name() == "sqlite":
-        check_sqlite_file(Path(str(url.database)), create)
-    storage = Storage(url)
+        file = Path(str(url.database))
+        check_sqlite_file(file, create, writing)
+        only_reading = not writing and unwritable(file) is not None
+    storage = Storage(url, only_reading=only_reading)
     try:
         tables.prepare(storage, create=create, writing=writing)
     except (sa.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:

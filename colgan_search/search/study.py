@@ -151,6 +151,11 @@ def attributes_of(storage: Storage, name: str) -> dict[str, Any]:
         return optuna.load_study(study_name=name, storage=storage.optuna).user_attrs
 
 
+def our_study_names(storage: Storage) -> list[str]:
+    """The studies of the database that colgan-search made, of whatever version."""
+    return sorted(study.study_name for study in storage.optuna.get_all_studies() if UID in study.user_attrs)
+
+
 def study_names(storage: Storage) -> list[str]:
     """All studies of the database that may be ours; one whose name cannot name a folder is somebody else's."""
     # Optuna's own call reads all attributes of all studies with it, and fails if one cannot be read.

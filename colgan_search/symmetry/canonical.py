@@ -17,8 +17,6 @@ from colgan_search.graph import KnowledgeTransferGraph
 RANK = {gate: rank for rank, gate in enumerate(Gate)}
 EXHAUSTIVE_K = 8
 """Up to this k the canonical form is the smallest of all k! relabellings."""
-MAX_K = 64
-"""Canonical forms are given up to this k."""
 MAX_TIED_ORDERS = 5000
 """For k > 8: a search that holds more equally small partial orders than this gives up."""
 
@@ -31,7 +29,7 @@ def canonical(graph: KnowledgeTransferGraph) -> KnowledgeTransferGraph:
 
     For k <= 8 it is the smallest of all relabellings in shell order; for k = 9..64 the smallest of those that
     place next a generator of the first class (see `_first_class`), since the smallest of all would be as hard to
-    find as the largest clique. GraphError above k = 64, and for k > 8 when the symmetry is too intricate.
+    find as the largest clique. GraphError for k > 8 when the symmetry is too intricate.
     """
     return graph.relabel(canonical_order(graph))
 
@@ -41,8 +39,6 @@ def canonical_order(graph: KnowledgeTransferGraph) -> list[int]:
 
     Several orders may give the same relabelled graph: this is one of them. Errors as for `canonical`.
     """
-    if graph.k > MAX_K:
-        raise GraphError(f"canonical forms are given up to k = {MAX_K}, and this graph has k = {graph.k}")
     pairs = _pair_codes(graph)
     code: list[list[int]] = pairs.tolist()
     wide = graph.k > EXHAUSTIVE_K

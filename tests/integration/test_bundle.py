@@ -111,7 +111,7 @@ def test_evaluate_takes_the_config_and_the_classifier_of_a_study(
     run_folder = work / "small" / f"trial-{shown['number']:05d}"
     shutil.rmtree(work / "small" / "cache")  # as on a machine that has never worked on it
     monkeypatch.setattr(classifier, "train_classifier", lambda *a: pytest.fail("trained a classifier of its own"))
-    seed = derive_seed(shown["seed"], "evaluation", 1, "final")
+    seed = derive_seed(int(shown["seed"]), "evaluation", 1, "final")
     options = ("--study", "small", "--work-dir", work, "--seed", seed, "--json")
     found = json.loads(answer(capsys, 0, "evaluate", run_folder, *options).splitlines()[-1])
     assert [score["is_mean"] for score in found["scores"]["generators"]] == shown["is_mean"]

@@ -26,6 +26,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken.yaml").write_text("name: x\nk: [1, 2\ndata: }")
     (folder / "empty.yaml").write_text("")
     (folder / "twice.yaml").write_text("name: x\nk: 2\nk: 3\n")
+    (folder / "large.yaml").write_text("#" * (2**20 + 1))
+    (folder / "deep.yaml").write_text("name: " + "[" * 50_000)
+    (folder / "deep.json").write_text('{"k":' * 100_000)
+    (folder / "set.yaml").write_text("name: x\ndata: {name: digits, size: !!set {a, b}}\n")
+    (folder / "circle.yaml").write_text("name: x\ndata: &a {name: digits, root: *a}\n")
+    lists = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    (folder / "bomb.yaml").write_text("\n".join(["a0: &a0 [x]", *lists]))
+    merged = [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]
+    (folder / "merged.yaml").write_text("\n".join(["a0: &a0 {x: 1}", *merged]))
     (folder / "other").mkdir()
     (folder / "taken").mkdir()
     (folder / "taken" / "small").write_text("a file in the place of the study's folder")
@@ -63,7 +72,12 @@ def test_bad_input_is_refused(
     if case.changes.get("name", "") is None:
         path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("name:")))
     storage = f"sqlite:///{place / 'study.db'}"
-    words = {"c": str(path), "s": storage, "pw": quote(PASSWORD, safe="")}
+    words = {
+        "many": "/".join(f"G{n}=-" for n in range(1, 9000)),
+        "c": str(path),
+        "s": storage,
+        "pw": quote(PASSWORD, safe=""),
+    }
     if "{s}" in case.command:
         words["fingerprint"] = str(optuna_study(storage).user_attrs["fingerprint"])
     if "{pg_" in case.command:

@@ -82,7 +82,7 @@ def test_trials_in_three_forms(trials: list[FrozenTrial], capsys: pytest.Capture
         assert row["value"] == trial.value
         assert line["value"] == ("" if trial.value is None else repr(trial.value))
         assert row["graph"] == line["graph"] == attributes["graph"]
-        assert row["seed"] == int(line["seed"]) == attributes["seed"]
+        assert row["seed"] == line["seed"] == str(attributes["seed"])
         assert row["is_mean"] == attributes.get("is_mean")
         assert row["worker"] == attributes.get("worker")
         assert attributes["graph"] in text

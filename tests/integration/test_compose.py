@@ -1,5 +1,6 @@
 """docker-compose.yml: against the specification's schema, its promises, and each service's command by hand."""
 
+import base64
 import re
 import signal
 import subprocess
@@ -44,9 +45,12 @@ def _substitute(value: Any, environment: dict[str, str]) -> Any:
     return VARIABLE.sub(one, value)
 
 
+PASSWORDS = {"COLGAN_DB_PASSWORD": "x", "COLGAN_DASHBOARD_PASSWORD": "for-visitors"}
+
+
 def _services(**environment: str) -> dict[str, dict[str, Any]]:
     content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    services: dict[str, dict[str, Any]] = _substitute(content, {"COLGAN_DB_PASSWORD": "x", **environment})["services"]
+    services: dict[str, dict[str, Any]] = _substitute(content, {**PASSWORDS, **environment})["services"]
     return services
 
 
@@ -65,7 +69,9 @@ def test_without_a_password_nothing_starts() -> None:
         for service in content["services"].values():
             with pytest.raises(Unset, match="there is no default password"):
                 _substitute(service, environment)
-    assert not re.search(r"COLGAN_DB_PASSWORD:?-", FILE.read_text(encoding="utf-8"))
+    with pytest.raises(Unset, match="there is no default password"):
+        _substitute(content["services"]["dashboard"], {"COLGAN_DB_PASSWORD": "x"})
+    assert not re.search(r"COLGAN_(DB|DASHBOARD)_PASSWORD:?-", FILE.read_text(encoding="utf-8"))
 
 
 def test_nothing_is_published_beyond_this_machine_unless_told() -> None:
@@ -153,7 +159,11 @@ def test_every_service_by_hand(postgres: Postgres, postgres_url: str, tmp_path: 
             said = dashboard.stderr.readline()
             assert said, "the dashboard has ended"
         (port,) = re.findall(r"http://0\.0\.0\.0:(\d+)/", said)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/studies", timeout=helpers.WAIT_SECONDS) as answer:
+        words = base64.b64encode(f"me:{PASSWORDS['COLGAN_DASHBOARD_PASSWORD']}".encode()).decode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/studies", headers={"Authorization": f"Basic {words}"}
+        )
+        with urllib.request.urlopen(request, timeout=helpers.WAIT_SECONDS) as answer:
             assert b'"tried"' in answer.read()
         assert [worker.wait(helpers.WAIT_SECONDS) for worker in workers] == [0, 0]
         assert helpers.end(dashboard, signal.SIGTERM) == 0

@@ -61,20 +61,27 @@ def test_a_bundle_scored_again_as_training_did_gives_the_recorded_scores(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorded = json.loads(Path("run/seed-0/scores.json").read_text())
-    seed = derive_seed(recorded["seed"], "evaluation", 1, "final")
+    seed = derive_seed(int(recorded["seed"]), "evaluation", 1, "final")
     found = json.loads(answer(capsys, "run", "--work-dir", "work", "--seed", seed, "--json"))
     assert found["names"] == ["G1", "G2"] and found["calibration"] is None and found["more"] == []
     assert found["scores"] == {key: recorded[key] for key in ("generators", "protocol")}
-    other = json.loads(answer(capsys, "run/seed-0", "--work-dir", "work", "--json", "--config", "small.yaml"))
+    again = json.loads(answer(capsys, "run/seed-0", "--work-dir", "work", "--json", "--config", "small.yaml"))
+    assert again["scores"] == found["scores"] == again["recorded"]
+    assert "recorded scores, found again" in answer(capsys, "run", "--work-dir", "work")
+    other = json.loads(answer(capsys, "run", "--work-dir", "work", "--json", "--seed", 1))
     assert other["scores"]["protocol"] == recorded["protocol"]
-    assert other["scores"]["generators"] != recorded["generators"]  # other z
+    assert other["scores"]["generators"] != recorded["generators"] == other["recorded"]["generators"]  # other z
+    assert f"recorded maximum IS is {recorded['value']:.3f}, of other images" in other["compared"]
+    fewer = answer(capsys, "run", "--work-dir", "work", "--images-per-generator", 40)
+    assert f"recorded maximum IS is {recorded['value']:.3f}, under another protocol: images 40, recorded with" in fewer
 
 
 def test_a_run_folder_without_a_config_takes_the_one_given(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bare").mkdir(exist_ok=True)
     Path("bare/generators.safetensors").write_bytes(Path("run/seed-0/generators.safetensors").read_bytes())
-    bundle = answer(capsys, "run", "--work-dir", "work", "--json")
-    assert answer(capsys, "bare", "--config", "small.yaml", "--work-dir", "work", "--json") == bundle
+    bundle = json.loads(answer(capsys, "run", "--work-dir", "work", "--seed", 0, "--json"))
+    bare = json.loads(answer(capsys, "bare", "--config", "small.yaml", "--work-dir", "work", "--json"))
+    assert (bare["scores"], bare["recorded"]) == (bundle["scores"], None)
     assert "holds weights but no config" in answer(capsys, "bare", "--work-dir", "work", code=2)
 
 

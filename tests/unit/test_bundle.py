@@ -94,7 +94,7 @@ def test_what_a_bundle_holds(bundle: Bundle) -> None:
     assert {path.name for path in folder.iterdir()} == set(bundles.FILES) - {"generators-ema.safetensors"}
     assert json.loads((folder / "graph.json").read_text()) == GRAPH.to_json()
     scores = json.loads((folder / "scores.json").read_text())
-    assert (scores["value"], scores["best_generator"], scores["seed"]) == (3.0, "G2", 11)
+    assert (scores["value"], scores["best_generator"], scores["seed"]) == (3.0, "G2", "11")
     assert scores["protocol"] == PROTOCOL.model_dump()
     assert (folder / "command.txt").read_text() == "colgan-search x\n"
     assert json.loads((folder / "versions.json").read_text())["torch"] == torch.__version__.split("+")[0]

@@ -95,14 +95,18 @@ BAD_LINES = [
     ("runtime: {device: tpu}", "runtime.device: 'tpu' is not allowed: input should be 'auto', 'cpu' or 'cuda'"),
     ("seed: -1", "seed: -1 is not allowed"),
     ("k: 3", "is not valid YAML: key 'k' stands twice at line 6"),
-    ("service: {lease_seconds: 2020-01-01}", "holds a value that a config cannot"),
-    ("service: {lease_seconds: 2020-13-01}", "is not valid YAML: month must be in 1..12"),
-    ("x: &a [*a]", "holds a value that a config cannot: Circular reference"),
+    (
+        "service: {lease_seconds: 2020-01-01}",
+        "service.lease_seconds: '2020-01-01' is not allowed: input should be a valid num",
+    ),
+    ("service: {lease_seconds: !!timestamp 2020-13-01}", "is not valid YAML: month must be in 1..12"),
+    ("x: &a [*a]", "is not valid YAML: an alias stands inside what it names at line 6"),
     ("? [1, 2]\n: 3", "is not valid YAML: a key is one word"),
     ("x: [", "is not valid YAML: while parsing a flow"),
     ("x: !!python/object:os.system 1", "is not valid YAML: could not determine a constructor"),
     ("x: !!int a", "is not valid YAML: invalid literal for int()"),
     ("x: !!timestamp a", "is not valid YAML"),
+    ("training: {batch: !!set {a}}", "training.batch: {'a'} is not allowed: a config holds texts"),
     ("x: 1" + "0" * 5000, "is not valid YAML: Exceeds the limit"),
     ("x: " + "[" * 3000, "is not valid YAML: maximum recursion depth"),
 ]
@@ -114,6 +118,11 @@ def test_a_bad_line_is_refused_with_file_key_and_value(tmp_path: Path, line: str
     with pytest.raises(ConfigError) as refused:
         load_config(path)
     assert f"{path}: {said}" in str(refused.value)
+
+
+def test_a_name_that_looks_like_a_date_is_a_name(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("name: ", "name: 2026-01-01 # ", 1))
+    assert load_config(path).name == "2026-01-01"
 
 
 BAD_FILES = [

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from colgan_search.cli.app import COMMANDS
+from colgan_search.cli.commands import COMMANDS
 from colgan_search.config import StudyConfig
 
 ROOT = Path(__file__).parents[2]

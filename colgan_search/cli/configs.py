@@ -1,0 +1,30 @@
+"""What the command line says of a study config."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from colgan_search.cli import console
+from colgan_search.config import StudyConfig
+from colgan_search.errors import ConfigError
+
+KEY = re.compile(r"(data|network|transfer|training|evaluation|search)\.")
+
+
+@contextmanager
+def of_config(name: str, config: StudyConfig) -> Iterator[None]:
+    """A ConfigError inside the block that begins with a key gets the name of its config before it.
+
+    Before the block, settings that have no effect are told.
+    """
+    every, epochs = config.evaluation.every_epochs, config.training.epochs
+    if every is not None and every > epochs:
+        console.note(
+            f"{name}: evaluation.every_epochs: {every} is beyond training.epochs {epochs}: scored at the end alone"
+        )
+    try:
+        yield
+    except ConfigError as error:
+        if KEY.match(str(error)):
+            raise ConfigError(f"{name}: {error}") from None
+        raise
