@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 import sqlalchemy as sa
-from optuna.storages._rdb.models import StudyModel
+from optuna.storages._rdb.models import StudyModel, StudyUserAttributeModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
@@ -153,7 +153,10 @@ def attributes_of(storage: Storage, name: str) -> dict[str, Any]:
 
 def our_study_names(storage: Storage) -> list[str]:
     """The studies of the database that colgan-search made, of whatever version."""
-    return sorted(study.study_name for study in storage.optuna.get_all_studies() if UID in study.user_attrs)
+    made = sa.select(StudyUserAttributeModel.study_id).where(StudyUserAttributeModel.key == UID)
+    ours = sa.select(StudyModel.study_name).where(StudyModel.study_id.in_(made))
+    with storage.engine.connect() as db:
+        return sorted(filter(trust.is_study_name, db.execute(ours).scalars()))
 
 
 def study_names(storage: Storage) -> list[str]:

@@ -89,7 +89,7 @@ def test_train_shows_all_weights(here: Path, capsys: pytest.CaptureFixture[str])
 
 def test_averages_are_sampled_and_scored(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = json.loads(Path("run/seed-0/scores.json").read_text())
-    seed = derive_seed(bundle["seed"], "evaluation", 2, "final")
+    seed = derive_seed(int(bundle["seed"]), "evaluation", 2, "final")
     options = ("--work-dir", "work", "--seed", seed, "--json")
     for option, name in ((("--ema",), "last-ema"), ((), "best")):
         found = json.loads(answer(capsys, "evaluate", "run", *options, *option))

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from colgan_search.config import DataSettings
-from colgan_search.errors import DataError
+from colgan_search.errors import ConfigError, DataError
 from colgan_search.gan.datasets import default_download_folder, load_images
 from colgan_search.gan.resize import limited, resize, to_channels
 
@@ -49,7 +49,9 @@ def test_limit_is_a_fixed_shuffle() -> None:
     )
     assert torch.equal(few.images, more.images[:50]) and torch.equal(few.labels, more.labels[:50])
     assert not torch.equal(few.images, everything.images[:50])
-    assert sorted(limited(1797, 5000).tolist()) == list(range(1797))  # a limit above the number is all of them
+    assert sorted(limited(1797, 1797).tolist()) == list(range(1797))
+    with pytest.raises(ConfigError, match=r"data\.limit: 5000 is not allowed: there are only 1797 images"):
+        limited(1797, 5000)
     torch.manual_seed(4)
     assert limited(10, 4).tolist() == limited(10, 4).tolist()
 
