@@ -9,6 +9,8 @@ ColganError                     exit code 1
 │   │   ├── Unreachable         a database that does not answer or let us in now; it may later
 │   │   └── NothingThere        no such SQLite file, or a database without our tables
 │   ├── StudyError              a study: unknown, another config, another version, too few trials
+│   ├── PluginError             an installed package whose extension cannot be used
+│   ├── UnknownMember           a name that no extension has: what is known, what to install
 │   └── DeviceError             a GPU that is not there, workers that cannot be
 ├── Diverged                    a GAN gave NaN or Inf: a result, not a fault
 ├── Interrupted                 asked to stop: checkpointed, to be resumed
@@ -58,6 +60,14 @@ class NothingThere(StorageError):
 
 class StudyError(BadInput):
     """A study does not exist, or is not the one that the caller means."""
+
+
+class PluginError(BadInput):
+    """A member of an extension point cannot be loaded, is none, or takes another's name."""
+
+
+class UnknownMember(BadInput):
+    """A name that no member of the extension point has."""
 
 
 class DeviceError(BadInput):

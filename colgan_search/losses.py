@@ -1,4 +1,4 @@
-"""Equations 1 to 5 of the paper (section 3.3), without the gates: those multiply outside.
+"""Equations 1 to 5 of the paper (section 3.3) and the discriminators' transfer, without the gates: those multiply outside.
 
 Logits are [N, k+1]: class i of the paper (1..k, "made by G_i") is index i-1, class k+1 ("real") is index k.
 Every loss is a scalar averaged over the N samples of the batch. Students and teachers see the same z, sample by sample.
@@ -88,6 +88,19 @@ def image_transfer_loss(
         reduction=reduction,
         detach_teacher=detach_teacher,
     )
+
+
+def output_transfer_loss(student: Tensor, teacher: Tensor, *, alpha: float, temperature: float) -> Tensor:
+    """alpha * T^2 * KL(p_t || p_s), p = softmax(logits / T), for logits [N, k+1] of two discriminators.
+
+    Between discriminators only (the paper's future work; the loss of deep mutual learning, softened, our reading); T^2
+    keeps the gradient's size. No gradient flows into the teacher.
+    """
+    if student.shape != teacher.shape:
+        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} differ in shape")
+    p_s = F.log_softmax(student / temperature, dim=1)
+    p_t = F.log_softmax(teacher.detach() / temperature, dim=1)
+    return alpha * temperature**2 * F.kl_div(p_s, p_t, reduction="batchmean", log_target=True)
 
 
 def _cross_entropy(logits: Tensor, index: int) -> Tensor:

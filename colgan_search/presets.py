@@ -1,4 +1,4 @@
-"""Named graphs, as data: known methods that are points of the space of graphs, for every k that they make sense for."""
+"""Named graphs, as data: known methods that are points of the space of graphs, for every roster that they make sense for."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,50 +7,80 @@ from pathlib import Path
 from typing import Any
 
 from colgan_search.errors import GraphError
-from colgan_search.gates import Gate
-from colgan_search.graph import DISCRIMINATOR, Edge, KnowledgeTransferGraph, edges_of
+from colgan_search.gates import CUTOFF, NEGATIVE, POSITIVE, THROUGH, Gate
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import D, Edge, EdgeKind, Roster, generator
 
 MAX_FILE_CHARACTERS = 2**20
 """Of a graph's JSON; that of 64 generators has 100,000."""
 
 
 @dataclass(frozen=True)
+class Range:
+    """Whole numbers from `least` to `most` (None: no upper end)."""
+
+    least: int
+    most: int | None = None
+
+    def __contains__(self, number: int) -> bool:
+        return self.least <= number and (self.most is None or number <= self.most)
+
+    def describe(self, name: str) -> str:
+        """In words: `k = 1` or `k >= 2`."""
+        if self.most is None:
+            return f"{name} >= {self.least}"
+        return f"{name} = {self.least}" if self.least == self.most else f"{name} = {self.least}..{self.most}"
+
+
+@dataclass(frozen=True)
 class Preset:
-    """The gates of a named graph for k from `least_k` to `most_k` (None: no upper end)."""
+    """The gates of a named graph, for the numbers of generators and discriminators that it makes sense for."""
 
     name: str
     description: str
-    adversarial: Gate = Gate.THROUGH
-    """The gate of every D->Gi, unless `exceptions` has it."""
-    forward: Gate = Gate.CUTOFF
+    adversarial: Gate = THROUGH
+    """The gate of every D_j->Gi, unless `exceptions` has it."""
+    forward: Gate = CUTOFF
     """The gate of every Gi->Gj with i < j, unless `exceptions` has it."""
-    backward: Gate = Gate.CUTOFF
+    backward: Gate = CUTOFF
     """The gate of every Gi->Gj with i > j, unless `exceptions` has it."""
+    among_discriminators: Gate = CUTOFF
+    """The gate of every Da->Db."""
     exceptions: Callable[[int], Mapping[Edge, Gate]] = lambda k: {}
     """k -> the edges that carry another gate, with it."""
-    least_k: int = 2
-    most_k: int | None = None
+    k: Range = Range(2)
+    discriminators: Range = Range(1, 1)
 
     @property
-    def ks(self) -> str:
-        """The k that fit, in words: `k = 1` or `k >= 2`."""
-        if self.most_k is None:
-            return f"k >= {self.least_k}"
-        return f"k = {self.least_k}" if self.least_k == self.most_k else f"k = {self.least_k}..{self.most_k}"
+    def rosters(self) -> str:
+        """What fits, in words: `k = 1`, or `k >= 2, m >= 2` where it needs several discriminators."""
+        one = self.discriminators == Range(1, 1) or self.discriminators == Range(1)
+        return self.k.describe("k") + ("" if one else f", {self.discriminators.describe('m')}")
 
-    def fits(self, k: int) -> bool:
-        """True if the preset has a graph of k generators."""
-        return self.least_k <= k and (self.most_k is None or k <= self.most_k)
+    @property
+    def only_roster(self) -> Roster | None:
+        """The one roster that fits; None if several do."""
+        k, m = self.k, self.discriminators
+        return Roster(k.least, m.least) if k.least == k.most and m.least == m.most else None
 
-    def graph(self, k: int) -> KnowledgeTransferGraph:
-        """The preset's graph of k generators; GraphError if the preset makes no sense for k."""
-        if not self.fits(k):
-            raise GraphError(f"preset {self.name!r} is for {self.ks}, not for k = {k}; {_known()}")
-        gates, exceptions = {}, self.exceptions(k)
-        for edge in edges_of(k):
-            usual = self.forward if edge.source < edge.target else self.backward
-            gates[edge] = exceptions.get(edge, self.adversarial if edge.adversarial else usual)
-        return KnowledgeTransferGraph.from_edges(k, gates)
+    def fits(self, roster: Roster) -> bool:
+        """True if the preset has a graph of this roster."""
+        return roster.generators in self.k and roster.discriminators in self.discriminators
+
+    def graph(self, roster: Roster) -> KnowledgeTransferGraph:
+        """The preset's graph; GraphError if the preset makes no sense for the roster."""
+        if not self.fits(roster):
+            raise GraphError(f"preset {self.name!r} is for {self.rosters}, not for {roster}; {_known()}")
+        exceptions = self.exceptions(roster.generators)
+        gates = {edge: exceptions.get(edge, self._usual(edge)) for edge in roster.edges}
+        return KnowledgeTransferGraph.from_edges(roster, gates)
+
+    def _usual(self, edge: Edge) -> Gate:
+        return {
+            EdgeKind.ADVERSARIAL: self.adversarial,
+            EdgeKind.TRANSFER: self.forward if edge.source < edge.target else self.backward,
+            EdgeKind.DISCRIMINATOR_TRANSFER: self.among_discriminators,
+        }[edge.kind]
 
 
 def _buffer(k: int) -> dict[Edge, Gate]:
@@ -60,59 +90,81 @@ def _buffer(k: int) -> dict[Edge, Gate]:
     other; transfer is told to set in as learning goes on, so these edges are positive linear. G2 scores as a
     generator of MAD-GAN does and is what G1 is compared with, so D alone teaches it.
     """
-    return {Edge(DISCRIMINATOR, k): Gate.CUTOFF, Edge(1, k): Gate.POSITIVE, Edge(k, 1): Gate.POSITIVE}
+    first, last = generator(1), generator(k)
+    return {Edge(D, last): CUTOFF, Edge(first, last): POSITIVE, Edge(last, first): POSITIVE}
 
 
 _ALL = (
-    Preset("dcgan", "one DCGAN: a single generator, taught by D alone", least_k=1, most_k=1),
+    Preset("dcgan", "one DCGAN: a single generator, taught by D alone", k=Range(1, 1)),
     Preset("mad-gan", "MAD-GAN: every generator is taught by D, none by another"),
     Preset(
         "all-through",
-        "mutual learning: every generator teaches every other at full weight",
-        forward=Gate.THROUGH,
-        backward=Gate.THROUGH,
+        "mutual learning: every generator, and every discriminator, teaches every other at full weight",
+        forward=THROUGH,
+        backward=THROUGH,
+        among_discriminators=THROUGH,
+        discriminators=Range(1),
     ),
     Preset(
         "positive-transfer",
         "transfers grow from 0 to full weight, D teaches at full weight",
-        forward=Gate.POSITIVE,
-        backward=Gate.POSITIVE,
+        forward=POSITIVE,
+        backward=POSITIVE,
+        among_discriminators=POSITIVE,
+        discriminators=Range(1),
     ),
     Preset(
         "negative-transfer",
         "transfers fade from full weight to 0, D teaches at full weight",
-        forward=Gate.NEGATIVE,
-        backward=Gate.NEGATIVE,
+        forward=NEGATIVE,
+        backward=NEGATIVE,
+        among_discriminators=NEGATIVE,
+        discriminators=Range(1),
     ),
-    Preset("one-way", "one-way distillation: G1 teaches all others, G2 those after it, ...", forward=Gate.THROUGH),
+    Preset("one-way", "one-way distillation: G1 teaches all others, G2 those after it, ...", forward=THROUGH),
     Preset(
         "buffer",
         "Gk learns from G1 alone and teaches it, both more and more; else as mad-gan (our reading of figure 8)",
         exceptions=_buffer,
+    ),
+    Preset(
+        "gman",
+        "as GMAN: several discriminators teach every generator at full weight, nobody teaches its like",
+        k=Range(1),
+        discriminators=Range(2),
+    ),
+    Preset(
+        "mutual-discriminators",
+        "as gman, and the discriminators teach one another at full weight",
+        among_discriminators=THROUGH,
+        k=Range(1),
+        discriminators=Range(2),
     ),
 )
 PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in _ALL}
 """Name -> preset, in the order in which a table shows them."""
 
 
-def preset(name: str, k: int) -> KnowledgeTransferGraph:
-    """The graph of a preset's name for k generators; GraphError lists the known ones and the k that fit."""
+def preset(name: str, roster: Roster) -> KnowledgeTransferGraph:
+    """The graph of a preset's name; GraphError lists the known ones and what fits them."""
     if name not in PRESETS:
         raise GraphError(f"unknown preset {name!r}; {_known()}")
-    return PRESETS[name].graph(k)
+    return PRESETS[name].graph(roster)
 
 
-def resolve(text: str, k: int | None = None, *, files: bool = True) -> KnowledgeTransferGraph:
+def resolve(text: str, roster: Roster | None = None, *, files: bool = True) -> KnowledgeTransferGraph:
     """The graph that `text` means: a preset's name, a text form, JSON, or (with `files`) the path of a JSON file.
 
-    A preset needs k, unless it exists for one k only. GraphError if nothing fits, or if the graph's k is not k.
+    A preset needs the roster, unless it exists for one only. GraphError if nothing fits, or if the graph has another
+    roster.
     """
     text = text.strip()
     if text in PRESETS:
         chosen = PRESETS[text]
-        if k is None and chosen.least_k != chosen.most_k:
-            raise GraphError(f"preset {text!r} needs to know k, the number of generators; it is for {chosen.ks}")
-        return chosen.graph(chosen.least_k if k is None else k)
+        wanted = chosen.only_roster if roster is None else roster
+        if wanted is None:
+            raise GraphError(f"preset {text!r} needs to know k, the number of generators; it is for {chosen.rosters}")
+        return chosen.graph(wanted)
     if text.startswith("{"):
         graph = _from_json(text, "the graph's JSON")
     elif files and _is_file(text):
@@ -123,13 +175,13 @@ def resolve(text: str, k: int | None = None, *, files: bool = True) -> Knowledge
         files_too = ", nor is there such a file" if files else ""
         shown = text if len(text) <= 80 else text[:77] + "..."
         raise GraphError(f"{shown!r} is neither a preset nor a graph like G1=D:t,G2:p/G2=D:t{files_too}; {_known()}")
-    if k is not None and graph.k != k:
-        raise GraphError(f"the graph {graph.to_text()} has k = {graph.k} generators, but k = {k} is asked for")
+    if roster is not None and graph.roster != roster:
+        raise GraphError(f"the graph {graph.to_text()} has {graph.roster}, but {roster} is asked for")
     return graph
 
 
 def _known() -> str:
-    return "the presets are " + ", ".join(f"{preset.name} ({preset.ks})" for preset in _ALL)
+    return "the presets are " + ", ".join(f"{preset.name} ({preset.rosters})" for preset in _ALL)
 
 
 def _is_file(text: str) -> bool:

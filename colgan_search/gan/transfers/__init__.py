@@ -1,0 +1,1 @@
+"""The transfer kinds that are built in, one file each (see `extensions.transfers.Transfer`)."""
