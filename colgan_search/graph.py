@@ -1,4 +1,4 @@
-"""The knowledge transfer graph: generators, discriminators and the gated edges between them (section 3.2 of the paper)."""
+"""The knowledge transfer graph: generators, discriminators and the gated edges between them (section 3.2)."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,9 +28,7 @@ class KnowledgeTransferGraph:
             raise GraphError(f"{len(self.gates)} gates given; {self.roster} has {len(self.roster.edges)} edges")
 
     @classmethod
-    def from_edges(
-        cls, roster: Roster, gates: Mapping[Edge, Gate], default: Gate = CUTOFF
-    ) -> "KnowledgeTransferGraph":
+    def from_edges(cls, roster: Roster, gates: Mapping[Edge, Gate], default: Gate = CUTOFF) -> "KnowledgeTransferGraph":
         """A graph from the gates of some edges; edges that are not named carry `default`."""
         edges = roster.edges
         for edge in sorted(set(gates) - set(edges)):
@@ -151,5 +149,7 @@ def _roster_of(text: str, targets: Sequence[str]) -> Roster:
         if target != wanted or not _NODE.fullmatch(target):
             raise GraphError(f"cannot read {target!r} in graph {text!r}: {_SHAPE}")
     if m == 1:
-        raise GraphError(f"cannot read 'D1' in graph {text!r}: the only discriminator is called D, and no edge leads to it")
+        raise GraphError(
+            f"cannot read 'D1' in graph {text!r}: the only discriminator is called D, and no edge leads to it"
+        )
     return Roster(k, m or 1)

@@ -1,4 +1,4 @@
-"""Equations 1 to 5 of the paper (section 3.3) and the discriminators' transfer, without the gates: those multiply outside.
+"""Equations 1 to 5 of the paper (section 3.3) and a loss for discriminators, without the gates: those multiply outside.
 
 Logits are [N, k+1]: class i of the paper (1..k, "made by G_i") is index i-1, class k+1 ("real") is index k.
 Every loss is a scalar averaged over the N samples of the batch. Students and teachers see the same z, sample by sample.

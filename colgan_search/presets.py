@@ -1,4 +1,4 @@
-"""Named graphs, as data: known methods that are points of the space of graphs, for every roster that they make sense for."""
+"""Named graphs, as data: known methods that are points of the space of graphs, for every roster that they fit."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """Extension points: members by name, built in or found through the entry points of installed packages.
 
-A registry is one entry point group. What is built in is named there in the same form, `module:attribute`, and passes the
-same checks; it is loaded when it is asked for.
+A registry is one entry point group. What is built in is named there in the same form, `module:attribute`, and passes
+the same checks; it is loaded when it is asked for.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The nodes of a knowledge transfer graph and the gated edges between them (section 3.2, and the paper's future work).
 
-k generators G1..Gk and m discriminators. A single discriminator is called D, several are D1..Dm. Every discriminator has
-an adversarial edge to every generator; generators teach one another, and so do discriminators.
+k generators G1..Gk and m discriminators. A single discriminator is called D, several are D1..Dm. Every discriminator
+has an adversarial edge to every generator; generators teach one another, and so do discriminators.
 """
 
 from dataclasses import dataclass

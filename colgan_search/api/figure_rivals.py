@@ -17,6 +17,7 @@ from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
 from colgan_search.gan.weights import recorded_graph
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
+from colgan_search.roster import Roster
 from colgan_search.search import results
 from colgan_search.search.results import TrialRecord
 from colgan_search.search.storage import Storage
@@ -40,10 +41,10 @@ class Weights:
 def is_rival(graph: KnowledgeTransferGraph) -> bool:
     """True if the graph is MAD-GAN itself, or has one generator: figure 6 has nothing to compare it with."""
     preset = presets.PRESETS[RIVAL]
-    return not preset.fits(graph.k) or graph == preset.graph(graph.k)
+    return not preset.fits(graph.roster) or graph == preset.graph(graph.roster)
 
 
-def rival_of(folder: Path, k: int, recorded: KnowledgeTransferGraph | None = None) -> Weights:
+def rival_of(folder: Path, roster: Roster, recorded: KnowledgeTransferGraph | None = None) -> Weights:
     """MAD-GAN's generators from what `train` left, or from a trial's run folder.
 
     DataError if they are not there, or are those of another graph. Weights that do not say of which graph they are
@@ -59,9 +60,9 @@ def rival_of(folder: Path, k: int, recorded: KnowledgeTransferGraph | None = Non
         best = max(outcomes, key=lambda number: outcomes[number].value)
         name = f"seed {best}"
         file = folder / f"seed-{best}" / GENERATORS_FILE
-    if graph.k != k:
-        raise DataError(f"--mad-gan {folder} is a run of k = {graph.k} generators, the proposed one has k = {k}")
-    if graph != presets.preset(RIVAL, k):
+    if graph.roster != roster:
+        raise DataError(f"--mad-gan {folder} is a run of {graph.roster}, the proposed one has {roster}")
+    if graph != presets.preset(RIVAL, roster):
         raise DataError(f"--mad-gan {folder} is a run of {graph.to_text()}, not of the graph {RIVAL}")
     if not file.is_file():
         raise DataError(f"--mad-gan {folder}: {file} is not there; `train` into a new folder")
@@ -71,9 +72,9 @@ def rival_of(folder: Path, k: int, recorded: KnowledgeTransferGraph | None = Non
 
 def rival_among(done: Sequence[TrialRecord], study: OpenStudy, work: WorkFolder) -> Weights | None:
     """MAD-GAN's generators among a study's complete trials, best first; None if no folder here holds such."""
-    if not presets.PRESETS[RIVAL].fits(study.config.k):
+    if not presets.PRESETS[RIVAL].fits(study.config.roster):
         return None
-    wanted = presets.preset(RIVAL, study.config.k).to_text()
+    wanted = presets.preset(RIVAL, study.config.roster).to_text()
     for trial in done:
         path = work.run(study.name, trial.number) / GENERATORS_FILE
         if trial.graph == wanted and path.is_file():
@@ -88,14 +89,14 @@ def rival_trained(work: WorkFolder, config: StudyConfig) -> Weights | str:
     that is there does not fit, and what to do.
     """
     unfit: list[str] = []
-    for folder, theirs in _runs_of_rival(work, config.k):
+    for folder, theirs in _runs_of_rival(work, config.roster):
         ours, found = result_settings(config), result_settings(theirs)
         keys = [key for key in sorted({*ours, *found}) if not key.startswith(NOT_THE_RIVALS)]
         other = [
             f"{key} {found.get(key)} instead of {ours.get(key)}" for key in keys if ours.get(key) != found.get(key)
         ]
         if not other:
-            return rival_of(folder, config.k)
+            return rival_of(folder, config.roster)
         unfit.append(f"{folder} has {', '.join(other)} (--mad-gan {folder} draws it all the same)")
     return (
         f"no generators of the graph {RIVAL} with the config of {config.name} are here, neither among its trials nor "
@@ -104,12 +105,12 @@ def rival_trained(work: WorkFolder, config: StudyConfig) -> Weights | str:
     )
 
 
-def _runs_of_rival(work: WorkFolder, k: int) -> Iterator[tuple[Path, StudyConfig]]:
-    """Finished runs of MAD-GAN with k generators below `train/`, by name, and the config of each; not the broken."""
+def _runs_of_rival(work: WorkFolder, roster: Roster) -> Iterator[tuple[Path, StudyConfig]]:
+    """Finished runs of MAD-GAN of that roster below `train/`, by name, and the config of each; not the broken."""
     for path in sorted(work.train.glob("*/run.json")):
         folder = path.parent
         with suppress(BadInput):  # a folder of another kind, or of a run that has not got so far
-            weights = rival_of(folder, k)
+            weights = rival_of(folder, roster)
             if (weights.file.parent / CONFIG).is_file():
                 yield folder, load_config(str(weights.file.parent / CONFIG))
 

@@ -9,11 +9,13 @@ from colgan_search.api.figure_rivals import Weights, is_rival, read_run, rival_a
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import StudyError
 from colgan_search.experiment import GENERATORS_FILE
+from colgan_search.extensions.transfers import TRANSFERS
 from colgan_search.files import WorkFolder
 from colgan_search.gan.bundle import CONFIG
-from colgan_search.gates import Gate
+from colgan_search.gates import CUTOFF
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
+from colgan_search.roster import EdgeKind
 from colgan_search.search import results
 from colgan_search.search.study import OpenStudy
 
@@ -105,10 +107,7 @@ def transfer_method(config: StudyConfig) -> str:
     """`image transfer`, or `feature transfer` with its layers in a second line, or `no transfer` at all."""
     if not _transfers(config):
         return "no transfer"
-    if config.transfer.kind == "image":
-        return "image transfer"
-    layers = config.transfer.layers
-    return f"feature transfer\n{'layer' if len(layers) == 1 else 'layers'} {', '.join(map(str, layers))}"
+    return "\n".join(TRANSFERS.get(config.transfer.kind).describe(config.transfer))
 
 
 def _transfers(config: StudyConfig) -> bool:
@@ -117,8 +116,10 @@ def _transfers(config: StudyConfig) -> bool:
         return False
     if config.search.sampler != "repeat":
         return True
-    graphs = [presets.resolve(text, config.k, files=False) for text in config.search.first]
-    return any(not edge.adversarial and gate is not Gate.CUTOFF for graph in graphs for edge, gate in graph.items())
+    graphs = [presets.resolve(text, config.roster, files=False) for text in config.search.first]
+    return any(
+        edge.kind is EdgeKind.TRANSFER and gate is not CUTOFF for graph in graphs for edge, gate in graph.items()
+    )
 
 
 def _measure(config: StudyConfig) -> dict[str, object]:

@@ -144,7 +144,7 @@ def _source(request: FiguresRequest) -> tuple[Source, Path]:
                 recorded = trial_graph(study.storage, work, request.mad_gan)
     if request.mad_gan is not None:
         absent = {what: why for what, why in source.absent.items() if what != "rival"}
-        source = replace(source, rival=rival_of(request.mad_gan, source.graph.k, recorded), absent=absent)
+        source = replace(source, rival=rival_of(request.mad_gan, source.graph.roster, recorded), absent=absent)
     return source, folder
 
 

@@ -64,7 +64,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     name = require_study_name(request.study or config.name, config, "--study")
     check_config(config)
     for text in config.search.first:
-        space.params_of(presets.resolve(text, config.k), config.search.gates)
+        space.params_of(presets.resolve(text, config.roster), config.search.gates)
     devices = plan_devices(config.runtime, request.workers, request.device)
     work = work_folder(request.work_dir)
     if devices:

@@ -7,8 +7,9 @@ from colgan_search.api.paper_claims import BUFFER_SHARE, FID_MARGIN, IS_MARGIN, 
 from colgan_search.api.reproduced_studies import RowStudies, best_generator, max_is
 from colgan_search.evaluation import comparing
 from colgan_search.evaluation.comparing import Difference, Verdict
-from colgan_search.gates import Gate
-from colgan_search.graph import KnowledgeTransferGraph, node_name
+from colgan_search.gates import CUTOFF, NEGATIVE, POSITIVE, THROUGH
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import generator
 from colgan_search.search.results import TrialRecord
 
 LEAST_SEEDS = 2
@@ -102,16 +103,16 @@ def _best_generator_above(rows: Sequence[RowStudies], real_is: float | None) -> 
     # Whichever comes next in each training: a rival that the winning trial did not show counts as well.
     next_best = [max(scores) for scores in zip(*(_generator_scores(row, other) for other in others), strict=True)]
     difference = comparing.within_pairs(first, next_best)
-    what = f"IS: {node_name(best)} − the best other generator of {row.row.label}"
+    what = f"IS: {generator(best).name} − the best other generator of {row.row.label}"
     return Measured(what, comparing.is_above(difference), difference, None, f"{len(first)} seeds")
 
 
 def _transfers_ramp_up(rows: Sequence[RowStudies], real_is: float | None) -> Measured:
     (row,) = rows
     graph = _graph(row)
-    gates = [gate for edge, gate in graph.items() if not edge.adversarial and gate is not Gate.CUTOFF]
-    counts = [f"{gates.count(gate)} {gate.value}" for gate in (Gate.POSITIVE, Gate.THROUGH, Gate.NEGATIVE)]
-    ramps_up = bool(gates) and set(gates) == {Gate.POSITIVE}
+    gates = [gate for edge, gate in graph.items() if not edge.adversarial and gate is not CUTOFF]
+    counts = [f"{gates.count(gate)} {gate.name}" for gate in (POSITIVE, THROUGH, NEGATIVE)]
+    ramps_up = bool(gates) and set(gates) == {POSITIVE}
     return Measured(
         f"open transfer edges of {graph.to_text()}",
         Verdict.YES if ramps_up else Verdict.NO,
@@ -123,15 +124,15 @@ def _has_buffer(rows: Sequence[RowStudies], real_is: float | None) -> Measured:
     """Of every generator that teaches the best one: how far its IS lies below the bar. One that is below is enough."""
     (row,) = rows
     graph, best = _graph(row), _order(row)[0]
-    teachers = [edge.source for edge, _ in graph.incoming(best) if not edge.adversarial]
+    teachers = [edge.source for edge, _ in graph.incoming(generator(best)) if not edge.adversarial]
     if not teachers:
-        return Measured(f"teachers of {node_name(best)} in {graph.to_text()}", Verdict.NO, numbers="none")
+        return Measured(f"teachers of {generator(best).name} in {graph.to_text()}", Verdict.NO, numbers="none")
     bar = [1.0 + BUFFER_SHARE * (value - 1.0) for value in _generator_scores(row, best)]
     found = []
     for teacher in teachers:
-        scores = _generator_scores(row, teacher)
+        scores = _generator_scores(row, teacher.number)
         difference = comparing.within_pairs(scores, bar)
-        what = f"IS: {node_name(teacher)} − {BUFFER_SHARE:.0%} of {node_name(best)}'s way from 1, {row.row.label}"
+        what = f"IS: {teacher.name} − {BUFFER_SHARE:.0%} of {generator(best).name}'s way from 1, {row.row.label}"
         found.append(Measured(what, comparing.is_below(difference), difference, None, f"{len(scores)} seeds"))
     order = (Verdict.YES, Verdict.UNDECIDED, Verdict.NO)
     return min(found, key=lambda one: order.index(one.verdict))

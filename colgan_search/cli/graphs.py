@@ -11,8 +11,9 @@ from rich.table import Table
 from colgan_search import api, presets
 from colgan_search.cli import console, options
 from colgan_search.errors import GraphError
-from colgan_search.gates import Gate
-from colgan_search.graph import MAX_K, KnowledgeTransferGraph
+from colgan_search.gates import Gate, parse_gate
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import MAX_DISCRIMINATORS, MAX_K, Roster
 
 EXAMPLE = "colgan-search graphs buffer --k 3 --picture buffer.png"
 
@@ -22,6 +23,9 @@ def command(
         str | None, typer.Argument(help="A preset, a text form like G1=D:t,G2:p/G2=D:t, JSON, or a file of JSON.")
     ] = None,
     k: Annotated[int | None, typer.Option("--k", help="Number of generators.", min=1, max=MAX_K)] = None,
+    discriminators: Annotated[
+        int, typer.Option("--discriminators", help="Number of discriminators.", min=1, max=MAX_DISCRIMINATORS)
+    ] = 1,
     gates: Annotated[
         str, typer.Option("--gates", help="Gates to count with, e.g. through,cutoff.")
     ] = "through,cutoff,positive,negative",
@@ -34,11 +38,12 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Count the distinct knowledge transfer graphs and list presets; or describe and draw one graph."""
-    allowed = tuple(dict.fromkeys(Gate.parse(name) for name in gates.split(",")))
+    allowed = tuple(dict.fromkeys(parse_gate(name) for name in gates.split(",")))
     if style is not None and picture is None:
         raise GraphError("--style is of a picture: colgan-search graphs GRAPH --picture FILE --style NAME")
+    rosters = [Roster(number, discriminators) for number in ([k] if k is not None else [1, 2, 3, 4])]
     if graph is not None:
-        _describe(graph, k, picture, style, as_json)
+        _describe(graph, rosters[0] if k is not None else None, picture, style, as_json)
     elif picture is not None:
         raise GraphError("--picture needs a graph: colgan-search graphs GRAPH --picture FILE")
     elif every:
@@ -46,9 +51,9 @@ def command(
             raise GraphError("--list needs --k: the number of generators")
         from colgan_search import symmetry  # here, and below: it knows NumPy
 
-        _list(symmetry.distinct_graphs(k, allowed), as_json)
+        _list(symmetry.distinct_graphs(rosters[0], allowed), as_json)
     else:
-        _count([k] if k is not None else [1, 2, 3, 4], allowed, as_json)
+        _count(rosters, allowed, as_json)
 
 
 def _list(graphs: Iterator[KnowledgeTransferGraph], as_json: bool) -> None:
@@ -64,10 +69,10 @@ def _list(graphs: Iterator[KnowledgeTransferGraph], as_json: bool) -> None:
     console.out("]")
 
 
-def _describe(text: str, k: int | None, picture: Path | None, style: str | None, as_json: bool) -> None:
+def _describe(text: str, roster: Roster | None, picture: Path | None, style: str | None, as_json: bool) -> None:
     from colgan_search import symmetry
 
-    graph = presets.resolve(text, k)
+    graph = presets.resolve(text, roster)
     files = _draw(graph, picture, style) if picture is not None else []
     canonical = symmetry.canonical(graph)
     if as_json:
@@ -89,28 +94,29 @@ def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str | None) -> li
     return draw_graph(graph, picture, title=graph.to_text(), style=style or HOUSE)
 
 
-def _count(ks: list[int], gates: tuple[Gate, ...], as_json: bool) -> None:
+def _count(rosters: list[Roster], gates: tuple[Gate, ...], as_json: bool) -> None:
     from colgan_search import symmetry
 
     counts = [
         {
-            "k": k,
-            "edges": k * k,
-            "assignments": symmetry.count_assignments(k, len(gates)),
-            "distinct": symmetry.count_distinct(k, len(gates)),
+            "k": roster.generators,
+            "discriminators": roster.discriminators,
+            "edges": len(roster.edges),
+            "assignments": symmetry.count_assignments(roster, len(gates)),
+            "distinct": symmetry.count_distinct(roster, len(gates)),
         }
-        for k in ks
+        for roster in rosters
     ]
     if as_json:
-        console.out(json.dumps({"gates": [gate.value for gate in gates], "counts": counts}))
+        console.out(json.dumps({"gates": [gate.name for gate in gates], "counts": counts}))
         return
-    console.out(f"graphs with the gates {', '.join(gate.value for gate in gates)}:")
-    table = Table("k", "gated edges", "assignments", "distinct up to relabelling", box=None)
+    console.out(f"graphs with the gates {', '.join(gate.name for gate in gates)}:")
+    table = Table("k", "discriminators", "gated edges", "assignments", "distinct up to relabelling", box=None)
     for row in counts:
         table.add_row(*(f"{value:,}" for value in row.values()))
     console.console().print(table)
     console.out("presets:")
     names = Table("name", "for", "what it is", box=None)
     for preset in presets.PRESETS.values():
-        names.add_row(preset.name, preset.ks, preset.description)
+        names.add_row(preset.name, preset.rosters, preset.description)
     console.console().print(names)

@@ -49,7 +49,7 @@ def command(
     ):
         if value is not None:
             settings = with_overrides(settings, source, **{section: {key: value}})
-    wanted = presets.resolve(graph, settings.k)
+    wanted = presets.resolve(graph, settings.roster)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", graph if len(graph) < 60 else wanted.to_text())[:80]
     folder = out or WorkFolder(work_dir).train / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"
     stop = threading.Event()

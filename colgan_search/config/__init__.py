@@ -7,14 +7,14 @@ from colgan_search.config.schema import (
     STUDY_NAME,
     DataSettings,
     EvaluationSettings,
-    NetworkSettings,
     RuntimeSettings,
     SearchSettings,
     ServiceSettings,
     StudyConfig,
     TrainingSettings,
-    TransferSettings,
 )
+from colgan_search.extensions.networks import NetworkSettings
+from colgan_search.extensions.transfers import TransferSettings
 
 __all__ = [
     "STUDY_NAME",

@@ -18,6 +18,13 @@ NOT_RESULTS: tuple[tuple[str, ...], ...] = (
 """Settings that say where, how fast or how long, but not what: free to differ between machines."""
 
 
+CAME_LATER: dict[str, Any] = {
+    "discriminators": 1,
+    "discriminator_transfer": None,
+}
+"""Key path -> default of settings that came after the first fingerprints: at their default they change none."""
+
+
 def result_settings(config: StudyConfig) -> dict[str, Any]:
     """Key path -> value of every setting that changes results."""
     flat: dict[str, Any] = {}
@@ -29,7 +36,9 @@ def result_settings(config: StudyConfig) -> dict[str, Any]:
             for key in sorted(data):
                 walk(data[key], (*path, key))
         else:
-            flat[".".join(path)] = data
+            key = ".".join(path)
+            if key not in CAME_LATER or data != CAME_LATER[key]:
+                flat[key] = data
 
     walk(config.model_dump(mode="json"), ())
     return flat

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import StudyConfig
 from colgan_search.errors import ConfigError
+from colgan_search.extensions.networks import NETWORKS, NetworkSettings
+from colgan_search.extensions.transfers import TRANSFERS, TransferSettings
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SHIPPED = (PACKAGE / "study_configs", PACKAGE.parent / "study_configs")
@@ -59,7 +61,7 @@ def parse_config(data: Any, source: str) -> StudyConfig:
         if not isinstance(error, ValidationError):
             found = _not_json(data) if isinstance(error, TypeError) else None
             raise ConfigError(f"{source}: {found or f'holds a value that a config cannot: {error}'}") from error
-        lines = [_explain(source, problem) for problem in error.errors(include_url=False)]
+        lines = [_explain(source, problem, data) for problem in error.errors(include_url=False)]
         raise ConfigError("\n".join(lines)) from None
 
 
@@ -71,12 +73,12 @@ def with_overrides(config: StudyConfig, source: str = "command line", **sections
     return parse_config(data, source)
 
 
-def _explain(source: str, problem: Mapping[str, Any]) -> str:
+def _explain(source: str, problem: Mapping[str, Any], data: Any) -> str:
     """One line: file, key path, the value, what is allowed."""
     path = ".".join(str(part) for part in problem["loc"])
     where = f"{source}: {path}" if path else source
     if problem["type"] == "extra_forbidden":
-        return f"{where}: unknown key; known here: {', '.join(_known_keys(problem['loc'][:-1]))}"
+        return f"{where}: unknown key; known here: {', '.join(_known_keys(problem['loc'][:-1], data))}"
     if problem["type"] == "missing":
         return f"{where}: is missing"
     message = problem["msg"].removeprefix("Value error, ")
@@ -99,11 +101,16 @@ def _not_json(data: Any, path: str = "") -> str | None:
     return f"{path}: {_short(data)} is not allowed: a config holds texts, numbers, lists and sections"
 
 
-def _known_keys(path: tuple[int | str, ...]) -> list[str]:
-    """The keys of the section at `path`."""
+def _known_keys(path: tuple[int | str, ...], data: Any) -> list[str]:
+    """The keys of the section at `path` of a config: where a name decides on them, of what `data` names there."""
     model: Any = StudyConfig
     for part in path:
-        model = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation
+        model = next((a for a in (annotation, *get_args(annotation)) if isinstance(a, type)), annotation)
+        data = data[part]
+        for base, registry, key in ((NetworkSettings, NETWORKS, "name"), (TransferSettings, TRANSFERS, "kind")):
+            if issubclass(model, base):
+                model = registry.get(data[key]).settings
     return list(model.model_fields)
 
 

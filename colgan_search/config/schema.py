@@ -2,21 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from colgan_search.errors import GraphError
-from colgan_search.gates import Gate
-from colgan_search.graph import MAX_K
+from colgan_search.extensions.networks import NETWORKS, NetworkSettings
+from colgan_search.extensions.section import Section, chosen_by
+from colgan_search.extensions.transfers import TRANSFERS, TransferSettings
+from colgan_search.gates import PAPER_GATES, Gate
 from colgan_search.presets import resolve
+from colgan_search.roster import MAX_DISCRIMINATORS, MAX_K, Roster
 
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """What a study can be called: its name also names a folder."""
 
 
-class Section(BaseModel):
-    """A part of the config: frozen, strict about types, closed to unknown keys and to NaN and Inf."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+AnyNetwork = Annotated[SerializeAsAny[NetworkSettings], BeforeValidator(chosen_by(NETWORKS, "name"))]
+"""A base GAN's settings: those of the member that `name` names."""
+AnyTransfer = Annotated[SerializeAsAny[TransferSettings], BeforeValidator(chosen_by(TRANSFERS, "kind"))]
+"""A transfer kind's settings: those of the member that `kind` names."""
 
 
 class DataSettings(Section):
@@ -35,45 +38,6 @@ class DataSettings(Section):
     def _imagefolder_needs_root(self) -> "DataSettings":
         if self.name == "imagefolder" and self.root is None:
             raise ValueError("imagefolder needs root: the folder that holds one folder per class, or the images")
-        return self
-
-
-class NetworkSettings(Section):
-    """The base GAN that every generator and the discriminator are built from (sections 3.1 and 4.1)."""
-
-    name: str = Field("dcgan", min_length=1, description="a module of colgan_search.gan.networks")
-    width: int = Field(64, ge=1, le=1024, description="channels of the widest-resolution hidden layer")
-    z: int = Field(100, ge=1, le=4096, description="numbers in the latent vector, each from N(0, 1)")
-    discriminator_norm: Literal["spectral", "spectral-replacing", "batch"] = Field(
-        "spectral",
-        description="spectral norm on every convolution (our reading), in place of batch norm only, or batch norm",
-    )
-
-
-class TransferSettings(Section):
-    """The loss of a transfer edge (equations 3 to 5 in section 3.3.2; alpha: 4.1; layers: 4.3)."""
-
-    kind: Literal["image", "features"] = "features"
-    layers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (), description="generator layers (1 = the 4 x 4 one) whose attention maps are compared; features only"
-    )
-    alpha: float = Field(1000.0, ge=0.0, le=1e9, description="weight of every transfer loss")
-    reduction: Literal["mean", "sum"] = Field(
-        "mean", description="over a vector's elements; the batch is always averaged (our reading: mean)"
-    )
-    detach_teacher: bool = Field(True, description="no gradient into the teacher (our reading)")
-    maps: Literal["activation", "convolution"] = Field(
-        "activation", description="feature maps after the activation (our reading) or before norm and activation"
-    )
-
-    @model_validator(mode="after")
-    def _layers_fit_kind(self) -> "TransferSettings":
-        if self.kind == "features" and not self.layers:
-            raise ValueError("feature transfer needs layers, e.g. [3, 4]")
-        if self.kind == "image" and self.layers:
-            raise ValueError("image transfer takes no layers; leave them out or set kind: features")
-        if len(set(self.layers)) != len(self.layers):
-            raise ValueError("layers has a number twice")
         return self
 
 
@@ -137,7 +101,7 @@ class EvaluationSettings(Section):
 class SearchSettings(Section):
     """What Optuna samples, and how many results the study has (section 4.1; gates: 4.3 and 4.4)."""
 
-    gates: tuple[Gate, ...] = Field(tuple(Gate), description="the gates that an edge may carry")
+    gates: tuple[Gate, ...] = Field(PAPER_GATES, description="the gates that an edge may carry")
     trials: int = Field(1500, ge=1, le=10_000_000, description="total results of the study")
     sampler: Literal["tpe", "random", "gp", "nsgaii", "repeat"] = Field(
         "tpe", description="who proposes graphs; repeat = the graphs of `first` in turn, every trial with its own seed"
@@ -156,7 +120,7 @@ class SearchSettings(Section):
     def _gates_distinct(cls, gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
         if len(gates) < 2 or len(set(gates)) != len(gates):
             raise ValueError("gates needs at least two different gates, e.g. [through, cutoff]")
-        return tuple(gate for gate in Gate if gate in gates)
+        return tuple(sorted(gates, key=lambda gate: gate.order))
 
 
 class RuntimeSettings(Section):
@@ -195,26 +159,46 @@ class StudyConfig(Section):
         description="the study's name: letters, digits, '.', '_' and '-'; it also names a folder",
     )
     k: int = Field(3, ge=1, le=MAX_K, description="number of generators")
+    discriminators: int = Field(1, ge=1, le=MAX_DISCRIMINATORS, description="number of discriminators, m")
     seed: int = Field(0, ge=0, lt=2**63, description="every other seed follows from it")
     data: DataSettings
-    network: NetworkSettings = NetworkSettings()
-    transfer: TransferSettings
+    network: AnyNetwork = Field(default_factory=lambda: NETWORKS.get("dcgan").settings(name="dcgan"))
+    transfer: AnyTransfer
+    discriminator_transfer: AnyTransfer | None = Field(
+        None, description="the loss of an edge among several discriminators"
+    )
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     search: SearchSettings = SearchSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     service: ServiceSettings = ServiceSettings()
 
+    @property
+    def roster(self) -> Roster:
+        """The nodes of the study's graphs."""
+        return Roster(self.k, self.discriminators)
+
+    @model_validator(mode="after")
+    def _several_discriminators_transfer(self) -> "StudyConfig":
+        if self.discriminators > 1 and self.discriminator_transfer is None:
+            raise ValueError(
+                "several discriminators need discriminator_transfer: what they learn from one another, "
+                "e.g. {kind: features, layers: [2]} or {kind: outputs}"
+            )
+        if self.discriminators == 1 and self.discriminator_transfer is not None:
+            raise ValueError("discriminator_transfer is for several discriminators; leave it out or set discriminators")
+        return self
+
     @model_validator(mode="after")
     def _first_graphs_fit(self) -> "StudyConfig":
         for number, text in enumerate(self.search.first):
             try:
-                graph = resolve(text, self.k, files=False)
+                graph = resolve(text, self.roster, files=False)
             except GraphError as error:
                 raise ValueError(f"search.first.{number}: {error}") from error
-            outside = [gate.value for gate in Gate if gate in graph.gates and gate not in self.search.gates]
+            outside = sorted(gate.name for gate in set(graph.gates) - set(self.search.gates))
             if outside:
-                known = ", ".join(gate.value for gate in self.search.gates)
+                known = ", ".join(gate.name for gate in self.search.gates)
                 raise ValueError(
                     f"search.first.{number}: {text!r} has the gate {outside[0]}, but search.gates has only {known}"
                 )

@@ -12,9 +12,9 @@ from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device
 from colgan_search.experiment.run import DIVERGED_VALUE, Run
 from colgan_search.files import WorkFolder
+from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.datasets import load_images
-from colgan_search.gan.networks import check_network
 from colgan_search.gan.trainer import require_images, train
 from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, save_generators
 from colgan_search.graph import KnowledgeTransferGraph
@@ -33,8 +33,14 @@ __all__ = [
 
 
 def check_config(config: StudyConfig) -> None:
-    """ConfigError if the base network is unknown or cannot make such images or feature maps. Reads no data."""
-    check_network(config.network, size=config.data.size, channels=config.data.channels, layers=config.transfer.layers)
+    """ConfigError if the base network cannot make such images or feature maps. Reads no data."""
+    check_settings(
+        config.network,
+        config.transfer,
+        config.discriminator_transfer,
+        size=config.data.size,
+        channels=config.data.channels,
+    )
 
 
 def load_real(config: StudyConfig) -> RealImages:
@@ -82,8 +88,8 @@ class Experiment:
         (see `gan.trainer.train`); divergence is an outcome of value 1.0.
         """
         config = self.config
-        if graph.k != config.k:
-            raise GraphError(f"graph {graph.to_text()} has k = {graph.k}, the study has k = {config.k}")
+        if graph.roster != config.roster:
+            raise GraphError(f"graph {graph.to_text()} has {graph.roster}, the study has {config.roster}")
         checkpoint = CheckpointFile(folder, f"{fingerprint(config)}/{graph.to_text()}/{seed}")
         run = Run(graph, seed, config.evaluation, self.evaluator, config.network.z, on_progress, should_stop)
         try:
@@ -94,6 +100,7 @@ class Experiment:
                 config.transfer,
                 config.training,
                 config.runtime,
+                discriminator_transfer=config.discriminator_transfer,
                 seed=seed,
                 device=self.device,
                 checkpoint=checkpoint,

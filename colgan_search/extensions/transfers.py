@@ -39,6 +39,10 @@ class Transfer(ABC):
         """Which feature maps: after the activation, or the convolution's output before norm and activation."""
         return "activation"
 
+    def describe(self, settings: Any) -> Sequence[str]:
+        """What a figure calls it, line by line."""
+        return [f"{self.name} transfer"]
+
     @abstractmethod
     def view(self, settings: Any, output: "Tensor", maps: Mapping[int, "Tensor"]) -> Any:
         """What is compared, computed once per network and batch.

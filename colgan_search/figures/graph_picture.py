@@ -14,10 +14,11 @@ from matplotlib.path import Path as Curve
 
 from colgan_search.errors import BadInput
 from colgan_search.figures.layout import Layout
-from colgan_search.figures.pens import HOUSE, Pen, Pens, pens
+from colgan_search.figures.pens import HOUSE, Pens, pens
 from colgan_search.figures.saving import picture_paths, save_figure
-from colgan_search.gates import Gate
-from colgan_search.graph import DISCRIMINATOR, KnowledgeTransferGraph, node_name
+from colgan_search.gates import CUTOFF, Pen
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import Node, generator
 
 BEST_RING = "#c8930a"
 INK = "#1a1a1a"
@@ -29,7 +30,7 @@ NARROWEST = 6.4
 
 def _unit(layout: Layout) -> float:
     """The ring's radius on paper, in points."""
-    return min(900.0, max(160.0, SMALLEST_DISC / layout.radius(1)))
+    return min(900.0, max(160.0, SMALLEST_DISC / layout.radius(generator(1))))
 
 
 def draw_graph(
@@ -62,8 +63,8 @@ def graph_figure(
     style: str = HOUSE,
 ) -> Figure:
     """The figure that `draw_graph` saves, not attached to any window or global state."""
-    drawn = {gate: pen for gate, pen in pens(style).items() if show_cutoff or gate is not Gate.CUTOFF}
-    layout = Layout(graph.k)
+    drawn = {gate: pen for gate, pen in pens(style, graph.gates).items() if show_cutoff or gate is not CUTOFF}
+    layout = Layout(graph.roster)
     best = _best(scores)
     lines = textwrap.wrap(title or "", 60)
     low, high = layout.extent(margin=0.06)
@@ -78,9 +79,9 @@ def graph_figure(
     axes.set_ylim(low[1], high[1])
     axes.set_axis_off()
     _draw_edges(axes, graph, layout, drawn)
-    for node in range(graph.k + 1):
-        score = None if scores is None or node == DISCRIMINATOR else scores[node - 1]
-        _draw_node(axes, layout, node, score, best=node == best)
+    for node in layout.nodes:
+        score = None if scores is None or node.letter == "D" else scores[node.index]
+        _draw_node(axes, layout, node, score, best=node.letter == "G" and node.number == best)
     if lines:
         text = figure.text(0.5, 1 - 0.1 / height, "\n".join(lines), ha="center", va="top", fontsize=13, color=INK)
         text.set_parse_math(False)
@@ -106,7 +107,7 @@ def _draw_edges(axes: Axes, graph: KnowledgeTransferGraph, layout: Layout, drawn
     for edge, gate in graph.items():
         if gate not in drawn:
             continue
-        pen, faint = drawn[gate], gate is Gate.CUTOFF
+        pen, faint = drawn[gate], gate is CUTOFF
         points = layout.curve(edge, gap=0.02)
         along = points[3] - points[2]
         along /= np.linalg.norm(along)
@@ -124,17 +125,17 @@ def _draw_edges(axes: Axes, graph: KnowledgeTransferGraph, layout: Layout, drawn
         axes.add_patch(Polygon(corners, closed=True, fc=pen.colour, ec="none", zorder=1 if faint else 3))
 
 
-def _draw_node(axes: Axes, layout: Layout, node: int, score: float | None, *, best: bool) -> None:
+def _draw_node(axes: Axes, layout: Layout, node: Node, score: float | None, *, best: bool) -> None:
     """The disc of D or of a generator, with its name and, below it, its IS."""
     (x, y), radius = layout.centre(node), layout.radius(node)
-    if node == DISCRIMINATOR:
+    if node.letter == "D":
         face, rim, rim_width = "#e4e4e4", INK, 1.2
     else:
         face, rim, rim_width = ("#fff4d6", BEST_RING, 3.2) if best else ("white", INK, 1.2)
     axes.add_patch(Circle((x, y), radius, fc=face, ec=rim, lw=rim_width, zorder=4))
     points = radius * _unit(layout)
     lift = 0.0 if score is None else 0.3 * radius
-    words = [(node_name(node), lift, min(17.0, 0.5 * points), "bold")]
+    words = [(node.name, lift, min(17.0, 0.5 * points), "bold")]
     if score is not None:
         shown = "IS –" if math.isnan(score) else f"IS {score:.2f}"
         words.append((shown, -0.33 * radius, min(12.0, 0.36 * points), "normal"))

@@ -1,50 +1,30 @@
 """The pens that a graph's edges are drawn with: named styles, ours and the paper's."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 from colgan_search.errors import BadInput
-from colgan_search.gates import Gate
-
-
-@dataclass(frozen=True)
-class Pen:
-    """How edges of one gate are drawn."""
-
-    label: str
-    colour: str
-    dashes: tuple[float, ...]
-    """On and off lengths in line widths; empty for a solid line."""
-    width: float
-    """In points."""
-
+from colgan_search.gates import CUTOFF, NEGATIVE, PAPER_GATES, POSITIVE, THROUGH, Gate, Pen
 
 Pens = Mapping[Gate, Pen]
 """A style: edges of a gate without a pen are never drawn."""
 
 HOUSE = "house"
+"""Every gate's own pen, told apart by line style alone as well, for black and white."""
 PAPER = "paper"
+"""Figure 8 has a through gate in black and a positive linear gate in red, and no other."""
 
-STYLES: dict[str, Pens] = {
-    # Told apart by line style alone as well, for black and white.
-    HOUSE: {
-        Gate.THROUGH: Pen("through", "#12355b", (), 2.0),
-        Gate.POSITIVE: Pen("positive linear (0 to 1)", "#2a9d3a", (5.0, 2.0), 2.0),
-        Gate.NEGATIVE: Pen("negative linear (1 to 0)", "#d9541e", (1.0, 1.3), 2.4),
-        Gate.CUTOFF: Pen("cut off", "#b8b8b8", (1.0, 3.0), 0.9),
-    },
-    # Figure 8 has a through gate in black and a positive linear gate in red, and no other.
-    PAPER: {
-        Gate.THROUGH: Pen("through", "#000000", (), 2.0),
-        Gate.POSITIVE: Pen("positive linear", "#e3000f", (), 2.0),
-        Gate.NEGATIVE: Pen("negative linear (figure 8 has none)", "#1f5fbf", (4.0, 1.8), 2.0),
-    },
+_PAPER: Pens = {
+    THROUGH: Pen("through", "#000000", (), 2.0),
+    POSITIVE: Pen("positive linear", "#e3000f", (), 2.0),
+    NEGATIVE: Pen("negative linear (figure 8 has none)", "#1f5fbf", (4.0, 1.8), 2.0),
 }
-"""Style's name -> its pens."""
+STYLES = (HOUSE, PAPER)
 
 
-def pens(style: str) -> Pens:
-    """The pens of a style. BadInput, which lists the styles, for an unknown name."""
+def pens(style: str, used: Collection[Gate] = ()) -> Pens:
+    """The pens of a style: of the paper's gates, and of the others that are `used`. BadInput for an unknown style."""
     if style not in STYLES:
         raise BadInput(f"unknown style {style!r}; the styles are {', '.join(STYLES)}")
-    return STYLES[style]
+    others = sorted(set(used) - set(PAPER_GATES), key=lambda gate: gate.order)
+    house = {gate: gate.pen for gate in (THROUGH, POSITIVE, NEGATIVE, CUTOFF, *others)}
+    return house if style == HOUSE else {**_PAPER} | {gate: gate.pen for gate in others}

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from colgan_search.figures.pens import HOUSE, pens
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.figures.styles import INK, SMALL_SIZE, TEXT_SIZE, heading, tidy_axes
-from colgan_search.gates import Gate
+from colgan_search.gates import CUTOFF, NEGATIVE, POSITIVE, THROUGH
 
 PLACES = {
-    Gate.THROUGH: (0.5, 0, 5, "center", "bottom"),
-    Gate.POSITIVE: (0.7, 8, -1, "left", "top"),
-    Gate.NEGATIVE: (0.3, -8, -1, "right", "top"),
-    Gate.CUTOFF: (0.5, 0, 5, "center", "bottom"),
+    THROUGH: (0.5, 0, 5, "center", "bottom"),
+    POSITIVE: (0.7, 8, -1, "left", "top"),
+    NEGATIVE: (0.3, -8, -1, "right", "top"),
+    CUTOFF: (0.5, 0, 5, "center", "bottom"),
 }
 """Where a line carries its gate's name: progress, offset in points, alignment; the linear ones right and left of their
 crossing."""
@@ -36,13 +36,13 @@ def ramps_figure(title: str | None = None) -> Figure:
     for gate, pen in pens(HOUSE).items():
         weights = [gate.weight(float(p)) for p in progress]
         # A cut-off edge is faint in a graph; here its line is one of four.
-        colour, width = ("#6b6b6b", 1.8) if gate is Gate.CUTOFF else (pen.colour, pen.width)
-        (line,) = axes.plot(progress, weights, color=colour, lw=width, label=gate.value, clip_on=False, zorder=3)
+        colour, width = ("#6b6b6b", 1.8) if gate is CUTOFF else (pen.colour, pen.width)
+        (line,) = axes.plot(progress, weights, color=colour, lw=width, label=gate.name, clip_on=False, zorder=3)
         if pen.dashes:
             line.set_dashes(pen.dashes)
         at, right, up, horizontal, vertical = PLACES[gate]
         axes.annotate(
-            gate.value,
+            gate.name,
             (at, gate.weight(at)),
             xytext=(right, up),
             textcoords="offset points",

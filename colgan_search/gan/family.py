@@ -1,14 +1,11 @@
-"""What a base GAN must offer: the module-level functions of `colgan_search/gan/networks/<name>.py`."""
+"""What the networks of a base GAN must offer (see `extensions.networks.Network`)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
-from colgan_search.config import NetworkSettings
-
-Maps = Literal["activation", "convolution"]
+from colgan_search.extensions.transfers import Maps
 
 
 class GeneratorNetwork(nn.Module, ABC):
@@ -28,14 +25,15 @@ class GeneratorNetwork(nn.Module, ABC):
         """
 
 
-class Family(Protocol):
-    """One base GAN. `build_generator` and `build_discriminator` call these with a seeded random state."""
+class DiscriminatorNetwork(nn.Module, ABC):
+    """A discriminator whose layers, numbered from 1 (the finest), hand out their feature maps."""
 
-    def check(self, settings: NetworkSettings, size: int, channels: int, layers: Collection[int]) -> None:
-        """ConfigError if images [channels, size, size] cannot be made, or the generator lacks one of `layers`."""
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [N, C, S, S] in [-1, 1] -> logits [N, k+1]."""
+        return self.forward_with_maps(images, ())[0]
 
-    def generator(self, settings: NetworkSettings, size: int, channels: int) -> GeneratorNetwork:
-        """A freshly initialised generator of images [channels, size, size]."""
-
-    def discriminator(self, settings: NetworkSettings, size: int, channels: int, outputs: int) -> nn.Module:
-        """A freshly initialised discriminator: images [N, channels, size, size] -> logits [N, outputs]."""
+    @abstractmethod
+    def forward_with_maps(
+        self, images: Tensor, layers: Collection[int], maps: Maps = "activation"
+    ) -> tuple[Tensor, dict[int, Tensor]]:
+        """The logits, and layer number -> feature map [N, C_m, H_m, W_m] of each layer asked for, as a generator's."""

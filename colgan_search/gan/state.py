@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from colgan_search.config import NetworkSettings, TrainingSettings
-from colgan_search.gan.family import GeneratorNetwork
-from colgan_search.gan.networks import build_discriminator, build_generator
+from colgan_search.gan.building import build_discriminator, build_generator
+from colgan_search.gan.family import DiscriminatorNetwork, GeneratorNetwork
+from colgan_search.roster import Node, Roster
 from colgan_search.seeds import derive_seed
 
 _Network = TypeVar("_Network", bound=nn.Module)
@@ -23,11 +24,12 @@ LAYOUT = torch.channels_last
 class TrainingState:
     """Networks, optimizers, random states and progress of one training."""
 
+    roster: Roster
     generators: list[GeneratorNetwork]  # G_1..G_k at index 0..k-1
-    discriminator: nn.Module  # k + 1 outputs
+    discriminators: list[DiscriminatorNetwork]  # D, or D_1..D_m at index 0..m-1; k + 1 outputs each
     generator_optimizers: list[torch.optim.Optimizer]  # one per generator
-    discriminator_optimizer: torch.optim.Optimizer
-    own_z: torch.Generator  # draws each generator's own z of the discriminator phase
+    discriminator_optimizers: list[torch.optim.Optimizer]  # one per discriminator
+    own_z: list[torch.Generator]  # per discriminator: draws each generator's own z of the discriminator phase
     shared_z: torch.Generator  # draws the one z of the generator phase
     averages: list[AveragedModel]  # exponential moving averages of the generators; empty without training.ema
     epochs: int  # E
@@ -54,21 +56,25 @@ class TrainingState:
     @property
     def device(self) -> torch.device:
         """Where the networks live."""
-        return next(self.discriminator.parameters()).device
+        return next(self.discriminators[0].parameters()).device
+
+    def discriminator(self, node: Node) -> DiscriminatorNetwork:
+        """The network of D, or of D1..Dm."""
+        return self.discriminators[node.index]
 
     def train_mode(self) -> None:
         """Every network in train mode, as all of training needs it (the discriminator's power iterations too)."""
-        for network in (*self.generators, self.discriminator):
+        for network in (*self.generators, *self.discriminators):
             network.train()
 
     def to_checkpoint(self) -> dict[str, Any]:
         """All of it as tensors and plain values."""
         return {
             "generators": [network.state_dict() for network in self.generators],
-            "discriminator": self.discriminator.state_dict(),
+            "discriminators": [network.state_dict() for network in self.discriminators],
             "generator_optimizers": [optimizer.state_dict() for optimizer in self.generator_optimizers],
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "own_z": self.own_z.get_state(),
+            "discriminator_optimizers": [optimizer.state_dict() for optimizer in self.discriminator_optimizers],
+            "own_z": [random.get_state() for random in self.own_z],
             "shared_z": self.shared_z.get_state(),
             "averages": [average.state_dict() for average in self.averages],
             "progress": [self.iteration, self.reported],
@@ -77,13 +83,15 @@ class TrainingState:
 
     def restore(self, data: dict[str, Any]) -> None:
         """Puts `to_checkpoint`'s data back into a state that was made with the same settings."""
-        for network, weights in zip(self.generators, data["generators"], strict=True):
+        networks = [*self.generators, *self.discriminators]
+        for network, weights in zip(networks, [*data["generators"], *data["discriminators"]], strict=True):
             network.load_state_dict(weights)
-        self.discriminator.load_state_dict(data["discriminator"])
-        for optimizer, moments in zip(self.generator_optimizers, data["generator_optimizers"], strict=True):
+        optimizers = [*self.generator_optimizers, *self.discriminator_optimizers]
+        saved = [*data["generator_optimizers"], *data["discriminator_optimizers"]]
+        for optimizer, moments in zip(optimizers, saved, strict=True):
             optimizer.load_state_dict(moments)
-        self.discriminator_optimizer.load_state_dict(data["discriminator_optimizer"])
-        self.own_z.set_state(data["own_z"])
+        for random, random_state in zip(self.own_z, data["own_z"], strict=True):
+            random.set_state(random_state)
         self.shared_z.set_state(data["shared_z"])
         for average, weights in zip(self.averages, data["averages"], strict=True):
             average.load_state_dict(weights)
@@ -92,7 +100,7 @@ class TrainingState:
 
 
 def new_state(
-    k: int,
+    roster: Roster,
     network: NetworkSettings,
     training: TrainingSettings,
     *,
@@ -102,31 +110,47 @@ def new_state(
     seed: int,
     device: torch.device,
 ) -> TrainingState:
-    """k generators and a discriminator for images [channels, size, size], all in train mode on `device`.
+    """The roster's generators and discriminators for images [channels, size, size], all in train mode on `device`.
 
     Every weight and every later random number follows from `seed`.
     """
     generators = [
-        _place(build_generator(network, size=size, channels=channels, seed=derive_seed(seed, "generator", i)), device)
-        for i in range(1, k + 1)
+        _place(
+            build_generator(network, size=size, channels=channels, seed=derive_seed(seed, "generator", node.number)),
+            device,
+        )
+        for node in roster.generator_nodes
     ]
-    discriminator = _place(
-        build_discriminator(
-            network, size=size, channels=channels, outputs=k + 1, seed=derive_seed(seed, "discriminator")
-        ),
-        device,
-    )
+    discriminators = [
+        _place(
+            build_discriminator(
+                network,
+                size=size,
+                channels=channels,
+                outputs=len(generators) + 1,
+                seed=node_seed(seed, "discriminator", node),
+            ),
+            device,
+        )
+        for node in roster.discriminator_nodes
+    ]
     return TrainingState(
+        roster=roster,
         generators=generators,
-        discriminator=discriminator,
+        discriminators=discriminators,
         generator_optimizers=[_adam(network, training) for network in generators],
-        discriminator_optimizer=_adam(discriminator, training),
-        own_z=torch.Generator().manual_seed(derive_seed(seed, "own z")),
+        discriminator_optimizers=[_adam(network, training) for network in discriminators],
+        own_z=[torch.Generator().manual_seed(node_seed(seed, "own z", node)) for node in roster.discriminator_nodes],
         shared_z=torch.Generator().manual_seed(derive_seed(seed, "shared z")),
         averages=[_average(network, training.ema) for network in generators if training.ema is not None],
         epochs=training.epochs,
         iterations_per_epoch=iterations_per_epoch,
     )
+
+
+def node_seed(seed: int, what: str, node: Node, *more: int) -> int:
+    """The seed of something of one discriminator; the only one's does not depend on how many there might be."""
+    return derive_seed(seed, what, *([node.name] if node.number else []), *more)
 
 
 def draw_z(random: torch.Generator, batch: int, z: int, device: torch.device) -> Tensor:

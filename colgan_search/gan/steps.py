@@ -1,27 +1,24 @@
-"""The two phases of one iteration: the discriminator (section 3.3.1 of the paper), then the generators (3.3.2)."""
+"""The two phases of one iteration: the discriminators (section 3.3.1 of the paper), then the generators (3.3.2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from colgan_search.config import TransferSettings
+from colgan_search.errors import ConfigError
+from colgan_search.extensions.transfers import TRANSFERS, Transfer
 from colgan_search.gan.state import TrainingState
-from colgan_search.gates import Gate
-from colgan_search.graph import Edge, KnowledgeTransferGraph
-from colgan_search.losses import (
-    adversarial_loss,
-    attention_map,
-    fake_loss,
-    feature_transfer_loss,
-    image_transfer_loss,
-    real_loss,
-)
+from colgan_search.gates import CUTOFF, Gate
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.losses import adversarial_loss, fake_loss, real_loss
+from colgan_search.roster import Edge, EdgeKind, Node
 
-_TOGETHER: tuple[tuple[Literal["real", "generated"], ...], ...] = (("real", "generated"),)
-_UPDATES: Mapping[str, tuple[tuple[Literal["real", "generated"], ...], ...]] = {
+Batch = Literal["real", "generated"]
+_TOGETHER: tuple[tuple[Batch, ...], ...] = (("real", "generated"),)
+_UPDATES: Mapping[str, tuple[tuple[Batch, ...], ...]] = {
     "per_generator": _TOGETHER,
     "joint": _TOGETHER,
     "per_batch": (("real",), ("generated",)),
@@ -30,116 +27,199 @@ _UPDATES: Mapping[str, tuple[tuple[Literal["real", "generated"], ...], ...]] = {
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """What the generator phase of a graph must compute, and nothing more. Generators are numbered 1..k."""
+class Lesson:
+    """A transfer kind with its settings, as a training uses it."""
 
-    edges: tuple[tuple[Edge, Gate], ...]  # every edge that is not cut off
-    students: frozenset[int]  # generators with such an incoming edge: the only ones that are stepped
-    runners: tuple[int, ...]  # students and teachers: the only ones that run
-    compared: frozenset[int]  # either end of a transfer edge: their feature maps are needed
+    kind: Transfer
+    settings: TransferSettings
 
     @classmethod
-    def of(cls, graph: KnowledgeTransferGraph) -> "Lessons":
-        """The lessons of a graph."""
-        edges = tuple((edge, gate) for edge, gate in graph.items() if gate is not Gate.CUTOFF)
+    def of(cls, settings: TransferSettings) -> "Lesson":
+        """The lesson that settings name; UnknownMember if there is no such transfer kind."""
+        return cls(TRANSFERS.get(settings.kind), settings)
+
+    def view(self, output: Tensor, maps: Mapping[int, Tensor]) -> Any:
+        """See `Transfer.view`."""
+        return self.kind.view(self.settings, output, maps)
+
+    def loss(self, student: Any, teacher: Any) -> Tensor:
+        """See `Transfer.loss`."""
+        return self.kind.loss(self.settings, student, teacher)
+
+    def run(self, network: Any, batch: Tensor, wanted: bool) -> tuple[Tensor, Any]:
+        """The network's output for `batch`, and its view if it is wanted."""
+        layers = self.kind.layers(self.settings) if wanted else ()
+        output, maps = network.forward_with_maps(batch, layers, self.kind.maps(self.settings))
+        return output, self.view(output, maps) if wanted else None
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What an iteration of a graph must compute, and nothing more."""
+
+    edges: tuple[tuple[Edge, Gate], ...]  # every edge into a generator that is not cut off
+    students: frozenset[Node]  # generators with such an incoming edge: the only ones that are stepped
+    runners: tuple[Node, ...]  # students and teachers: the only ones that run
+    compared: frozenset[Node]  # either end of a transfer edge: their views are needed
+    among_discriminators: tuple[tuple[Edge, Gate], ...]  # every edge D_a -> D_b that is not cut off
+    transfer: Lesson
+    discriminator_transfer: Lesson | None  # None: there is no such edge
+
+    @classmethod
+    def of(
+        cls,
+        graph: KnowledgeTransferGraph,
+        transfer: TransferSettings,
+        discriminator_transfer: TransferSettings | None = None,
+    ) -> "Lessons":
+        """The lessons of a graph. ConfigError if it has an edge D_a -> D_b without a `discriminator_transfer`."""
+        open_edges = [(edge, gate) for edge, gate in graph.items() if gate is not CUTOFF]
+        edges = tuple((edge, gate) for edge, gate in open_edges if edge.kind is not EdgeKind.DISCRIMINATOR_TRANSFER)
         students = frozenset(edge.target for edge, _ in edges)
         compared = frozenset(node for edge, _ in edges if not edge.adversarial for node in (edge.source, edge.target))
-        return cls(edges, students, tuple(sorted(students | compared)), compared)
+        among = tuple((edge, gate) for edge, gate in open_edges if edge.kind is EdgeKind.DISCRIMINATOR_TRANSFER)
+        if among and discriminator_transfer is None:
+            raise ConfigError(f"discriminator_transfer: is missing, and the graph has the edge {among[0][0].name}")
+        return cls(
+            edges,
+            students,
+            tuple(sorted(students | compared)),
+            compared,
+            among,
+            Lesson.of(transfer),
+            None if discriminator_transfer is None else Lesson.of(discriminator_transfer),
+        )
 
 
 def discriminator_phase(
     state: TrainingState,
-    real: Sequence[Tensor],
-    own_z: Sequence[Tensor],
+    lessons: Lessons,
+    progress: float,
+    real: Sequence[Sequence[Tensor]],
+    own_z: Sequence[Sequence[Tensor]],
     steps: Literal["per_generator", "per_batch", "joint"],
 ) -> dict[str, Tensor]:
-    """Phase 1 (section 3.3.1): D learns real images and those of every G_i from its own z_i [N, Z], turn by turn.
+    """Phase 1 (section 3.3.1): every D learns real images and those of every G_i from z of its own, turn by turn.
 
-    `real` holds the real batch [N, C, S, S] of each of the k turns; `steps` is `training.discriminator_steps`.
-    Returns the detached loss (equation 1, real and generated summed) of every generator's turn.
+    `real` [m][k] holds the real batch [N, C, S, S] of each D and turn, `own_z` [m][k] the z [N, Z]; `steps` is
+    `training.discriminator_steps`. With several discriminators each step's loss gains the gated losses of the edges
+    D_a -> D_b, of its real and of its generated batch; all learn at once, from what the others are before the step (our
+    reading). Returns the detached losses: of every D's turns (equation 1, real and generated summed), and of every edge
+    D_a -> D_b before its gate, its mean over the batches.
     """
-    discriminator, optimizer = state.discriminator, state.discriminator_optimizer
-    discriminator.requires_grad_(True)
+    nodes = state.roster.discriminator_nodes
+    for discriminator in state.discriminators:
+        discriminator.requires_grad_(True)
     losses: dict[str, Tensor] = {}
-    for i, (generator, pixels, z) in enumerate(zip(state.generators, real, own_z, strict=True), start=1):
+    transferred: dict[str, list[Tensor]] = {}
+    for turn, generator in enumerate(state.generators):
         with torch.no_grad():
-            fake = generator(z)
-        summed = []
+            fakes = [generator(z[turn]) for z in own_z]
+        summed: list[list[Tensor]] = [[] for _ in nodes]
         for batches in _UPDATES[steps]:
-            # In the order of the text: the generated batch sees D as the real one has left it.
-            parts = [
-                real_loss(discriminator(pixels)) if batch == "real" else fake_loss(discriminator(fake), i)
-                for batch in batches
+            shown = [
+                {batch: (real[j][turn] if batch == "real" else fakes[j]) for batch in batches}
+                for j in range(len(nodes))
             ]
-            loss = torch.stack(parts).sum()
-            if steps != "joint" or i == 1:
-                optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            if steps != "joint" or i == state.k:
-                optimizer.step()
-            summed.append(loss.detach())
-        losses[f"D on G{i}"] = torch.stack(summed).sum()
-    return losses
+            taught = _teachers(state, lessons, shown)
+            for j, (node, discriminator) in enumerate(zip(nodes, state.discriminators, strict=True)):
+                # In the order of the text: the generated batch sees D as the real one has left it.
+                parts, gated = [], []
+                for batch, images in shown[j].items():
+                    part, more = _judged(discriminator, node, batch, images, turn + 1, lessons, taught, transferred)
+                    parts.append(part)
+                    gated += [gate.weight(progress) * loss for gate, loss in more]
+                loss = torch.stack(parts).sum()
+                summed[j].append(loss.detach())
+                if gated:
+                    loss = loss + torch.stack(gated).sum()
+                if steps != "joint" or turn == 0:
+                    state.discriminator_optimizers[j].zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+            if steps != "joint" or turn == state.k - 1:
+                for optimizer in state.discriminator_optimizers:
+                    optimizer.step()
+        for node, found in zip(nodes, summed, strict=True):
+            losses[f"{node.name} on G{turn + 1}"] = torch.stack(found).sum()
+    return losses | {name: torch.stack(found).mean() for name, found in transferred.items()}
 
 
-def generator_phase(
-    state: TrainingState, lessons: Lessons, progress: float, z: Tensor, transfer: TransferSettings
-) -> dict[str, Tensor]:
+def _judged(
+    discriminator: Any,
+    node: Node,
+    batch: Batch,
+    images: Tensor,
+    turn: int,
+    lessons: Lessons,
+    taught: Mapping[tuple[Edge, Batch], Any],
+    transferred: dict[str, list[Tensor]],
+) -> tuple[Tensor, list[tuple[Gate, Tensor]]]:
+    """Equation 1 on one batch, and the losses of the edges into this discriminator with their gates."""
+    incoming = [(edge, gate) for edge, gate in lessons.among_discriminators if edge.target == node]
+    gated = []
+    if incoming:
+        assert lessons.discriminator_transfer is not None
+        logits, own = lessons.discriminator_transfer.run(discriminator, images, True)
+        for edge, gate in incoming:
+            loss = lessons.discriminator_transfer.loss(own, taught[edge, batch])
+            transferred.setdefault(edge.name, []).append(loss.detach())
+            gated.append((gate, loss))
+    else:
+        logits = discriminator(images)
+    return real_loss(logits) if batch == "real" else fake_loss(logits, turn), gated
+
+
+def _teachers(
+    state: TrainingState, lessons: Lessons, shown: Sequence[Mapping[Batch, Tensor]]
+) -> dict[tuple[Edge, Batch], Any]:
+    """What each teacher among the discriminators makes of its student's batches.
+
+    Without a gradient and in eval mode: power iterations and running statistics do not move while it teaches.
+    """
+    views: dict[tuple[Edge, Batch], Any] = {}
+    lesson = lessons.discriminator_transfer
+    if lesson is None:
+        return views
+    for edge, _ in lessons.among_discriminators:
+        teacher = state.discriminator(edge.source)
+        teacher.eval()
+        with torch.no_grad():
+            for batch, images in shown[edge.target.index].items():
+                views[edge, batch] = lesson.run(teacher, images, True)[1]
+        teacher.train()
+    return views
+
+
+def generator_phase(state: TrainingState, lessons: Lessons, progress: float, z: Tensor) -> dict[str, Tensor]:
     """Phase 2 (section 3.3.2): from one z [N, Z] for all, every student's gated incoming losses; one step of each.
 
-    Returns the detached loss of every edge that is not cut off, by its name, before its gate.
+    Returns the detached loss of every edge into a generator that is not cut off, by its name, before its gate.
     """
     if not lessons.edges:
         return {}
-    state.discriminator.requires_grad_(False)  # still in train mode: its weights rest, its power iteration runs on
-    images: dict[int, Tensor] = {}
-    attention: dict[int, list[Tensor]] = {}
-    for i in lessons.runners:
-        with torch.set_grad_enabled(i in lessons.students):
-            layers = transfer.layers if i in lessons.compared else ()
-            images[i], maps = state.generators[i - 1].forward_with_maps(z, layers, transfer.maps)
-            attention[i] = [attention_map(maps[layer]) for layer in layers]
+    for discriminator in state.discriminators:
+        discriminator.requires_grad_(False)  # still in train mode: weights rest, power iterations run on
+    images: dict[Node, Tensor] = {}
+    views: dict[Node, Any] = {}
+    for node in lessons.runners:
+        with torch.set_grad_enabled(node in lessons.students):
+            generator = state.generators[node.index]
+            images[node], views[node] = lessons.transfer.run(generator, z, node in lessons.compared)
 
     losses: dict[str, Tensor] = {}
     whole = torch.zeros((), device=z.device)
     for edge, gate in lessons.edges:
-        loss = _edge_loss(edge, state, images, attention, transfer)
+        if edge.kind is EdgeKind.ADVERSARIAL:
+            loss = adversarial_loss(state.discriminator(edge.source)(images[edge.target]))
+        else:
+            loss = lessons.transfer.loss(views[edge.target], views[edge.source])
         whole = whole + gate.weight(progress) * loss
         losses[edge.name] = loss.detach()
 
-    for i in lessons.students:
-        state.generator_optimizers[i - 1].zero_grad()
+    students = sorted(lessons.students)
+    for node in students:
+        state.generator_optimizers[node.index].zero_grad()
     whole.backward()  # type: ignore[no-untyped-call]
-    for i in lessons.students:
-        state.generator_optimizers[i - 1].step()
+    for node in students:
+        state.generator_optimizers[node.index].step()
     return losses
-
-
-def _edge_loss(
-    edge: Edge,
-    state: TrainingState,
-    images: dict[int, Tensor],
-    attention: dict[int, list[Tensor]],
-    transfer: TransferSettings,
-) -> Tensor:
-    """The loss of one edge before its gate: equation 2, 4 or 5."""
-    student, teacher = edge.target, edge.source
-    if edge.adversarial:
-        return adversarial_loss(state.discriminator(images[student]))
-    if transfer.kind == "features":
-        return feature_transfer_loss(
-            attention[student],
-            attention[teacher],
-            alpha=transfer.alpha,
-            reduction=transfer.reduction,
-            detach_teacher=transfer.detach_teacher,
-        )
-    if transfer.kind != "image":
-        raise ValueError(f"unknown transfer kind {transfer.kind!r}; known are: image, features")
-    return image_transfer_loss(
-        images[student],
-        images[teacher],
-        alpha=transfer.alpha,
-        reduction=transfer.reduction,
-        detach_teacher=transfer.detach_teacher,
-    )

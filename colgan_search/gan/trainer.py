@@ -10,15 +10,15 @@ from torch import Tensor
 
 from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
 from colgan_search.errors import ConfigError, Interrupted, TrialFault
+from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
-from colgan_search.gan.networks import check_network
-from colgan_search.gan.state import LAYOUT, TrainingState, draw_z, new_state
+from colgan_search.gan.state import LAYOUT, TrainingState, draw_z, new_state, node_seed
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
 from colgan_search.gan.watch import FiniteWatch
 from colgan_search.gates import progress_at
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_pixels
-from colgan_search.seeds import derive_seed
+from colgan_search.roster import Node
 
 
 def train(
@@ -29,6 +29,7 @@ def train(
     training: TrainingSettings,
     runtime: RuntimeSettings,
     *,
+    discriminator_transfer: TransferSettings | None = None,  # needed where a graph has an edge D_a -> D_b
     seed: int,  # weights, order of the real images and every z follow from it; no global random state is used
     device: torch.device,
     checkpoint: CheckpointFile | None = None,  # resumed from if it holds something; None = nothing is saved
@@ -49,7 +50,9 @@ def train(
     memory).
     """
     images, channels, size, _ = real.shape
-    check_network(network, size=size, channels=channels, layers=transfer.layers)
+    roster = graph.roster
+    check_settings(network, transfer, discriminator_transfer, size=size, channels=channels)
+    lessons = Lessons.of(graph, transfer, discriminator_transfer)
     turns = real_batches(training, graph.k)
     require_images(images, training, graph.k)
     per_epoch = images // (training.batch * turns)  # what is left over is dropped: our reading
@@ -57,7 +60,7 @@ def train(
     with _deterministic(runtime, device), _memory_faults(device):
         # Networks, optimizers and random states, new or as they were left
         state = new_state(
-            graph.k,
+            roster,
             network,
             training,
             size=size,
@@ -70,7 +73,6 @@ def train(
             state.restore(saved)
         on_start(state)
         real = real.to(device)
-        lessons = Lessons.of(graph)
         watch = FiniteWatch()
         saved_at = clock()
 
@@ -95,7 +97,7 @@ def train(
                 return state
 
             # Start of an epoch, or where a resumed one goes on
-            order = _order(images, seed, state.epoch).to(device)
+            orders = [_order(images, seed, node, state.epoch).to(device) for node in roster.discriminator_nodes]
             for position in range(state.iteration % per_epoch, per_epoch):
                 if should_stop():
                     save()
@@ -103,26 +105,32 @@ def train(
                         f"stopped after iteration {state.iteration} of {state.iterations}; it can be resumed"
                     )
 
-                # One real batch for all k turns of D (our reading), or one for each; an epoch sees every image once
-                pixels = []
-                for start in range(
-                    position * turns * training.batch, (position + 1) * turns * training.batch, training.batch
-                ):
-                    batch = order[start : start + training.batch]
-                    pixels.append(to_pixels(real[batch]).contiguous(memory_format=LAYOUT))
-                pixels *= graph.k // turns
+                # One real batch for all k turns of a D (our reading), or one for each; an epoch sees every image once
+                start = position * turns * training.batch
+                pixels = [
+                    [
+                        to_pixels(real[batch]).contiguous(memory_format=LAYOUT)
+                        for batch in torch.split(order[start : start + turns * training.batch], training.batch)
+                    ]
+                    * (graph.k // turns)
+                    for order in orders
+                ]
 
-                # Phase 1: the discriminator, every generator from its own fresh z
-                own_z = [draw_z(state.own_z, training.batch, network.z, device) for _ in state.generators]
-                losses = discriminator_phase(state, pixels, own_z, training.discriminator_steps)
-
-                # Phase 2: the generators, one z shared by all
                 if training.ramp == "iteration":
                     progress = progress_at(state.iteration, state.iterations)
                 else:
                     progress = progress_at(state.epoch, training.epochs)
+
+                # Phase 1: the discriminators, every generator from its own fresh z
+                own_z = [
+                    [draw_z(random, training.batch, network.z, device) for _ in state.generators]
+                    for random in state.own_z
+                ]
+                losses = discriminator_phase(state, lessons, progress, pixels, own_z, training.discriminator_steps)
+
+                # Phase 2: the generators, one z shared by all
                 shared_z = draw_z(state.shared_z, training.batch, network.z, device)
-                losses |= generator_phase(state, lessons, progress, shared_z, transfer)
+                losses |= generator_phase(state, lessons, progress, shared_z)
 
                 # Moving averages
                 for average, generator in zip(state.averages, state.generators, strict=False):
@@ -159,9 +167,9 @@ def require_images(images: int, training: TrainingSettings, k: int) -> None:
         )
 
 
-def _order(images: int, seed: int, epoch: int) -> Tensor:
-    """The order int64 [images] in which epoch 0..E-1 takes the real images; nothing of it need be stored."""
-    return torch.randperm(images, generator=torch.Generator().manual_seed(derive_seed(seed, "order", epoch)))
+def _order(images: int, seed: int, node: Node, epoch: int) -> Tensor:
+    """The order int64 [images] in which epoch 0..E-1 shows a discriminator the real images; none of it is stored."""
+    return torch.randperm(images, generator=torch.Generator().manual_seed(node_seed(seed, "order", node, epoch)))
 
 
 @contextmanager

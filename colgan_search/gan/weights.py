@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from colgan_search.config import NetworkSettings
 from colgan_search.errors import DataError, GraphError
 from colgan_search.files import atomic_path, require_space
-from colgan_search.gan.networks import build_generator
+from colgan_search.gan.building import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
 
 GENERATORS_FILE = "generators.safetensors"

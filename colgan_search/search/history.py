@@ -32,7 +32,7 @@ class History:
 
     def __init__(self, study: OpenStudy) -> None:
         self.study = study
-        self.space = space.distributions(study.config.k, study.config.search.gates)
+        self.space = space.distributions(study.config.roster, study.config.search.gates)
         self.study_id: int | None = None
         self.given = 0
         """The number of trials that were given from the config's first graphs."""

@@ -105,7 +105,7 @@ class Proposer:
         user: dict[str, Any] = {}
         system: dict[str, Any] = {}
         if given < len(search.first) or search.sampler == "repeat":
-            graph = presets.resolve(search.first[given % len(search.first)], self.study.config.k)
+            graph = presets.resolve(search.first[given % len(search.first)], self.study.config.roster)
             user, system = {FIRST: given}, {"fixed_params": space.params_of(graph, search.gates)}
         return optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=user, system_attrs=system)
 
@@ -118,7 +118,7 @@ class Proposer:
         view: Any = SamplersStorage(self.study.storage.optuna, study_id, others, draft)
         sampler = make_sampler(config.search, config.seed, claim.slot, self.history.space)
         trial = Trial(optuna.Study(self.study.name, view, sampler), draft._trial_id)
-        return space.suggest_graph(trial, config.k, config.search.gates)
+        return space.suggest_graph(trial, config.roster, config.search.gates)
 
     def _write(self, claim: Claim, draft: FrozenTrial, graph: KnowledgeTransferGraph, lock: AskLock) -> int:
         """The trial with its graph and seed, bound to its slot, and the lock given up: all of it or nothing."""
@@ -162,7 +162,7 @@ class Proposer:
         text = trust.read(GRAPH_TEXT, found[0].user_attrs.get(GRAPH), f"{where}: {GRAPH}")
         seed = trust.read(SEED_NUMBER, found[0].user_attrs.get(SEED), f"{where}: {SEED}")
         try:
-            graph = space.graph_of(found[0].params, self.study.config.k)
+            graph = space.graph_of(found[0].params, self.study.config.roster)
             recorded = KnowledgeTransferGraph.from_text(text)
         except (GraphError, ValueError) as error:
             raise StudyError(f"{where}: {error}; {trust.CHANGED}") from error

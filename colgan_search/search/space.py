@@ -7,35 +7,36 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import Trial
 
 from colgan_search.errors import GraphError
-from colgan_search.gates import Gate
-from colgan_search.graph import KnowledgeTransferGraph, edges_of
+from colgan_search.gates import Gate, get_gate
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import Roster
 
 
-def distributions(k: int, gates: Sequence[Gate]) -> dict[str, BaseDistribution]:
+def distributions(roster: Roster, gates: Sequence[Gate]) -> dict[str, BaseDistribution]:
     """One categorical parameter per edge, over the gates that the study allows."""
-    return {edge.name: CategoricalDistribution([gate.value for gate in gates]) for edge in edges_of(k)}
+    return {edge.name: CategoricalDistribution([gate.name for gate in gates]) for edge in roster.edges}
 
 
-def suggest_graph(trial: Trial, k: int, gates: Sequence[Gate]) -> KnowledgeTransferGraph:
+def suggest_graph(trial: Trial, roster: Roster, gates: Sequence[Gate]) -> KnowledgeTransferGraph:
     """Asks the trial for every edge's gate. Parameters that it has already keep their values."""
-    choices = [gate.value for gate in gates]
-    chosen = {edge: Gate(trial.suggest_categorical(edge.name, choices)) for edge in edges_of(k)}
-    return KnowledgeTransferGraph.from_edges(k, chosen)
+    choices = [gate.name for gate in gates]
+    chosen = {edge: get_gate(trial.suggest_categorical(edge.name, choices)) for edge in roster.edges}
+    return KnowledgeTransferGraph.from_edges(roster, chosen)
 
 
-def graph_of(params: Mapping[str, Any], k: int) -> KnowledgeTransferGraph:
+def graph_of(params: Mapping[str, Any], roster: Roster) -> KnowledgeTransferGraph:
     """The graph of a trial's parameters. GraphError if one is missing."""
-    edges = edges_of(k)
+    edges = roster.edges
     missing = [edge.name for edge in edges if edge.name not in params]
     if missing:
         raise GraphError(f"the trial has no gate for {', '.join(missing)}")
-    return KnowledgeTransferGraph.from_edges(k, {edge: Gate(params[edge.name]) for edge in edges})
+    return KnowledgeTransferGraph.from_edges(roster, {edge: get_gate(params[edge.name]) for edge in edges})
 
 
 def params_of(graph: KnowledgeTransferGraph, gates: Sequence[Gate]) -> dict[str, str]:
     """The parameters of a graph. GraphError if it uses a gate that the study does not allow."""
-    foreign = {gate.value for _, gate in graph.items() if gate not in gates}
+    foreign = {gate.name for _, gate in graph.items() if gate not in gates}
     if foreign:
-        allowed = ", ".join(gate.value for gate in gates)
+        allowed = ", ".join(gate.name for gate in gates)
         raise GraphError(f"graph {graph.to_text()} uses the gates {sorted(foreign)}; the study has only {allowed}")
-    return {edge.name: gate.value for edge, gate in graph.items()}
+    return {edge.name: gate.name for edge, gate in graph.items()}

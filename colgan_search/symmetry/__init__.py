@@ -1,4 +1,4 @@
-"""Graphs up to relabelling of exchangeable nodes: canonical forms, counts and lists of distinct graphs (section 3.2)."""
+"""Graphs up to relabelling of exchangeable nodes: canonical forms, counts, lists (section 3.2)."""
 
 from colgan_search.symmetry.canonical import canonical, canonical_order, count_relabellings, relabellings
 from colgan_search.symmetry.counting import count_assignments, count_distinct, distinct_graphs

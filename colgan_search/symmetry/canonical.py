@@ -1,7 +1,7 @@
 """The canonical form of a graph: one relabelling of its exchangeable nodes that stands for all of them.
 
-It is the smallest of all relabellings when gates are compared edge by edge in shell order (`symmetry.relabelling`), each
-in the order of `Gate.order`. Known for rosters of up to 40,320 relabellings: k = 8 with one discriminator.
+It is the smallest of all relabellings when gates are compared edge by edge in shell order (`symmetry.relabelling`),
+each in the order of `Gate.order`. Known for rosters of up to 40,320 relabellings: k = 8 with one discriminator.
 """
 
 from collections.abc import Iterator

@@ -1,61 +1,63 @@
-"""DCGAN (sections 3.1 and 4.1 of the paper) for square images of 8, 16, ... 256 pixels.
-
-At size S both networks have log2(S) - 1 layers: five at 64 x 64. Generator layer m makes 2^(m+1) x 2^(m+1) pixels, and
-its channels halve from layer to layer down to `width` at the last hidden one; the discriminator mirrors it.
-
-Our reading, where the paper only says DCGAN: the channel counts, LeakyReLU with slope 0.2, batch norm's weights from
-N(1, 0.02) and biases 0 (all as in DCGAN's code), and one power iteration of spectral norm per forward pass.
-"""
+"""The base GAN `dcgan`: DCGAN (sections 3.1 and 4.1 of the paper) for square images of 8, 16, ... 256 pixels."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from pydantic import Field
 
-from colgan_search.config import NetworkSettings
 from colgan_search.errors import ConfigError
-from colgan_search.gan.family import GeneratorNetwork, Maps
+from colgan_search.extensions.networks import Network, NetworkSettings
 
-
-@dataclass(frozen=True)
-class DiscriminatorNorm:
-    """Where the discriminator has which norm: its first and last convolution are the ends, the others inside."""
-
-    spectral_at_ends: bool
-    spectral_inside: bool
-    batch_inside: bool
-
-    @property
-    def bias(self) -> bool:
-        """On every convolution, unless batch norm supplies it."""
-        return not self.batch_inside
-
-
-NORMS = {
-    "spectral": DiscriminatorNorm(spectral_at_ends=True, spectral_inside=True, batch_inside=False),
-    "spectral-replacing": DiscriminatorNorm(spectral_at_ends=False, spectral_inside=True, batch_inside=False),
-    "batch": DiscriminatorNorm(spectral_at_ends=False, spectral_inside=False, batch_inside=True),
-}
-"""`network.discriminator_norm` -> what it means (section 3.1: batch normalization changes to SN)."""
+if TYPE_CHECKING:
+    from colgan_search.gan.family import DiscriminatorNetwork, GeneratorNetwork
 
 SIZES = (8, 16, 32, 64, 128, 256)
 """Heights and widths in pixels that the family makes: 4 * 2^n."""
 
 
-def check(settings: NetworkSettings, size: int, channels: int, layers: Collection[int]) -> None:
-    """ConfigError unless `size` is one of SIZES and the generator has all of `layers`."""
-    if size not in SIZES:
-        raise ConfigError(
-            f"data.size: {size} is not allowed: {settings.name} makes images of {', '.join(map(str, SIZES))} pixels"
-        )
-    missing = sorted(layer for layer in layers if not 1 <= layer <= layer_count(size))
-    if missing:
-        raise ConfigError(
-            f"transfer.layers: {missing} are not allowed: the {settings.name} generator for {size} x {size} pixels "
-            f"has the layers 1..{layer_count(size)}"
-        )
+class DcganSettings(NetworkSettings):
+    """DCGAN's width and the discriminator's norm."""
+
+    name: Literal["dcgan"] = "dcgan"
+    width: int = Field(64, ge=1, le=1024, description="channels of the widest-resolution hidden layer")
+    discriminator_norm: Literal["spectral", "spectral-replacing", "batch"] = Field(
+        "spectral",
+        description="spectral norm on every convolution (our reading), in place of batch norm only, or batch norm",
+    )
+
+
+class Dcgan(Network):
+    """DCGAN; its networks are in `dcgan_modules`."""
+
+    name = "dcgan"
+    settings = DcganSettings
+
+    def check(self, settings: DcganSettings, size: int, channels: int) -> None:
+        """ConfigError unless `size` is one of SIZES."""
+        if size not in SIZES:
+            raise ConfigError(
+                f"data.size: {size} is not allowed: {self.name} makes images of {', '.join(map(str, SIZES))} pixels"
+            )
+
+    def generator_layers(self, settings: DcganSettings, size: int) -> Collection[int]:
+        """Five at 64 pixels, 4 at 32, 3 at 16; the last is the image."""
+        return range(1, layer_count(size) + 1)
+
+    def discriminator_layers(self, settings: DcganSettings, size: int) -> Collection[int]:
+        """All but the last, which gives the logits."""
+        return range(1, layer_count(size))
+
+    def generator(self, settings: DcganSettings, size: int, channels: int) -> "GeneratorNetwork":
+        """See `dcgan_modules.Generator`."""
+        from colgan_search.gan.networks.dcgan_modules import Generator
+
+        return Generator(settings.z, settings.width, layer_count(size), channels)
+
+    def discriminator(self, settings: DcganSettings, size: int, channels: int, outputs: int) -> "DiscriminatorNetwork":
+        """See `dcgan_modules.Discriminator`."""
+        from colgan_search.gan.networks.dcgan_modules import NORMS, Discriminator
+
+        return Discriminator(settings.width, layer_count(size), channels, outputs, NORMS[settings.discriminator_norm])
 
 
 def layer_count(size: int) -> int:
@@ -63,82 +65,4 @@ def layer_count(size: int) -> int:
     return size.bit_length() - 2
 
 
-def generator(settings: NetworkSettings, size: int, channels: int) -> "Generator":
-    """The generator: transposed convolutions, batch norm and ReLU, tanh at the end."""
-    check(settings, size, channels, ())
-    return Generator(settings.z, settings.width, layer_count(size), channels)
-
-
-def discriminator(settings: NetworkSettings, size: int, channels: int, outputs: int) -> nn.Sequential:
-    """The discriminator: 4 x 4 convolutions with stride 2 and LeakyReLU 0.2, then one over the 4 x 4 that is left.
-
-    'batch': DCGAN's own, batch norm on all but the first and the last layer, no biases. 'spectral': spectral norm on
-    every convolution, no batch norm (our reading). 'spectral-replacing': spectral norm on those convolutions alone that
-    batch norm followed, the first and the last without any norm. Both have a bias on every convolution, where
-    DCGAN's own has none (our reading).
-    """
-    check(settings, size, channels, ())
-    norm = NORMS[settings.discriminator_norm]
-    hidden = [settings.width * 2**depth for depth in range(layer_count(size) - 1)]
-    layers: list[nn.Module] = []
-    for depth, (before, after) in enumerate(zip([channels, *hidden], hidden, strict=False)):
-        spectral = norm.spectral_at_ends if depth == 0 else norm.spectral_inside
-        layers.append(_convolution(nn.Conv2d(before, after, 4, 2, 1, bias=norm.bias), spectral))
-        if depth > 0 and norm.batch_inside:
-            layers.append(_batch_norm(after))
-        layers.append(nn.LeakyReLU(0.2, inplace=True))
-    layers.append(_convolution(nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=norm.bias), norm.spectral_at_ends))
-    return nn.Sequential(*layers, nn.Flatten())
-
-
-class Generator(GeneratorNetwork):
-    """DCGAN's generator; layer 1 is the 4 x 4 one, the last layer is the image."""
-
-    def __init__(self, z: int, width: int, layers: int, channels: int) -> None:
-        super().__init__()
-        hidden = [width * 2**depth for depth in reversed(range(layers - 1))]
-        self.convolutions = nn.ModuleList(
-            [
-                _convolution(nn.ConvTranspose2d(z, hidden[0], 4, 1, 0, bias=False)),
-                *(
-                    _convolution(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
-                    for before, after in zip(hidden, [*hidden[1:], channels], strict=True)
-                ),
-            ]
-        )
-        self.activations = nn.ModuleList(
-            [*(nn.Sequential(_batch_norm(width), nn.ReLU(inplace=True)) for width in hidden), nn.Tanh()]
-        )
-
-    def forward_with_maps(
-        self, z: Tensor, layers: Collection[int], maps: Maps = "activation"
-    ) -> tuple[Tensor, dict[int, Tensor]]:
-        """See `GeneratorNetwork.forward_with_maps`."""
-        x = z[:, :, None, None]
-        found: dict[int, Tensor] = {}
-        for number, (convolution, activation) in enumerate(
-            zip(self.convolutions, self.activations, strict=True), start=1
-        ):
-            convolved = convolution(x)
-            x = activation(convolved)
-            if number in layers:
-                found[number] = x if maps == "activation" else convolved
-        return x, found
-
-
-def _convolution(layer: nn.Module, spectral: bool = False) -> nn.Module:
-    """Weights from N(0, 0.02), bias 0; spectral norm last, so that its power iteration starts on these weights."""
-    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
-    nn.init.normal_(layer.weight, 0.0, 0.02)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return spectral_norm(layer) if spectral else layer
-
-
-def _batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Weights from N(1, 0.02), bias 0 (our reading)."""
-    layer = nn.BatchNorm2d(channels)
-    nn.init.normal_(layer.weight, 1.0, 0.02)
-    with torch.no_grad():
-        layer.bias.zero_()
-    return layer
+DCGAN = Dcgan()

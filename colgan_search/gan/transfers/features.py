@@ -42,17 +42,18 @@ class FeatureTransfer(Transfer):
         """The settings' own."""
         return settings.maps
 
-    def view(
-        self, settings: FeatureTransferSettings, output: "Tensor", maps: Mapping[int, "Tensor"]
-    ) -> list["Tensor"]:
+    def describe(self, settings: FeatureTransferSettings) -> Sequence[str]:
+        """With its layers in a second line."""
+        layers = ", ".join(map(str, settings.layers))
+        return ["feature transfer", f"{'layer' if len(settings.layers) == 1 else 'layers'} {layers}"]
+
+    def view(self, settings: FeatureTransferSettings, output: "Tensor", maps: Mapping[int, "Tensor"]) -> list["Tensor"]:
         """One attention map [N, H_m*W_m] per layer."""
         from colgan_search.losses import attention_map
 
         return [attention_map(maps[layer]) for layer in settings.layers]
 
-    def loss(
-        self, settings: FeatureTransferSettings, student: list["Tensor"], teacher: list["Tensor"]
-    ) -> "Tensor":
+    def loss(self, settings: FeatureTransferSettings, student: list["Tensor"], teacher: list["Tensor"]) -> "Tensor":
         """Equation 4 without its gate."""
         from colgan_search.losses import feature_transfer_loss
 
