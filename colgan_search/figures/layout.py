@@ -22,8 +22,8 @@ INNER_RING = 0.3
 class Layout:
     """D in the centre, G1..Gk clockwise on a ring of radius 1, G1 at the top.
 
-    k = 2 stands left and right of D, a single generator right of it. Several discriminators stand on a small ring around
-    the centre, turned so that no adversarial edge runs through one. Each edge has its own place on the rims of its
+    k = 2 stands left and right of D, a single generator right of it. Several discriminators stand on a small ring
+    around the centre, turned so that no adversarial edge runs through one. Each edge has its own place on the rims of its
     nodes, so that no two edges share a line; an edge and its opposite bow apart, each to its own left.
     """
 

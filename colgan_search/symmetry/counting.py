@@ -32,8 +32,8 @@ def count_distinct(roster: Roster, gates: int) -> int:
     """The number of graphs up to relabelling, by Burnside's lemma: 44,224 for k = 3 with four gates.
 
     A relabelling with cycles of the lengths c_1, c_2, ... of the generators and d_1, ... of the discriminators moves
-    the edges D_j->G_i in sum gcd(c_i, d_j) cycles, the edges among the generators in sum gcd(c_i, c_j) less one for each
-    c_i, and likewise among the discriminators; each of those must carry one gate. Under a second up to k = 50, 7 s
+    the edges D_j->G_i in sum gcd(c_i, d_j) cycles, the edges among the generators in sum gcd(c_i, c_j) less one for
+    each c_i, and likewise among the discriminators; each of those must carry one gate. Under a second up to k = 50, 7 s
     for k = 64 (the most that is allowed), ten times as long for every 17 more.
     """
     count_assignments(roster, gates)
