@@ -28,9 +28,10 @@ from colgan_search.config import StudyConfig, fingerprint, load_config, with_ove
 from colgan_search.experiment import GENERATORS_FILE, Experiment
 from colgan_search.files import WorkFolder
 from colgan_search.gan.weights import load_generators
-from colgan_search.gates import Gate
+from colgan_search.gates import PAPER_GATES
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.presets import PRESETS
+from colgan_search.roster import Roster
 from colgan_search.seeds import derive_seed
 from colgan_search.symmetry import canonical
 
@@ -43,7 +44,9 @@ def graphs(k: int, count: int) -> list[str]:
     """`count` different graphs (up to relabelling), each edge's gate drawn at random, then every preset that fits."""
     draw, found = random.Random(DRAW_SEED), dict[str, str]()
     while len(found) < count:
-        graph = canonical(KnowledgeTransferGraph(k, tuple(draw.choice(list(Gate)) for _ in range(k * k))))
+        graph = canonical(
+            KnowledgeTransferGraph(Roster(k), tuple(draw.choice(list(PAPER_GATES)) for _ in range(k * k)))
+        )
         found[graph.to_text()] = "random"
     return [*found, *(preset.graph(k).to_text() for preset in PRESETS.values() if preset.fits(k))]
 

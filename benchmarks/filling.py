@@ -53,9 +53,9 @@ def _add(
     random_graphs: random.Random,
 ) -> None:
     gates = [gate.value for gate in study.config.search.gates]
-    distributions = space.distributions(study.config.k, study.config.search.gates)
+    distributions = space.distributions(study.config.roster, study.config.search.gates)
     choice = {name: random_graphs.choice(gates) for name in distributions}
-    graph: KnowledgeTransferGraph = space.graph_of(choice, study.config.k)
+    graph: KnowledgeTransferGraph = space.graph_of(choice, study.config.roster)
     value = fake_value(graph.to_text(), number)
     scores = Scores(
         generators=tuple(GeneratorScore(is_mean=value if i == 0 else 1.0, is_std=0.0) for i in range(study.config.k)),

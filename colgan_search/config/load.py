@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import StudyConfig
@@ -101,16 +101,29 @@ def _not_json(data: Any, path: str = "") -> str | None:
     return f"{path}: {_short(data)} is not allowed: a config holds texts, numbers, lists and sections"
 
 
+def section_model(model: type[BaseModel], key: str, data: Any) -> type[BaseModel] | None:
+    """The model of section `key` of `model`: where a name decides, of what `data` names; None if it is no section."""
+    if key not in model.model_fields:
+        return None
+    annotation = model.model_fields[key].annotation
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+    section = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+    for base, registry, name, usual in (
+        (NetworkSettings, NETWORKS, "name", "dcgan"),
+        (TransferSettings, TRANSFERS, "kind", "features"),
+    ):
+        named = data.get(name, usual) if isinstance(data, Mapping) else usual
+        if section is base and named in registry:
+            return registry.get(named).settings
+    return section
+
+
 def _known_keys(path: tuple[int | str, ...], data: Any) -> list[str]:
-    """The keys of the section at `path` of a config: where a name decides on them, of what `data` names there."""
-    model: Any = StudyConfig
+    """The keys of the section at `path` of a config."""
+    model: type[BaseModel] = StudyConfig
     for part in path:
-        annotation = model.model_fields[part].annotation
-        model = next((a for a in (annotation, *get_args(annotation)) if isinstance(a, type)), annotation)
         data = data[part]
-        for base, registry, key in ((NetworkSettings, NETWORKS, "name"), (TransferSettings, TRANSFERS, "kind")):
-            if issubclass(model, base):
-                model = registry.get(data[key]).settings
+        model = section_model(model, str(part), data) or model
     return list(model.model_fields)
 
 

@@ -16,9 +16,9 @@ STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """What a study can be called: its name also names a folder."""
 
 
-AnyNetwork = Annotated[SerializeAsAny[NetworkSettings], BeforeValidator(chosen_by(NETWORKS, "name"))]
+AnyNetwork = Annotated[SerializeAsAny[NetworkSettings], BeforeValidator(chosen_by(NETWORKS, "name", "dcgan"))]
 """A base GAN's settings: those of the member that `name` names."""
-AnyTransfer = Annotated[SerializeAsAny[TransferSettings], BeforeValidator(chosen_by(TRANSFERS, "kind"))]
+AnyTransfer = Annotated[SerializeAsAny[TransferSettings], BeforeValidator(chosen_by(TRANSFERS, "kind", "features"))]
 """A transfer kind's settings: those of the member that `kind` names."""
 
 

@@ -27,16 +27,17 @@ class HasSettings(Protocol):
 S = TypeVar("S", bound=HasSettings)
 
 
-def chosen_by(registry: Registry[S], key: str) -> Callable[[Any, ValidationInfo], Any]:
-    """A pydantic validator: a mapping becomes the settings model of the member that its `key` names.
+def chosen_by(registry: Registry[S], key: str, usual: str) -> Callable[[Any, ValidationInfo], Any]:
+    """A pydantic validator: a mapping becomes the settings model of the member that its `key` names, or of `usual`.
 
-    What is no mapping with such a key passes on, and pydantic says what is missing.
+    What is no such mapping passes on, and pydantic says what is wrong.
     """
 
     def choose(value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, Mapping) or not isinstance(value.get(key), str):
+        if not isinstance(value, Mapping) or not isinstance(value.get(key, usual), str):
             return value
-        return settle(registry, value[key], value, info)
+        name = value.get(key, usual)
+        return settle(registry, name, {**value, key: name}, info)
 
     return choose
 

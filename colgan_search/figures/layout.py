@@ -14,7 +14,7 @@ WIDEST_STEP = math.radians(24)
 """Between neighbouring edges at a generator's rim, where there is room."""
 FAN = math.radians(82)
 """Edges leave and reach a generator within so much of the direction to D, on either side."""
-INNER_RING = 0.3
+INNER_RING = 0.24
 """Radius of the ring on which several discriminators stand."""
 
 
@@ -23,8 +23,8 @@ class Layout:
     """D in the centre, G1..Gk clockwise on a ring of radius 1, G1 at the top.
 
     k = 2 stands left and right of D, a single generator right of it. Several discriminators stand on a small ring
-    around the centre, turned so that no adversarial edge runs through one. Each edge has its own place on the rims of its
-    nodes, so that no two edges share a line; an edge and its opposite bow apart, each to its own left.
+    around the centre, turned so that no adversarial edge runs through one. Each edge has its own place on the rims of
+    its nodes, so that no two edges share a line; an edge and its opposite bow apart, each to its own left.
     """
 
     roster: Roster
@@ -45,7 +45,7 @@ class Layout:
         if node.letter == "G":
             return generator
         m = self.roster.discriminators
-        room = 0.17 if m == 1 else min(0.15, 0.6 * INNER_RING * math.sin(math.pi / m))
+        room = 0.17 if m == 1 else min(0.12, 0.6 * INNER_RING * math.sin(math.pi / m))
         return min(room, 0.75 * generator)
 
     def angle(self, node: Node) -> float:

@@ -213,9 +213,8 @@ def _known_only(data: Any, model: type[BaseModel]) -> Any:
     kept = {}
     for key, value in data.items():
         if key in model.model_fields:
-            kind = model.model_fields[key].annotation
-            nested = isinstance(kind, type) and issubclass(kind, BaseModel)
-            kept[key] = _known_only(value, kind) if nested else value  # type: ignore[arg-type]
+            section = section_model(model, key, value)
+            kept[key] = value if section is None else _known_only(value, section)
     return kept
 
 

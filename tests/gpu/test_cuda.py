@@ -5,21 +5,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
+from colgan_search.config import RuntimeSettings, TrainingSettings
 from colgan_search.errors import Interrupted
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.state import TrainingState
 from colgan_search.gan.trainer import train
+from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.presets import preset
+from colgan_search.roster import Roster
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and PyTorch finds none"),
 ]
 
-PAPER = NetworkSettings(width=64, z=100)
-OUTPUT_SIDE = TransferSettings(kind="features", layers=(3, 4), alpha=1000.0)
+PAPER = DcganSettings(width=64, z=100)
+OUTPUT_SIDE = FeatureTransferSettings(kind="features", layers=(3, 4), alpha=1000.0)
 
 
 def images(count: int) -> torch.Tensor:
@@ -61,13 +64,13 @@ def run(
 
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_the_papers_size_trains(deterministic: bool) -> None:
-    state = run(preset("all-through", 3), images(4 * 256), 256, "cuda", deterministic=deterministic)
+    state = run(preset("all-through", Roster(3)), images(4 * 256), 256, "cuda", deterministic=deterministic)
     assert state.iteration == 4
     assert all(p.isfinite().all() for g in state.generators for p in g.parameters())
 
 
 def test_one_iteration_agrees_with_the_cpu() -> None:
-    graph, real = preset("all-through", 2), images(16)
+    graph, real = preset("all-through", Roster(2)), images(16)
     on_cpu, on_gpu = run(graph, real, 16, "cpu"), run(graph, real, 16, "cuda")
     for cpu, gpu in zip(on_cpu.generators, on_gpu.generators, strict=True):
         for name, weight in cpu.state_dict().items():
@@ -77,7 +80,7 @@ def test_one_iteration_agrees_with_the_cpu() -> None:
 
 
 def test_a_resumed_run_has_the_same_bits(tmp_path: Path) -> None:
-    graph, real = preset("buffer", 2), images(6 * 32)
+    graph, real = preset("buffer", Roster(2)), images(6 * 32)
     whole = run(graph, real, 32, "cuda", deterministic=True)
     checkpoint = CheckpointFile(tmp_path, "run")
     with pytest.raises(Interrupted):

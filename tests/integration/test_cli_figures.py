@@ -20,9 +20,10 @@ from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config, parse_config
 from colgan_search.errors import BadInput
 from colgan_search.files import WorkFolder
-from colgan_search.gan.networks import build_generator
+from colgan_search.gan.building import build_generator
 from colgan_search.gan.weights import load_generators, save_generators
 from colgan_search.presets import preset
+from colgan_search.roster import Roster
 from colgan_search.search import results
 from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open
@@ -73,7 +74,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     storage = open_storage(f"sqlite:///{work.database}")
     create_or_open(storage, config("empty"), "empty", 5)
     storage.close()
-    request = api.TrainRequest(config("run"), preset("mad-gan", 2), 2, work.root / "mad-gan", work.root, "cpu")
+    request = api.TrainRequest(config("run"), preset("mad-gan", Roster(2)), 2, work.root / "mad-gan", work.root, "cpu")
     api.train_graph(request)
     return work.root
 
@@ -241,14 +242,16 @@ def test_mad_gan_that_train_left_in_the_work_folder(
     assert str(work.train) in line and "colgan-search train --graph mad-gan" in line and "--mad-gan" in line
     # Another number of epochs is another training; torn folders are nobody's.
     other, right = work.train / "other", work.train / "right"
-    api.train_graph(api.TrainRequest(config("x", training={"epochs": 1}), preset("mad-gan", 2), 1, other, work.root))
+    api.train_graph(
+        api.TrainRequest(config("x", training={"epochs": 1}), preset("mad-gan", Roster(2)), 1, other, work.root)
+    )
     (work.train / "torn").mkdir()
     (work.train / "torn" / "run.json").write_text('{"graph": ')
     said = draw("other")
     assert f"{other} has training.epochs 1 instead of 2 (--mad-gan {other} draws it all the same)" in said
     # The search's own settings and the transfer, which MAD-GAN has none of, may differ.
     settings = config("y", search={"first": ["one-way"], "trials": 9}, transfer={"kind": "features", "layers": [2, 3]})
-    api.train_graph(api.TrainRequest(settings, preset("mad-gan", 2), 2, right, work.root))
+    api.train_graph(api.TrainRequest(settings, preset("mad-gan", Roster(2)), 2, right, work.root))
     assert "not drawn" not in draw("right")
     outcomes = json.loads((right / "scores.json").read_text())["outcomes"]
     best = max(range(2), key=lambda number: float(outcomes[number]["value"]))

@@ -14,8 +14,8 @@ from colgan_search.cli.app import run
 from colgan_search.cli.configs import of_config
 from colgan_search.config import parse_config
 from colgan_search.errors import ConfigError
+from colgan_search.gan.building import build_generator
 from colgan_search.gan.bundle import write_bundle
-from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
 from colgan_search.files import WorkFolder
+from colgan_search.roster import Roster
 from colgan_search.search import history, optuna_rows, propose, space
 from colgan_search.search.history import BEST, History
 from colgan_search.search.housekeeping import tidy
@@ -72,7 +73,7 @@ def test_what_is_read_past_optuna_is_what_optuna_reads(filled: OpenStudy, prepar
     theirs = filled.load()
     theirs.enqueue_trial({"D->G1": "through"})
     theirs.tell(theirs.ask(), state=TrialState.FAIL)
-    space.suggest_graph(theirs.ask(), 2, filled.config.search.gates)
+    space.suggest_graph(theirs.ask(), Roster(2), filled.config.search.gates)
     infinite = theirs.ask()
     infinite.suggest_float("x", 0.0, 1.0)
     theirs.tell(infinite, float("inf"))
@@ -104,7 +105,7 @@ def test_proposals_are_those_of_optunas_own_sampler(count: int, prepared_url: st
         memory = optuna.create_study(direction="maximize")
         memory.add_trials(before)
         memory.sampler = TPESampler(n_startup_trials=10, seed=sampler_seed(config.seed, claim.slot))
-        theirs = space.suggest_graph(memory.ask(), 2, config.search.gates)
+        theirs = space.suggest_graph(memory.ask(), Roster(2), config.search.gates)
         assert mine.graph == theirs
     study.storage.close()
 
@@ -114,7 +115,7 @@ def test_a_written_trial_is_as_optuna_would_have_written_it(filled: OpenStudy, p
     assert claim is not None
     propose.assign(filled, claim)
     theirs = filled.load().ask()
-    space.suggest_graph(theirs, 2, filled.config.search.gates)
+    space.suggest_graph(theirs, Roster(2), filled.config.search.gates)
     mine, optunas = optuna_trials(prepared_url)[-2:]
     assert mine.number == 60 and mine.state == optunas.state == TrialState.RUNNING
     assert mine.distributions == optunas.distributions and list(mine.params) == list(optunas.params)

@@ -15,6 +15,7 @@ from colgan_search.evaluation.more_metrics import more_scores
 from colgan_search.experiment import Experiment
 from colgan_search.files import WorkFolder
 from colgan_search.presets import preset
+from colgan_search.roster import Roster
 from tests.integration.cli_helpers import SMALL, fake_study, small_config, write_config
 from tests.integration.test_evaluate import answer as evaluate_answer
 from tests.unit.evaluation_helpers import Evil
@@ -43,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return asked > 40
 
     with pytest.raises(Interrupted):
-        experiment(preset("mad-gan", 2), 5, place / "trial", lambda progress: None, stop)
+        experiment(preset("mad-gan", Roster(2)), 5, place / "trial", lambda progress: None, stop)
     shutil.copytree(place / "trial", place / "run" / "seed-0")
     shutil.copy(place / "small.yaml", place / "run" / "seed-0" / "config.yaml")
     return place

@@ -10,9 +10,10 @@ from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError
 from colgan_search.experiment import Experiment
 from colgan_search.files import WorkFolder
-from colgan_search.gan.networks import build_generator
+from colgan_search.gan.building import build_generator
 from colgan_search.gan.weights import recorded_graph, save_generators
 from colgan_search.presets import preset
+from colgan_search.roster import Roster
 from tests.integration.cli_helpers import config_data, small_config
 
 FILE = "generators.safetensors"
@@ -25,13 +26,13 @@ def left_by(folder: Path, graph: str) -> Path:
     config = small_config(folder, training__batch=256)
     experiment = Experiment(config, WorkFolder(folder / "work"), torch.device("cpu"))
     run = folder / graph
-    experiment(preset(graph, 2), 1, run, lambda progress: None, lambda: False)
+    experiment(preset(graph, Roster(2)), 1, run, lambda progress: None, lambda: False)
     return run
 
 
 def test_a_trials_weights_say_of_which_graph_they_are(tmp_path: Path) -> None:
     mad_gan, other = left_by(tmp_path, "mad-gan"), left_by(tmp_path, "all-through")
-    assert recorded_graph(mad_gan / FILE) == preset("mad-gan", 2)
+    assert recorded_graph(mad_gan / FILE) == preset("mad-gan", Roster(2))
     assert rival_of(mad_gan, 2).label == "MAD-GAN, mad-gan"
     with pytest.raises(DataError, match="is a run of G1=D:t,G2:t/G2=D:t,G1:t, not of the graph mad-gan"):
         rival_of(other, 2)
@@ -45,9 +46,9 @@ def test_weights_that_do_not_say_are_called_by_their_folder(tmp_path: Path) -> N
     save_generators(run / FILE, [build_generator(network, size=8, channels=1, seed=seed) for seed in (1, 2)])
     assert recorded_graph(run / FILE) is None
     assert rival_of(run, 2).label == "study/trial-00007 (graph unknown)"
-    assert rival_of(run, 2, preset("mad-gan", 2)).label == "MAD-GAN, trial 7"
+    assert rival_of(run, Roster(2), preset("mad-gan", Roster(2))).label == "MAD-GAN, trial 7"
     with pytest.raises(DataError, match="not of the graph mad-gan"):
-        rival_of(run, 2, preset("one-way", 2))
+        rival_of(run, Roster(2), preset("one-way", Roster(2)))
 
 
 def config(first: list[str], sampler: str = "repeat", k: int = 2) -> StudyConfig:

@@ -12,6 +12,7 @@ from colgan_search import presets
 from colgan_search.errors import Interrupted, LeaseLost, StudyError
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import Roster
 from colgan_search.search import ask_lock, history, optuna_rows, optuna_writes, propose, space
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
@@ -42,7 +43,7 @@ def test_an_assignment_is_what_the_trial_records(study: OpenStudy) -> None:
     assert (assignment.trial_number, trial.number, trial.state) == (0, 0, TrialState.RUNNING)
     assert set(trial.params) == {"D->G1", "G2->G1", "D->G2", "G1->G2"}
     assert KnowledgeTransferGraph.from_text(trial.user_attrs["graph"]) == assignment.graph
-    assert space.graph_of(trial.params, 2) == assignment.graph
+    assert space.graph_of(trial.params, Roster(2)) == assignment.graph
     assert trial.user_attrs["seed"] == assignment.seed == derive_seed(7, "trial", 0, "replicate", 0)
     assert study.slots.bound_trials() == {0: 0}
 
@@ -93,7 +94,7 @@ def test_a_trial_that_was_asked_of_optuna_and_never_bound_is_adopted(study: Open
     if point == "half suggested":
         trial.suggest_categorical("D->G1", gates)
     if point in ("suggested", "attributes set"):
-        graph = space.suggest_graph(trial, 2, study.config.search.gates)
+        graph = space.suggest_graph(trial, Roster(2), study.config.search.gates)
     if point == "attributes set":
         trial.set_user_attr("graph", graph.to_text())
         trial.set_user_attr("seed", derive_seed(7, "trial", 0, "replicate", 0))
@@ -101,7 +102,7 @@ def test_a_trial_that_was_asked_of_optuna_and_never_bound_is_adopted(study: Open
     assert orphan.state == TrialState.RUNNING and study.slots.bound_trials() == {}
     adopted = propose.assign(study, _claim(study, "b"))
     (trial_now,) = study.load().trials
-    assert adopted.trial_number == 0 and adopted.graph == space.graph_of(trial_now.params, 2)
+    assert adopted.trial_number == 0 and adopted.graph == space.graph_of(trial_now.params, Roster(2))
     assert all(trial_now.params[name] == value for name, value in orphan.params.items()), "what was chosen stays"
     assert study.slots.bound_trials() == {0: 0}
 
@@ -146,7 +147,10 @@ def test_who_lost_the_lock_while_it_proposed_writes_nothing_and_asks_again(
     mine = propose.assign(study, outer)
     first, second = study.load().trials
     assert (others[0].trial_number, mine.trial_number) == (0, 1)
-    assert space.graph_of(first.params, 2) == others[0].graph and space.graph_of(second.params, 2) == mine.graph
+    assert (
+        space.graph_of(first.params, Roster(2)) == others[0].graph
+        and space.graph_of(second.params, Roster(2)) == mine.graph
+    )
     assert study.slots.bound_trials() == {inner.slot: 0, outer.slot: 1}
 
 
@@ -257,7 +261,7 @@ class TestOrder:
         graphs = [propose.assign(study, _claim(study, f"w{i}")).graph for i in range(4)]
         trials = study.load().trials
         study.storage.close()
-        assert graphs[0] == presets.resolve("mad-gan", 2)
+        assert graphs[0] == presets.resolve("mad-gan", Roster(2))
         assert graphs[1].to_text() == "G1=D:t/G2=G1:p"
         assert [trial.user_attrs.get("first") for trial in trials] == [0, 1, None, None]
 
@@ -274,7 +278,7 @@ class TestOrder:
         study.storage.close()
         assert graphs[0] == wanted
         assert dict(graphs[1].to_json()["edges"])["D->G1"] == "negative"
-        assert graphs[2] == presets.resolve("mad-gan", 2)
+        assert graphs[2] == presets.resolve("mad-gan", Roster(2))
         assert graphs[3] == later
         assert states == {TrialState.RUNNING}
 
@@ -302,7 +306,7 @@ class TestOrder:
         graphs = [propose.assign(study, _claim(study, w)).graph for w in "bc"]
         trials = study.load().trials
         study.storage.close()
-        assert graphs == [presets.resolve("mad-gan", 2), presets.resolve("all-through", 2)]
+        assert graphs == [presets.resolve("mad-gan", Roster(2)), presets.resolve("all-through", Roster(2))]
         assert len(trials) == 2
 
 

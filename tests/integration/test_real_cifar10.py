@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from colgan_search.config import DataSettings, NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
+from colgan_search.config import DataSettings, RuntimeSettings, TrainingSettings
 from colgan_search.gan.datasets import load_images
+from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.trainer import train
+from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.images import to_pixels
 from colgan_search.presets import preset
+from colgan_search.roster import Roster
 
 pytestmark = pytest.mark.slow
 
@@ -27,10 +30,10 @@ def test_real_images_train(tmp_path: Path) -> None:
     real = load_images(DataSettings(name="imagefolder", root=str(tmp_path / "train"), size=32, channels=3))
     assert real.images.shape == (10 * PER_CLASS, 3, 32, 32) and len(real.classes) == 10
     state = train(
-        preset("all-through", 2),
+        preset("all-through", Roster(2)),
         real.images,
-        NetworkSettings(width=8, z=32),
-        TransferSettings(kind="features", layers=(2, 3), alpha=1000.0),
+        DcganSettings(width=8, z=32),
+        FeatureTransferSettings(kind="features", layers=(2, 3), alpha=1000.0),
         TrainingSettings(epochs=8, batch=32, learning_rate=2e-3),
         RuntimeSettings(),
         seed=1,

@@ -42,7 +42,7 @@ def test_a_table_of_given_graphs(tmp_path: Path) -> None:
         assert row.state == "complete" and row.seeds == 3
         assert row.our_is == pytest.approx(sum(ours) / 3)
         assert row.our_is_std_over_seeds == pytest.approx(statistics.stdev(ours))
-        assert row.graph == preset(config.search.first[0], config.k).to_text()
+        assert row.graph == preset(config.search.first[0], config.roster).to_text()
     more = replace(wanted, seeds=5)
     assert {row.state for row in gather(more)} == {"3 of 5 seeds"}
     made = report(wanted)

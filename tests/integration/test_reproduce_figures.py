@@ -16,7 +16,7 @@ from colgan_search.config import load_config
 from colgan_search.errors import DataError, StorageError
 from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.files import WorkFolder
-from colgan_search.gan.networks import build_generator
+from colgan_search.gan.building import build_generator
 from colgan_search.gan.weights import save_generators
 from colgan_search.search import results
 from colgan_search.search.storage import open_storage

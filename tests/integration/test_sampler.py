@@ -2,7 +2,7 @@
 
 import pytest
 
-from colgan_search.gates import Gate
+from colgan_search.gates import CUTOFF, POSITIVE, THROUGH
 from colgan_search.search import propose
 from tests.fleet import fake_config, make_study
 
@@ -21,7 +21,7 @@ def test_every_sampler_proposes_valid_graphs_before_and_after_it_models(name: st
         study.load().tell(assignment.trial_number, float(i))
     study.storage.close()
     assert len(graphs) == 5 and all(graph.k == 2 for graph in graphs)
-    assert {gate for graph in graphs for gate in graph.gates} <= {Gate.THROUGH, Gate.CUTOFF, Gate.POSITIVE}
+    assert {gate for graph in graphs for gate in graph.gates} <= {THROUGH, CUTOFF, POSITIVE}
 
 
 @pytest.mark.parametrize("name", ["tpe", "random"])

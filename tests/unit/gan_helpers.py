@@ -9,21 +9,25 @@ from torch import Tensor, nn
 
 from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.state import TrainingState, new_state
 from colgan_search.gan.trainer import train
-from colgan_search.gates import Gate
+from colgan_search.gan.transfers.features import FeatureTransferSettings
+from colgan_search.gan.transfers.image import ImageTransferSettings
+from colgan_search.gates import THROUGH, Gate
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import Roster
 
 torch.set_num_threads(1)
 
 CPU = torch.device("cpu")
-IMAGE = TransferSettings(kind="image", alpha=20.0)
-FEATURES = TransferSettings(kind="features", layers=(1, 2), alpha=50.0)
+IMAGE = ImageTransferSettings(kind="image", alpha=20.0)
+FEATURES = FeatureTransferSettings(kind="features", layers=(1, 2), alpha=50.0)
 
 
 def network(**changes: Any) -> NetworkSettings:
     """A tiny DCGAN."""
-    return NetworkSettings(**{"width": 4, "z": 6} | changes)
+    return DcganSettings(**{"width": 4, "z": 6} | changes)
 
 
 def training(**changes: Any) -> TrainingSettings:
@@ -37,9 +41,9 @@ def pictures(count: int = 35, channels: int = 1, size: int = 8) -> Tensor:
     return torch.randint(0, 256, (count, channels, size, size), generator=random, dtype=torch.uint8)
 
 
-def all_gates(k: int, gate: Gate = Gate.THROUGH) -> KnowledgeTransferGraph:
+def all_gates(k: int, gate: Gate = THROUGH) -> KnowledgeTransferGraph:
     """A graph with the same gate on every edge."""
-    return KnowledgeTransferGraph(k, (gate,) * (k * k))
+    return KnowledgeTransferGraph(Roster(k), (gate,) * (k * k))
 
 
 def run(
@@ -74,7 +78,7 @@ def fresh(
 ) -> TrainingState:
     """An untrained state for grey images."""
     return new_state(
-        k,
+        Roster(k),
         net or network(),
         how or training(),
         size=size,

@@ -16,6 +16,7 @@ from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.weights import load_generators
 from colgan_search.presets import preset
 from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
+from colgan_search.roster import Roster
 from tests.unit.gan_helpers import all_gates, run, training
 
 PROTOCOL = Protocol(extractor="x", weights_digest="0", resolution=8, channels=1, images=2, splits=1, reference=None)
@@ -101,7 +102,7 @@ def small_config(**evaluation: Any) -> StudyConfig:
 
 def outcome(tmp_path: Path, config: StudyConfig) -> Outcome:
     experiment = Experiment(config, WorkFolder(tmp_path), torch.device("cpu"))
-    return experiment(preset("mad-gan", 2), 1, tmp_path / "run", lambda p: None, lambda: False)
+    return experiment(preset("mad-gan", Roster(2)), 1, tmp_path / "run", lambda p: None, lambda: False)
 
 
 def test_an_experiment_scores_the_last_the_best_and_the_average(tmp_path: Path) -> None:

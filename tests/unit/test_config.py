@@ -15,7 +15,7 @@ from colgan_search.config import (
 )
 from colgan_search.config.load import ALIASES
 from colgan_search.errors import ConfigError
-from colgan_search.gates import Gate
+from colgan_search.gates import CUTOFF, NEGATIVE, PAPER_GATES, THROUGH
 
 GOOD = """
 name: study
@@ -36,13 +36,13 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert (config.name, config.k, config.data.size, config.transfer.alpha) == ("study", 2, 16, 20.0)
     assert config.training.learning_rate == 2e-4
     assert config.training.betas == (0.0, 0.9)
-    assert config.search.gates == tuple(Gate)
+    assert config.search.gates == PAPER_GATES
     assert config.search.trials == 1500
 
 
 def test_gates_come_in_one_order_however_they_are_written(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, GOOD + "search: {gates: [negative, cutoff, through]}\n"))
-    assert config.search.gates == (Gate.THROUGH, Gate.CUTOFF, Gate.NEGATIVE)
+    assert config.search.gates == (THROUGH, CUTOFF, NEGATIVE)
 
 
 def test_anchors_and_merges_are_read(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_anchors_and_merges_are_read(tmp_path: Path) -> None:
 
 
 BAD_LINES = [
-    ("nope: 1", "nope: unknown key; known here: name, k, seed, data"),
+    ("nope: 1", "nope: unknown key; known here: name, k, discriminators, seed, data"),
     ("1: 2", "1: unknown key"),
     ("search: {trails: 3}", "search.trails: unknown key; known here: gates, trials"),
     ("search: {trials: 0}", "search.trials: 0 is not allowed: input should be greater than or equal to 1"),
@@ -75,10 +75,13 @@ BAD_LINES = [
         "search.gates: ['through'] is not allowed: gates needs at least two different gates",
     ),
     ("search: {gates: [cutoff, cutoff]}", "search.gates: ['cutoff', 'cutoff'] is not allowed"),
-    ("search: {gates: [through, thru]}", "search.gates.1: 'thru' is not allowed: input should be 'through', 'cutoff'"),
+    (
+        "search: {gates: [through, thru]}",
+        "search.gates.1: 'thru' is not allowed: unknown gate 'thru'; known are: through, cutoff",
+    ),
     ("search: {first: [madgan]}", "search.first.0: 'madgan' is neither a preset nor a graph"),
     ("search: {first: [mad-gan, dcgan]}", "search.first.1: preset 'dcgan' is for k = 1, not for k = 2"),
-    ("search: {first: ['G1=D:t']}", "search.first.0: the graph G1=D:t has k = 1 generators, but k = 2"),
+    ("search: {first: ['G1=D:t']}", "search.first.0: the graph G1=D:t has k = 1, but k = 2"),
     (
         "search: {gates: [through, cutoff], first: [buffer]}",
         "search.first.0: 'buffer' has the gate positive, but search.gates has only through, cutoff",

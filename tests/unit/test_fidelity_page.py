@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 
 from colgan_search.config import StudyConfig, parse_config, shipped_configs
 from colgan_search.config.fingerprint import result_settings
+from colgan_search.gan.networks.dcgan import DcganSettings
+from colgan_search.gan.transfers.paper import PaperTransferSettings
 from colgan_search.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +81,13 @@ def settings_in(text: str) -> dict[str, list[str]]:
     return found
 
 
+BUILT_IN = {"network": DcganSettings, "transfer": PaperTransferSettings}
+"""Sections whose fields depend on a name: those of what the paper has."""
+
+
 def _fields(section: str) -> dict[str, Any]:
+    if section in BUILT_IN:
+        return BUILT_IN[section].model_fields
     return getattr(StudyConfig.model_fields[section].annotation, "model_fields", {})
 
 

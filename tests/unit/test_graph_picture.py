@@ -16,13 +16,21 @@ from colgan_search.figures import draw_graph
 from colgan_search.figures.graph_picture import graph_figure
 from colgan_search.figures.layout import Layout, bezier
 from colgan_search.figures.pens import STYLES, pens
-from colgan_search.gates import Gate
-from colgan_search.graph import KnowledgeTransferGraph, edges_of
+from colgan_search.gates import CUTOFF, NEGATIVE, PAPER_GATES, POSITIVE, THROUGH
+from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.presets import preset
+from colgan_search.roster import Roster, generator
 
 HOUSE = pens("house")
 GRAPH = KnowledgeTransferGraph.from_text("G1=D:t,G2:p/G2=D:n,G1:t/G3=G2:n")
-KS = [1, 2, 3, 4, 5, 6, 8, 12]
+ROSTERS = [
+    *(Roster(k) for k in (1, 2, 3, 4, 5, 6, 8, 12)),
+    Roster(1, 2),
+    Roster(2, 2),
+    Roster(3, 2),
+    Roster(4, 2),
+    Roster(3, 3),
+]
 
 
 @pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.PDF", b"%PDF")])
@@ -54,7 +62,7 @@ def test_scores_of_another_k_are_refused(tmp_path: Path) -> None:
 def test_one_line_and_one_head_per_edge_in_the_style_of_its_gate() -> None:
     axes = graph_figure(GRAPH).axes[0]
     lines = [patch for patch in axes.patches if isinstance(patch, PathPatch)]
-    drawn = [gate for _, gate in GRAPH.items() if gate is not Gate.CUTOFF]
+    drawn = [gate for _, gate in GRAPH.items() if gate is not CUTOFF]
     assert len(lines) == len([patch for patch in axes.patches if isinstance(patch, Polygon)]) == len(drawn) == 5
     styles = {(str(line.get_linestyle()), line.get_edgecolor()) for line in lines}
     assert len(styles) == len({style for style, _ in styles}) == len({colour for _, colour in styles}) == 3
@@ -63,19 +71,19 @@ def test_one_line_and_one_head_per_edge_in_the_style_of_its_gate() -> None:
 
 
 def test_gates_differ_in_grey_or_in_line_style() -> None:
-    assert len({pen.dashes for pen in HOUSE.values()}) == len(Gate)
-    assert len({pen.colour for pen in HOUSE.values()}) == len(Gate)
+    assert len({pen.dashes for pen in HOUSE.values()}) == len(PAPER_GATES)
+    assert len({pen.colour for pen in HOUSE.values()}) == len(PAPER_GATES)
 
 
 def test_the_papers_style_is_red_for_positive_linear_and_black_for_through() -> None:
     figure = graph_figure(GRAPH, style="paper")
     lines = [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
-    gates = [gate for _, gate in GRAPH.items() if gate is not Gate.CUTOFF]
+    gates = [gate for _, gate in GRAPH.items() if gate is not CUTOFF]
     for gate, line in zip(gates, lines, strict=True):
         red, green, blue, _ = line.get_edgecolor()
-        if gate is Gate.THROUGH:
+        if gate is THROUGH:
             assert (red, green, blue) == (0, 0, 0)
-        elif gate is Gate.POSITIVE:
+        elif gate is POSITIVE:
             assert red > 0.8 and green < 0.1 and blue < 0.1
         else:
             assert blue > red and blue > green
@@ -107,9 +115,9 @@ def test_scores_stand_in_the_nodes_and_the_best_is_ringed() -> None:
     axes = graph_figure(GRAPH, [4.7, math.nan, 5.372]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["D", "G1", "IS 4.70", "G2", "IS –", "G3", "IS 5.37"]
     rings = [patch.get_center() for patch in axes.patches if isinstance(patch, Circle) and patch.get_linewidth() > 2]
-    assert rings == [pytest.approx(tuple(Layout(3).centre(3)))]
+    assert rings == [pytest.approx(tuple(Layout(Roster(3)).centre(generator(3))))]
     legend = [text.get_text() for text in graph_figure(GRAPH, [4.7, math.nan, 5.372]).legends[0].get_texts()]
-    assert legend == [HOUSE[gate].label for gate in (Gate.THROUGH, Gate.POSITIVE, Gate.NEGATIVE)] + ["highest IS"]
+    assert legend == [HOUSE[gate].label for gate in (THROUGH, POSITIVE, NEGATIVE)] + ["highest IS"]
 
 
 def test_without_a_score_none_is_best() -> None:
@@ -118,36 +126,39 @@ def test_without_a_score_none_is_best() -> None:
         assert all(patch.get_linewidth() < 2 for patch in axes.patches if isinstance(patch, Circle))
 
 
-@pytest.mark.parametrize("k", KS)
-def test_no_edge_runs_into_another_node(k: int) -> None:
-    layout = Layout(k)
-    nodes = range(k + 1)
+@pytest.mark.parametrize("roster", ROSTERS, ids=str)
+def test_no_edge_runs_into_another_node(roster: Roster) -> None:
+    layout = Layout(roster)
+    nodes = layout.nodes
     for a, b in itertools.combinations(nodes, 2):
         assert np.linalg.norm(layout.centre(a) - layout.centre(b)) > layout.radius(a) + layout.radius(b) + 0.03
-    for edge in edges_of(k):
+    for edge in roster.edges:
         points = [bezier(layout.curve(edge, 0.02), t) for t in np.linspace(0, 1, 65)]
         for node in nodes:
             nearest = min(np.linalg.norm(point - layout.centre(node)) for point in points)
             assert nearest > layout.radius(node) + (0.019 if node in (edge.source, edge.target) else 0.03), edge.name
 
 
-@pytest.mark.parametrize("k", KS)
-def test_opposite_edges_run_apart_and_every_edge_has_its_own_place(k: int) -> None:
-    layout = Layout(k)
-    curves = {edge: layout.curve(edge, 0.0) for edge in edges_of(k)}
+@pytest.mark.parametrize("roster", ROSTERS, ids=str)
+def test_opposite_edges_run_apart_and_every_edge_has_its_own_place(roster: Roster) -> None:
+    layout = Layout(roster)
+    smallest = min(
+        layout.radius(node) for node in (layout.nodes if roster.discriminators > 1 else roster.generator_nodes)
+    )
+    curves = {edge: layout.curve(edge, 0.0) for edge in roster.edges}
     ends = [curve[place] for edge, curve in curves.items() for place in (0, 3) if not edge.adversarial or place]
     for a, b in itertools.combinations(ends, 2):
-        assert np.linalg.norm(a - b) > 0.12 * layout.radius(1)
+        assert np.linalg.norm(a - b) > 0.12 * smallest
     for edge, curve in curves.items():
         for other, opposite in curves.items():
             if (edge.source, edge.target) == (other.target, other.source):
                 apart = [np.linalg.norm(bezier(curve, t) - bezier(opposite, 1 - t)) for t in np.linspace(0, 1, 33)]
-                assert min(apart) > 0.12 * layout.radius(1)
+                assert min(apart) > 0.12 * smallest
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 8])
 def test_nothing_is_cut_off_at_the_border(tmp_path: Path, k: int) -> None:
-    graph = preset("all-through", k) if k > 1 else preset("dcgan", 1)
+    graph = preset("all-through", Roster(k)) if k > 1 else preset("dcgan", Roster(1))
     draw_graph(graph, tmp_path / "a.png", [1.0] * k, "a title that is rather long for a picture " * 3)
     pixels = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
     border = np.concatenate([pixels[:3].ravel(), pixels[-3:].ravel(), pixels[:, :3].ravel(), pixels[:, -3:].ravel()])

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colgan_search.config import TransferSettings
 from colgan_search.gan.state import TrainingState
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.transfers.features import FeatureTransferSettings
+from colgan_search.gan.transfers.image import ImageTransferSettings
 from colgan_search.graph import KnowledgeTransferGraph
 from tests.unit.gan_helpers import fresh, network, pictures, training
 
@@ -30,9 +31,9 @@ class Reference:
     """G_1..G_3 and D in float64, started from the state's weights, moments and power iteration vectors."""
 
     def __init__(self, state: TrainingState) -> None:
-        self.d = _double(state.discriminator)
+        self.d = _double(state.discriminators[0])
         self.g = [_double(generator) for generator in state.generators]
-        self.d_moments = _moments(state.discriminator_optimizer)
+        self.d_moments = _moments(state.discriminator_optimizers[0])
         self.g_moments = [_moments(optimizer) for optimizer in state.generator_optimizers]
 
     def generate(self, i: int, z: Tensor) -> list[Tensor]:
@@ -52,31 +53,23 @@ class Reference:
 
     def logits(self, x: Tensor) -> Tensor:
         """D(x); each call makes one power iteration per layer."""
-        last = max(int(name.split(".")[0]) for name in self.d)
-        for index in sorted({int(name.split(".")[0]) for name in self.d}):
-            name = f"{index}.parametrizations.weight.original"
-            if name in self.d:
-                weight = self._spectral(index)
-            elif self.d[f"{index}.weight"].ndim == 4:
-                weight = self.d[f"{index}.weight"]
-            else:
-                x = _batch_norm(x, self.d[f"{index}.weight"], self.d[f"{index}.bias"])
-                x = torch.where(x > 0, x, 0.2 * x)
-                continue
-            x = F.conv2d(
-                x,
-                weight,
-                self.d.get(f"{index}.bias"),
-                stride=1 if index == last else 2,
-                padding=0 if index == last else 1,
-            )
-            normed = f"{index + 1}.running_mean" in self.d
-            if index != last and not normed:
-                x = torch.where(x > 0, x, 0.2 * x)
+        last = max(int(name.split(".")[1]) for name in self.d if name.startswith("convolutions."))
+        for index in range(last + 1):
+            name = f"convolutions.{index}."
+            spectral = f"{name}parametrizations.weight.original" in self.d
+            weight = self._spectral(name) if spectral else self.d[f"{name}weight"]
+            stride, padding = (1, 0) if index == last else (2, 1)
+            x = F.conv2d(x, weight, self.d.get(f"{name}bias"), stride=stride, padding=padding)
+            if index == last:
+                break
+            norm = f"activations.{index}.0."
+            if f"{norm}weight" in self.d:
+                x = _batch_norm(x, self.d[f"{norm}weight"], self.d[f"{norm}bias"])
+            x = torch.where(x > 0, x, 0.2 * x)
         return x[:, :, 0, 0]
 
-    def _spectral(self, index: int) -> Tensor:
-        prefix = f"{index}.parametrizations.weight."
+    def _spectral(self, name: str) -> Tensor:
+        prefix = f"{name}parametrizations.weight."
         weight = self.d[prefix + "original"]
         matrix = weight.flatten(1)
         with torch.no_grad():
@@ -152,10 +145,11 @@ def _grads(loss: Tensor, weights: dict[str, Tensor]) -> dict[str, Tensor | None]
 @pytest.mark.parametrize("steps", ["per_generator", "per_batch", "joint"])
 def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None:
     settings = {"kind": kind, "alpha": ALPHA, "reduction": reduction}
-    transfer = TransferSettings(**settings, layers=(1, 2) if kind == "features" else ())
+    models = {"image": ImageTransferSettings, "features": FeatureTransferSettings}
+    transfer = models[kind](**settings, layers=(1, 2) if kind == "features" else ())
     how = training(discriminator_steps=steps)
     state = fresh(3, net=network(discriminator_norm=norm), how=how, size=16)
-    lessons = Lessons.of(KnowledgeTransferGraph.from_text(GRAPH))
+    lessons = Lessons.of(KnowledgeTransferGraph.from_text(GRAPH), transfer)
     random = torch.Generator().manual_seed(1)
 
     for progress in (0.0, 0.5, 1.0):
@@ -185,11 +179,11 @@ def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None
             _adam(reference.d, reference.d_moments, total)  # type: ignore[arg-type]
 
         # --- package, phase 1 ---
-        ours = discriminator_phase(state, [real.float()] * 3, own, steps)  # type: ignore[arg-type]
+        ours = discriminator_phase(state, lessons, progress, [[real.float()] * 3], [own], steps)  # type: ignore[arg-type]
         assert {name: loss.item() for name, loss in ours.items()} == pytest.approx(d_losses, abs=1e-5)
-        _agree(_double(state.discriminator), reference.d)
+        _agree(_double(state.discriminators[0]), reference.d)
         # The two agree up to here; phase 2 starts from the same weights, so that errors do not add up
-        reference.d = _double(state.discriminator)
+        reference.d = _double(state.discriminators[0])
 
         # --- reference, phase 2: edge -> (source, gate's weight), from GRAPH ---
         edges = {
@@ -215,7 +209,7 @@ def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None
             _adam(reference.g[i - 1], reference.g_moments[i - 1], g_gradients[i])
 
         # --- package, phase 2 ---
-        ours = generator_phase(state, lessons, progress, z, transfer)
+        ours = generator_phase(state, lessons, progress, z)
         assert {name: loss.item() for name, loss in ours.items()} == pytest.approx(g_losses, rel=1e-5, abs=1e-5)
         for i, generator in enumerate(state.generators, start=1):
             largest = max(g.abs().max().item() for g in g_gradients[i].values() if g is not None)

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from colgan_search.config import NetworkSettings
 from colgan_search.errors import ConfigError
-from colgan_search.gan.networks import build_discriminator, build_generator, check_network, known_networks
-from tests.unit.gan_helpers import network
+from colgan_search.gan.building import build_discriminator, build_generator, check_settings
+from colgan_search.gan.networks.dcgan import DcganSettings
+from colgan_search.gan.transfers.features import FeatureTransferSettings
+from colgan_search.gan.transfers.outputs import OutputTransferSettings
+from tests.unit.gan_helpers import IMAGE, network
 
 
 def parameters(module: nn.Module) -> int:
@@ -15,7 +17,7 @@ def parameters(module: nn.Module) -> int:
 
 
 def test_the_papers_parameter_counts() -> None:
-    paper = NetworkSettings()
+    paper = DcganSettings()
     generator = build_generator(paper, size=64, channels=3, seed=0)
     discriminator = build_discriminator(paper, size=64, channels=3, outputs=4, seed=0)
     # written out: 4 x 4 kernels of every layer, and batch norm's two vectors or the biases
@@ -44,7 +46,7 @@ def test_layer_shapes(size: int, layers: int, maps: str) -> None:
 
 
 def test_maps_at_64_pixels_have_the_papers_channels() -> None:
-    generator = build_generator(NetworkSettings(width=2, z=4), size=64, channels=3, seed=0)
+    generator = build_generator(DcganSettings(width=2, z=4), size=64, channels=3, seed=0)
     _, found = generator.forward_with_maps(torch.randn(2, 4), (1, 2, 3, 4))
     assert [found[m].shape[1] for m in (1, 2, 3, 4)] == [16, 8, 4, 2]
 
@@ -128,7 +130,7 @@ def test_spectral_norm_in_place_of_batch_norm_only() -> None:
 
 
 def test_every_convolution_has_a_spectral_norm_of_one() -> None:
-    discriminator = build_discriminator(NetworkSettings(width=8), size=16, channels=3, outputs=3, seed=2).eval()
+    discriminator = build_discriminator(DcganSettings(width=8), size=16, channels=3, outputs=3, seed=2).eval()
     convolutions = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
     assert len(convolutions) == 3
     for convolution in convolutions:
@@ -137,8 +139,8 @@ def test_every_convolution_has_a_spectral_norm_of_one() -> None:
 
 
 def test_initial_weights() -> None:
-    generator = build_generator(NetworkSettings(), size=64, channels=3, seed=5)
-    discriminator = build_discriminator(NetworkSettings(), size=64, channels=3, outputs=2, seed=5)
+    generator = build_generator(DcganSettings(), size=64, channels=3, seed=5)
+    discriminator = build_discriminator(DcganSettings(), size=64, channels=3, outputs=2, seed=5)
     layers = [*generator.modules(), *discriminator.modules()]
     kernels = [
         (m.parametrizations.weight.original if hasattr(m, "parametrizations") else m.weight).detach()
@@ -173,19 +175,28 @@ def test_weights_follow_from_the_seed_alone() -> None:
 @pytest.mark.parametrize("size", [4, 12, 48, 65, 512])
 def test_sizes_that_cannot_be_made(size: int) -> None:
     with pytest.raises(ConfigError, match=rf"data.size: {size} .*8, 16, 32, 64, 128, 256"):
-        check_network(network(), size=size, channels=1)
+        check_settings(network(), IMAGE, None, size=size, channels=1)
 
 
 def test_layers_that_are_not_there() -> None:
-    check_network(network(), size=64, channels=3, layers=(1, 5))
+    check_settings(network(), FeatureTransferSettings(layers=(1, 5)), None, size=64, channels=3)
     with pytest.raises(ConfigError, match=r"transfer.layers: \[4\] .* layers 1..3"):
-        check_network(network(), size=16, channels=3, layers=(3, 4))
+        check_settings(network(), FeatureTransferSettings(layers=(3, 4)), None, size=16, channels=3)
 
 
-def test_an_unknown_network_lists_the_known() -> None:
-    assert "dcgan" in known_networks()
-    with pytest.raises(ConfigError, match=r"unknown network 'sagan'; known are: .*dcgan"):
-        check_network(network(name="sagan"), size=64, channels=3)
+def test_layers_of_the_discriminator_that_are_not_there() -> None:
+    check_settings(network(), IMAGE, FeatureTransferSettings(layers=(1, 2)), size=16, channels=3)
+    with pytest.raises(ConfigError, match=r"discriminator_transfer.layers: \[3\] .* discriminator .* layers 1..2"):
+        check_settings(network(), IMAGE, FeatureTransferSettings(layers=(3,)), size=16, channels=3)
+
+
+def test_transfer_kinds_are_for_their_edges() -> None:
+    with pytest.raises(
+        ConfigError, match=r"transfer.kind: outputs is not for .* generators; these are: features, image"
+    ):
+        check_settings(network(), OutputTransferSettings(), None, size=16, channels=3)
+    with pytest.raises(ConfigError, match=r"discriminator_transfer.kind: image .* these are: features, outputs"):
+        check_settings(network(), IMAGE, IMAGE, size=16, channels=3)
 
 
 def _copy_in_order(source: nn.Module, target: nn.Module, kinds: tuple[type[nn.Module], ...]) -> None:

@@ -5,8 +5,9 @@ import pytest
 from colgan_search import presets
 from colgan_search.api.paper_tables import REAL_IMAGES_IS, TABLES
 from colgan_search.config import load_config
-from colgan_search.gates import Gate
+from colgan_search.gates import CUTOFF
 from colgan_search.records import GeneratorScore, Protocol, Scores
+from colgan_search.roster import Roster
 
 ALL, TWO = {"through", "cutoff", "negative", "positive"}, {"through", "cutoff"}
 
@@ -58,11 +59,11 @@ def test_every_experiment_as_section_4_tells_it(name: str) -> None:
         assert (config.transfer.kind, config.transfer.layers) == (transfer, layers)
     if graph is not None:
         assert (config.search.sampler, config.search.first) == ("repeat", (graph,))
-        open_edges = [e for e, gate in presets.preset(graph, k).items() if gate is not Gate.CUTOFF]
+        open_edges = [e for e, gate in presets.preset(graph, Roster(k)).items() if gate is not CUTOFF]
         assert any(not edge.adversarial for edge in open_edges) is (transfer is not None)
     else:
         assert config.search.first == () and config.search.sampler != "repeat"
-        assert ({gate.value for gate in config.search.gates}, config.search.trials) == (gates, trials)
+        assert ({gate.name for gate in config.search.gates}, config.search.trials) == (gates, trials)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

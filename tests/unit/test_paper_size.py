@@ -5,9 +5,10 @@ import torch
 
 from colgan_search import presets
 from colgan_search.config import RuntimeSettings, load_config
-from colgan_search.gan.networks import build_discriminator, build_generator
+from colgan_search.gan.building import build_discriminator, build_generator
 from colgan_search.gan.trainer import train
-from colgan_search.gates import Gate
+from colgan_search.gates import POSITIVE
+from colgan_search.roster import generator as node
 
 SYSTEMS = {
     "paper/table1-dcgan": "dcgan",
@@ -26,7 +27,7 @@ BATCH = 4
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_one_whole_iteration_of_every_system(name: str) -> None:
     config = load_config(name)
-    graph = presets.resolve(SYSTEMS[name], config.k)
+    graph = presets.resolve(SYSTEMS[name], config.roster)
     images = torch.randint(0, 256, (BATCH, 3, 64, 64), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     training = config.training.model_copy(update={"batch": BATCH, "epochs": 1})
     before: list[list[torch.Tensor]] = []
@@ -42,13 +43,13 @@ def test_one_whole_iteration_of_every_system(name: str) -> None:
         on_start=lambda s: before.extend([p.detach().clone() for p in g.parameters()] for g in s.generators),
     )
     assert (state.iteration, state.k) == (1, config.k)
-    for number, (generator, old) in enumerate(zip(state.generators, before, strict=True), start=1):
-        assert sum(p.numel() for p in generator.parameters()) == 3_576_704
-        moved = any(not torch.equal(p, q) for p, q in zip(generator.parameters(), old, strict=True))
+    for number, (network, old) in enumerate(zip(state.generators, before, strict=True), start=1):
+        assert sum(p.numel() for p in network.parameters()) == 3_576_704
+        moved = any(not torch.equal(p, q) for p, q in zip(network.parameters(), old, strict=True))
         # At progress 0 a positive gate is 0: only edges that are open then move their generator.
-        gates = [gate for _, gate in graph.incoming(number)]
-        assert moved == any(gate is not Gate.POSITIVE for gate in gates)
-        assert all(p.isfinite().all() for p in generator.parameters())
+        gates = [gate for _, gate in graph.incoming(node(number))]
+        assert moved == any(gate is not POSITIVE for gate in gates)
+        assert all(p.isfinite().all() for p in network.parameters())
 
 
 def test_layer_shapes_of_the_papers_networks() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colgan_search.config import load_config, shipped_configs
-from colgan_search.gan.networks import dcgan
+from colgan_search.gan.networks import dcgan_modules
 
 NOT_IN_THE_PAPER = (
     "width",
@@ -58,6 +58,6 @@ def test_all_of_them_are_looked_at(tmp_path: Path) -> None:
 
 
 def test_the_networks_readings_are_named() -> None:
-    said = " ".join((dcgan.__doc__ or "").split())
+    said = " ".join((dcgan_modules.__doc__ or "").split())
     for reading in ("Our reading", "LeakyReLU with slope 0.2", "N(1, 0.02)", "one power iteration"):
         assert reading in said

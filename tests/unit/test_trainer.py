@@ -7,7 +7,8 @@ from colgan_search.config import TransferSettings
 from colgan_search.errors import ConfigError, Diverged, TrialFault
 from colgan_search.gan import trainer
 from colgan_search.gan.state import TrainingState, draw_z
-from colgan_search.gan.steps import discriminator_phase
+from colgan_search.gan.steps import Lessons, discriminator_phase
+from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.gan.watch import EVERY_ITERATIONS, FiniteWatch
 from colgan_search.graph import KnowledgeTransferGraph
 from tests.unit.gan_helpers import (
@@ -50,17 +51,18 @@ class Spy:
         self.progress: list[float] = []
         first, second = trainer.discriminator_phase, trainer.generator_phase
 
-        def discriminator_phase(state, real, own_z, how):  # type: ignore[no-untyped-def]
-            assert len(real) == state.k
-            self.turns.append([id(batch) for batch in real])
-            self.real.extend({id(batch): batch for batch in real}.values())
-            self.own_z.extend(own_z)
-            return first(state, real, own_z, how)
+        def discriminator_phase(state, lessons, progress, real, own_z, how):  # type: ignore[no-untyped-def]
+            (batches,), (own,) = real, own_z  # one discriminator
+            assert len(batches) == state.k
+            self.turns.append([id(batch) for batch in batches])
+            self.real.extend({id(batch): batch for batch in batches}.values())
+            self.own_z.extend(own)
+            return first(state, lessons, progress, real, own_z, how)
 
-        def generator_phase(state, lessons, progress, z, transfer):  # type: ignore[no-untyped-def]
+        def generator_phase(state, lessons, progress, z):  # type: ignore[no-untyped-def]
             self.progress.append(progress)
             self.shared_z.append(z)
-            return second(state, lessons, progress, z, transfer)
+            return second(state, lessons, progress, z)
 
         monkeypatch.setattr(trainer, "discriminator_phase", discriminator_phase)
         monkeypatch.setattr(trainer, "generator_phase", generator_phase)
@@ -105,8 +107,8 @@ def test_how_often_the_discriminator_is_updated(steps: str, updates: int) -> Non
     """By Adam's own count after one iteration with three generators: k, 2k, or once."""
     state = fresh(3)
     real, own = pictures(8).float() / 127.5 - 1, [torch.randn(8, 6) for _ in range(3)]
-    discriminator_phase(state, [real] * 3, own, steps)  # type: ignore[arg-type]
-    counts = {int(moments["step"]) for moments in state.discriminator_optimizer.state.values()}
+    discriminator_phase(state, Lessons.of(all_gates(3), IMAGE), 0.5, [[real] * 3], [own], steps)  # type: ignore[arg-type]
+    counts = {int(moments["step"]) for moments in state.discriminator_optimizers[0].state.values()}
     assert counts == {updates}
 
 
@@ -155,7 +157,7 @@ def test_a_generator_without_lessons_never_changes() -> None:
     untrained = fresh(3)
     for i, moves in ((0, True), (1, False), (2, False)):
         assert same(weights(untrained.generators[i]), weights(state.generators[i])) is not moves
-    assert not same(weights(untrained.discriminator), weights(state.discriminator))
+    assert not same(weights(untrained.discriminators[0]), weights(state.discriminators[0]))
 
 
 @pytest.mark.parametrize("norm", ["spectral", "batch"])
@@ -174,7 +176,7 @@ def test_callbacks_see_every_iteration_and_epoch(norm: str, transfer: TransferSe
     )
     assert iterations == list(range(1, 9))
     assert epochs == [(1, 4, 8), (2, 8, 8)]
-    assert all(network.training for network in (*state.generators, state.discriminator))
+    assert all(network.training for network in (*state.generators, *state.discriminators))
 
 
 def test_scoring_in_between_does_not_disturb_training() -> None:
@@ -229,7 +231,7 @@ def test_images_that_the_network_cannot_make() -> None:
     with pytest.raises(ConfigError, match=r"data.size: 12 "):
         run(all_gates(1), images=pictures(size=12))
     with pytest.raises(ConfigError, match=r"transfer.layers: \[4\]"):
-        run(all_gates(2), TransferSettings(kind="features", layers=(4,)))
+        run(all_gates(2), FeatureTransferSettings(kind="features", layers=(4,)))
 
 
 @pytest.mark.parametrize(
