@@ -22,6 +22,7 @@ from torch import nn
 
 from colgan_search import __version__
 from colgan_search.config import StudyConfig, load_config, parse_config, read_yaml
+from colgan_search.config.load import section_model
 from colgan_search.errors import BadInput, ConfigError, DataError, GraphError
 from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.gan.sampling import sample_images, write_grid
