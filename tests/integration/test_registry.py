@@ -5,17 +5,21 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 import sqlalchemy as sa
 
 from colgan_search import __version__
+from colgan_search.files import WorkFolder
 from colgan_search.search.registry import ProcessId, Registry
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import workers
-from colgan_search.search.worker import release_dead
+from colgan_search.search.worker import Worker, release_dead
+from tests.fake_worker import FakeExperiment
 from tests.fleet import forks, make_study, wait_until
 
 
@@ -144,3 +148,27 @@ def test_a_worker_that_left_is_not_looked_for(study: OpenStudy, registry: Regist
     assert registry.dead_here() == []
     with registry.storage.engine.connect() as db:
         assert db.execute(sa.select(workers.c.state)).scalars().all() == ["left"]
+
+
+SPOILT = ("process = '{}'", "process = 'x'", "last_is = 1e300", "epoch = -1")
+
+
+@pytest.mark.parametrize("change", SPOILT)
+def test_a_row_that_cannot_be_read_is_passed_over_with_a_word(
+    change: str, study: OpenStudy, registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every worker's role may write one; it must not keep all the others from the study."""
+    mine = ProcessId.mine()
+    bad = dataclasses.replace(mine, pid=1, host="spoilt")
+    for identity in (mine, bad):
+        registry.enter(identity, "cpu")
+    with registry.storage.transaction() as db:
+        db.execute(sa.text(f"UPDATE colgan_workers SET {change} WHERE worker = '{bad.name}'"))
+    for _ in range(3):  # a live view reads them every second
+        assert [row.worker for row in registry.all()] == [mine.name]
+    assert registry.names() == {mine.name, bad.name}, "its log is not a stranger's"
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == 1 and bad.name in said[0] and "passed over" in said[0], said
+    worker = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path), "cpu", threading.Event())
+    assert worker.run().finished
+    assert study.slots.budget().done == 4
