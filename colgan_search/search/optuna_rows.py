@@ -8,7 +8,7 @@ its own (`Storage.check_optuna_tables`), so these are as its models say.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -90,9 +90,9 @@ def _read(
         return []
     chosen: dict[int, dict[str, Any]] = defaultdict(dict)
     spaces: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
-    for trial, name, number, text in _params(db, which) if with_params else ():
-        if (known := _parameter(text, number)) is not None:
-            spaces[trial][name], chosen[trial][name] = known
+    for row in _params(db, which) if with_params else ():
+        if (known := _parameter(row.distribution_json, row.param_value)) is not None:
+            spaces[row.trial_id][row.param_name], chosen[row.trial_id][row.param_name] = known
     system = _attributes(db, system_attributes, which) if with_params else {}
     user = _attributes(db, user_attributes, which & user_attributes.c.key.in_(attributes)) if attributes else {}
     return [
@@ -113,7 +113,7 @@ def _read(
     ]
 
 
-def _params(db: sa.Connection, which: sa.ColumnElement[bool]) -> sa.CursorResult[Any]:
+def _params(db: sa.Connection, which: sa.ColumnElement[bool]) -> Iterable[Any]:
     return db.execute(
         sa.select(params.c.trial_id, params.c.param_name, params.c.param_value, params.c.distribution_json)
         .join(trials, trials.c.trial_id == params.c.trial_id)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from colgan_search import __version__
 from colgan_search.files import WorkFolder
+from colgan_search.search import propose
 from colgan_search.search.registry import ProcessId, Registry
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.tables import workers
@@ -172,3 +173,16 @@ def test_a_row_that_cannot_be_read_is_passed_over_with_a_word(
     worker = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path), "cpu", threading.Event())
     assert worker.run().finished
     assert study.slots.budget().done == 4
+
+
+def test_a_dead_workers_slot_is_taken_over_whatever_its_row_says(study: OpenStudy, registry: Registry) -> None:
+    bad = dataclasses.replace(ProcessId.mine(), machine="elsewhere", host="spoilt")
+    registry.enter(bad, "cpu")
+    claim = study.slots.claim(bad.name, 60.0)
+    assert claim is not None
+    propose.assign(study, claim)
+    registry.update(bad.name, "training", 0)
+    with registry.storage.transaction() as db:
+        db.execute(workers.update().values(epoch=-1))
+    assert study.slots.release_of([bad.name]) == 1
+    assert study.slots.budget().free == 1
