@@ -17,7 +17,7 @@ from colgan_search.api.places import (
     work_folder,
 )
 from colgan_search.config import StudyConfig
-from colgan_search.errors import StudyError
+from colgan_search.errors import NothingThere, StudyError
 from colgan_search.evaluation.classifier import known_card
 from colgan_search.evaluation.classifier_card import require_worth
 from colgan_search.evaluation.extractors import load_extractor
@@ -26,7 +26,7 @@ from colgan_search.files import WorkFolder, require_space
 from colgan_search.launch.local import LocalWorkers, plan_devices
 from colgan_search.search import space
 from colgan_search.search.storage import open_storage, require_server
-from colgan_search.search.study import OpenStudy, create_or_open
+from colgan_search.search.study import OpenStudy, create_or_open, require_same_study
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     if devices:
         require_study_folder(work, name)
     storage = storage_text(request.storage, work)
-    require_server(storage)  # a wrong password is told at once, not after 50,000 images
+    _require_place(storage, config, name)  # a wrong password is told at once, not after 50,000 images
     if devices:
         _require_readiness(config, work, name, say)
     require_space(existing_parent(work.root))
@@ -84,6 +84,19 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         opened.close()
         raise
     return Launched(study, work, devices)
+
+
+def _require_place(storage: str, config: StudyConfig, name: str) -> None:
+    """BadInput unless the database can be used, and holds no other study of this name. Makes nothing."""
+    require_server(storage)
+    try:
+        opened = open_storage(storage)
+    except NothingThere:
+        return
+    try:
+        require_same_study(opened, config, name)
+    finally:
+        opened.close()
 
 
 def _require_readiness(config: StudyConfig, work: WorkFolder, name: str, say: Callable[[str], None]) -> None:

@@ -104,6 +104,16 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
     return replace(open_study(storage, name, config), config=config)
 
 
+def require_same_study(storage: Storage, config: StudyConfig, name: str) -> None:
+    """StudyError if there is a study `name` that `create_or_open` would refuse; makes nothing."""
+    if name not in study_names(storage):
+        return
+    with trust.reading(f"{storage.name}: study {name!r}"):
+        cut_short = _was_cut_short(optuna.load_study(study_name=name, storage=storage.optuna))
+    if not cut_short:
+        open_study(storage, name, config)
+
+
 def _was_cut_short(study: optuna.Study) -> bool:
     """True if a process that was making this study died over it."""
     ours = study.directions == [StudyDirection.MAXIMIZE] and set(study.user_attrs) <= {CONFIG, FINGERPRINT, VERSION}
