@@ -104,14 +104,13 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
     return replace(open_study(storage, name, config), config=config)
 
 
-def require_same_study(storage: Storage, config: StudyConfig, name: str) -> None:
-    """StudyError if there is a study `name` that `create_or_open` would refuse; makes nothing."""
+def same_study(storage: Storage, config: StudyConfig, name: str) -> OpenStudy | None:
+    """The study `name` if it is there and whole. StudyError if `create_or_open` would refuse it; makes nothing."""
     if name not in study_names(storage):
-        return
+        return None
     with trust.reading(f"{storage.name}: study {name!r}"):
         cut_short = _was_cut_short(optuna.load_study(study_name=name, storage=storage.optuna))
-    if not cut_short:
-        open_study(storage, name, config)
+    return None if cut_short else open_study(storage, name, config)
 
 
 def _was_cut_short(study: optuna.Study) -> bool:
