@@ -78,11 +78,13 @@ def write_bundle(
     seed: int,
     command: str,
     variants: Mapping[str, Scores] | None = None,
+    classifier_accuracy: float | None = None,
 ) -> Bundle:
     """Makes `folder` a bundle of the weights file `generators`, which may lie there already. See `require_free`.
 
     Moving averages beside `generators` come along. `scores` (of the weights that count), `variants` (of other weights
-    by name, see `records.Outcome`) and `seed` are those of the training; `command` is kept word for word.
+    by name, see `records.Outcome`), `classifier_accuracy` (held-out, 0..1, of the classifier that gave them; None with
+    another extractor) and `seed` are those of the training; `command` is kept word for word.
     """
     averages = generators.with_name(AVERAGES_FILE)
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,8 @@ def write_bundle(
     }
     write_grid(folder / SAMPLES, samples, SAMPLE_COLUMNS)
     named = {name: _scores_json(other) for name, other in others.items()}
-    found = {**_scores_json(scores), "seed": str(seed), "variants": named}
+    accuracy = {"classifier_accuracy": classifier_accuracy}
+    found = {**_scores_json(scores), **accuracy, "seed": str(seed), "variants": named}
     write_text(folder / SCORES, json.dumps(found, indent=1) + "\n")
     write_text(folder / GRAPH, json.dumps(graph.to_json(), indent=1) + "\n")
     write_config(folder, config)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from colgan_search.search import results
-from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
+from colgan_search.search.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
 from colgan_search.search.registry import Registry, WorkerRow
 from colgan_search.search.results import TrialRecord
 from colgan_search.search.shared_files import SharedFiles
@@ -75,4 +75,7 @@ class Monitor:
         self._pace.see(workers)
         times = [TrialTime(trial.seconds) for trial in self._completed if trial.seconds is not None]
         told = {trial.number for trial in self._completed}
-        return time_left(budget, workers, times or self._pace.trial_times(), told)
+        times = times or self._pace.trial_times()
+        if not times and any(row.epoch for row in workers):  # one look is all that `status` has
+            times = first_trial_times(workers, self.study.slots.first_claims())
+        return time_left(budget, workers, times, told)

@@ -75,6 +75,20 @@ class Pace:
         return found
 
 
+def first_trial_times(workers: Sequence[WorkerRow], first: Collection[int]) -> list[TrialTime]:
+    """What a trial takes by one look, if no trial has ended: workers came to their epochs since they started.
+
+    `first`: trials that nobody has begun before; one that goes on from a checkpoint says nothing. The epoch that a
+    worker is in counts half.
+    """
+    found = []
+    for row in workers:
+        if row.trial_number in first and row.up is not None and row.up >= LEAST_SECONDS and row.epoch and row.epochs:
+            epoch = row.up / (row.epoch + 0.5)
+            found.append(TrialTime(epoch * row.epochs, 0.5 * epoch / row.epoch * row.epochs))
+    return found
+
+
 def time_left(
     budget: Budget, workers: Sequence[WorkerRow], times: Sequence[TrialTime], told: Collection[int]
 ) -> TimeLeft | None:

@@ -97,7 +97,10 @@ PROCESS, QUIET = TypeAdapter(ProcessId), TypeAdapter[float](trust.Real)
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """One worker as the database knows it; `quiet` is the seconds since it was last heard of."""
+    """One worker as the database knows it.
+
+    `quiet`: seconds since it was last heard of; `up`: seconds from its start until then, None if not known.
+    """
 
     worker: str
     process: ProcessId
@@ -109,6 +112,7 @@ class WorkerRow:
     epoch: int | None
     epochs: int | None
     last_is: float | None
+    up: float | None = None
 
 
 class Registry:
@@ -161,7 +165,11 @@ class Registry:
         """
         with self.storage.engine.connect() as db:
             rows = db.execute(
-                sa.select(workers, (now() - workers.c.seen).label("quiet"))
+                sa.select(
+                    workers,
+                    (now() - workers.c.seen).label("quiet"),
+                    (workers.c.seen - workers.c.started).label("up"),
+                )
                 .where(workers.c.uid == self.uid)
                 .order_by(workers.c.started, workers.c.worker)
             ).all()
@@ -193,6 +201,7 @@ class Registry:
             row.epoch,
             row.epochs,
             row.last_is,
+            trust.read(QUIET, row.up, f"{where}: started"),
         )
 
     def dead_here(self) -> list[str]:

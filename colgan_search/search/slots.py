@@ -42,14 +42,22 @@ class Slots:
         """Changes the total. StudyError, and no change, if more slots than that have been begun."""
         with self.storage.transaction() as db:
             self._lock_study(db)
-            begun = self._count(db, slots.c.state.not_in(LOST))
-            done = self._count(db, slots.c.state.in_((ACCEPTED, DONE)))
-            if total < begun:
-                running = f" and {begun - done} more are in progress" if begun > done else ""
-                raise StudyError(
-                    f"--trials {total} is the study's total, but {done} are done{running}; name at least {begun}"
-                )
+            self._require_total(db, total)
             db.execute(studies.update().where(studies.c.uid == self.uid).values(total=total))
+
+    def require_total(self, total: int) -> None:
+        """StudyError if `set_total` would refuse the total as things stand."""
+        with self.storage.engine.connect() as db:
+            self._require_total(db, total)
+
+    def _require_total(self, db: sa.Connection, total: int) -> None:
+        begun = self._count(db, slots.c.state.not_in(LOST))
+        done = self._count(db, slots.c.state.in_((ACCEPTED, DONE)))
+        if total < begun:
+            running = f" and {begun - done} more are in progress" if begun > done else ""
+            raise StudyError(
+                f"--trials {total} is the study's total, but {done} are done{running}; name at least {begun}"
+            )
 
     def budget(self) -> Budget:
         """Counts of this moment."""
@@ -254,6 +262,13 @@ class Slots:
         with self.storage.engine.connect() as db:
             rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(*bound))
             return {row.slot: row.trial_number for row in trust.rows(rows, slots, f"study {self.uid}")}
+
+    def first_claims(self) -> set[int]:
+        """Numbers of the trials that are in work for the first time: nobody has left a checkpoint of them."""
+        first = slots.c.uid == self.uid, slots.c.state == LEASED, slots.c.token == 1
+        with self.storage.engine.connect() as db:
+            rows = db.execute(sa.select(slots.c.trial_number).where(*first, slots.c.trial_number.is_not(None)))
+            return {row.trial_number for row in trust.rows(rows, slots, f"study {self.uid}")}
 
     def _rows(self, db: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Any]:
         found = db.execute(sa.select(slots).where(*which).order_by(slots.c.slot))

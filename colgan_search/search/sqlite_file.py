@@ -19,10 +19,22 @@ def check_sqlite_file(path: Path, create: bool, writing: bool = True) -> None:
 
     Without `writing` one that can only be read will do. With `create` it is made, for this user alone.
     """
-    if path.is_dir():
-        raise StorageError(f"{path} is a folder; name an SQLite file")
     if not path.exists() and not create:
         raise NothingThere(f"{path}: there is no such database; `colgan-search launch` makes one")
+    check_sqlite_place(path, writing)
+    if create:
+        try:
+            make_private(path.parent)
+            # SQLite's own files beside it take their mode from it.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE_FILE))
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be made: {error.strerror}") from None
+
+
+def check_sqlite_place(path: Path, writing: bool = True) -> None:
+    """StorageError unless an SQLite database is, or can be made, there; makes nothing."""
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder; name an SQLite file")
     if path.exists() and (problem := _problem(path, "rb")) is not None:
         raise StorageError(f"{path}: cannot be read: {problem}")
     parent = next(folder for folder in path.parents if folder.exists())
@@ -38,13 +50,6 @@ def check_sqlite_file(path: Path, create: bool, writing: bool = True) -> None:
         raise StorageError(
             f"{path}: {refused} and must be to work on a study: allow it, or use a file in another folder{there}"
         )
-    if create:
-        try:
-            make_private(path.parent)
-            # SQLite's own files beside it take their mode from it.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE_FILE))
-        except OSError as error:
-            raise StorageError(f"{path}: cannot be made: {error.strerror}") from None
 
 
 def unwritable(path: Path) -> str | None:

@@ -20,7 +20,7 @@ from colgan_search.errors import StorageError, Unreachable
 from colgan_search.search import connecting, tables
 from colgan_search.search.explaining import explain
 from colgan_search.search.retry import is_outage
-from colgan_search.search.sqlite_file import check_sqlite_file, reading_address, unwritable
+from colgan_search.search.sqlite_file import check_sqlite_file, check_sqlite_place, reading_address, unwritable
 from colgan_search.search.urls import hide_password, normalise_url, passwords
 from colgan_search.search.waiting import wait_in_python
 
@@ -231,10 +231,15 @@ def open_storage(text: str, *, create: bool = False, writing: bool = True) -> St
 
 
 def require_server(text: str) -> None:
-    """StorageError if the URL names a server that cannot be reached or does not let us in; makes nothing."""
+    """StorageError if the URL names a server that cannot be reached or does not let us in; makes nothing.
+
+    Also if it names an SQLite file where none can be made or written.
+    """
     storage = Storage(normalise_url(text))
     try:
-        if not storage.is_sqlite:
+        if storage.is_sqlite:
+            check_sqlite_place(Path(str(storage.url.database)))
+        else:
             storage.engine.connect().close()
     except sa.exc.DBAPIError as error:
         raise _refused(storage, error) from None

@@ -104,6 +104,15 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
     return replace(open_study(storage, name, config), config=config)
 
 
+def same_study(storage: Storage, config: StudyConfig, name: str) -> OpenStudy | None:
+    """The study `name` if it is there and whole. StudyError if `create_or_open` would refuse it; makes nothing."""
+    if name not in study_names(storage):
+        return None
+    with trust.reading(f"{storage.name}: study {name!r}"):
+        cut_short = _was_cut_short(optuna.load_study(study_name=name, storage=storage.optuna))
+    return None if cut_short else open_study(storage, name, config)
+
+
 def _was_cut_short(study: optuna.Study) -> bool:
     """True if a process that was making this study died over it."""
     ours = study.directions == [StudyDirection.MAXIMIZE] and set(study.user_attrs) <= {CONFIG, FINGERPRINT, VERSION}

@@ -91,3 +91,19 @@ def test_the_time_left_is_the_mean_over_the_workers(study: OpenStudy, tmp_path: 
     seen = Monitor(fresh).snapshot()
     fresh.storage.close()
     assert seen.seconds_left == pytest.approx((5 - 2) * 20.0 / 2)
+
+
+def test_before_the_first_result_one_look_tells_the_time_left(study: OpenStudy) -> None:
+    """`status` sees a study but once."""
+    worker = _enter(study, 1)
+    claim = study.slots.claim(worker, 600.0)
+    assert claim is not None
+    claim = propose.assign(study, claim).claim
+    Registry(study.storage, study.uid).update(worker, "training", 0, 4, 20)
+    with study.storage.transaction() as db:
+        db.execute(workers.update().values(started=workers.c.seen - 45.0))
+    # 10 s an epoch, 20 epochs a trial, five trials of which four epochs are done.
+    assert Monitor(study).snapshot().seconds_left == pytest.approx((5 - 4 / 20) * 200.0)
+    assert study.slots.release(claim)
+    assert study.slots.claim(worker, 600.0) is not None
+    assert Monitor(study).snapshot().seconds_left is None, "it may go on from a checkpoint"
