@@ -18,8 +18,8 @@ from colgan_search.gan.weights import recorded_graph
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
 from colgan_search.search import results
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.results import TrialRecord
-from colgan_search.search.storage import Storage
 from colgan_search.search.study import OpenStudy, open_study, study_names
 
 RIVAL = "mad-gan"

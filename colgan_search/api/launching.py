@@ -25,7 +25,7 @@ from colgan_search.experiment import check_config, load_real
 from colgan_search.files import WorkFolder, require_space
 from colgan_search.launch.local import LocalWorkers, plan_devices
 from colgan_search.search import space
-from colgan_search.search.storage import open_storage, require_server
+from colgan_search.search.database.storage import open_storage, require_server
 from colgan_search.search.study import OpenStudy, create_or_open
 
 

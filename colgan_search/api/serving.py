@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from colgan_search import logs
 from colgan_search.api.guarding import USER, Guard, is_local
 from colgan_search.errors import BadInput
-from colgan_search.search.storage import Storage
+from colgan_search.search.database.storage import Storage
 
 PASSWORD_VARIABLE = "COLGAN_DASHBOARD_PASSWORD"
 SHORTEST_PASSWORD = 8

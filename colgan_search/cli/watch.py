@@ -13,7 +13,7 @@ from rich.live import Live
 from colgan_search import api
 from colgan_search.cli import console, show
 from colgan_search.cli.live_view import LiveView
-from colgan_search.search.retry import is_outage, one_line
+from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.slot_records import Budget
 
 POLL_SECONDS = 0.5

@@ -7,8 +7,8 @@ import time
 
 from colgan_search.records import Progress
 from colgan_search.search import optuna_rows, optuna_writes
+from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.registry import Registry
-from colgan_search.search.retry import is_outage, one_line
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 

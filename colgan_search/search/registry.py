@@ -14,8 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from colgan_search import __version__
 from colgan_search.search import trust
-from colgan_search.search.storage import Storage
-from colgan_search.search.tables import now, workers
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.tables import now, workers
 
 CREATE_TIME_TOLERANCE_SECONDS = 1.0
 

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.tables import CLOCK_STEP_SECONDS, now, past, server_started, slots, studies, workers
 from colgan_search.search.faults import GRAPH, MACHINE, VANISHED, VANISHED_REASON, Faults
 from colgan_search.search.slot_records import (
     ACCEPTED,
@@ -21,8 +23,6 @@ from colgan_search.search.slot_records import (
     Claim,
     Closing,
 )
-from colgan_search.search.storage import Storage
-from colgan_search.search.tables import CLOCK_STEP_SECONDS, now, past, server_started, slots, studies, workers
 
 
 class Slots:

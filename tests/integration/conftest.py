@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from colgan_search.search.database.storage import Storage, open_storage
+from colgan_search.search.database.tables import now, studies
 from colgan_search.search.slots import Slots
-from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.tables import now, studies
 from tests.integration.file_server import Server
 
 

@@ -18,9 +18,9 @@ from colgan_search.cli import app
 from colgan_search.cli import worker as worker_command
 from colgan_search.files import WorkFolder
 from colgan_search.search import worker as search_worker
-from colgan_search.search.storage import open_storage
+from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.study import OpenStudy
-from colgan_search.search.urls import normalise_url
 from tests.fake_worker import FakeExperiment
 from tests.integration import cli_helpers as helpers
 from tests.integration import hostile

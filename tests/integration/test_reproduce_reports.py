@@ -20,8 +20,8 @@ from colgan_search.config import parse_config
 from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier import card_path, load_classifier
 from colgan_search.experiment import load_real
+from colgan_search.search.database.storage import open_storage
 from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open
 from tests.integration.cli_helpers import config_data
 from tests.integration.reproduce_helpers import Scored, work

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from colgan_search.config import load_config
+from colgan_search.search.database.storage import open_storage
 from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.storage import open_storage
 from colgan_search.search.study import create_or_open
 
 

@@ -1,6 +1,6 @@
 """What a database says when it cannot be used, with what to do where we know it."""
 
-from colgan_search.search.retry import GRANTS
+from colgan_search.search.database.retry import GRANTS
 
 
 def explain(error: Exception) -> str:

@@ -17,12 +17,12 @@ from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 
 from colgan_search import logs
 from colgan_search.errors import StorageError, Unreachable
-from colgan_search.search import connecting, tables
-from colgan_search.search.explaining import explain
-from colgan_search.search.retry import is_outage
-from colgan_search.search.sqlite_file import check_sqlite_file, reading_address, unwritable
-from colgan_search.search.urls import hide_password, normalise_url, passwords
-from colgan_search.search.waiting import wait_in_python
+from colgan_search.search.database import connecting, tables
+from colgan_search.search.database.driver_waiting import wait_in_python
+from colgan_search.search.database.explaining import explain
+from colgan_search.search.database.retry import is_outage
+from colgan_search.search.database.sqlite_file import check_sqlite_file, reading_address, unwritable
+from colgan_search.search.database.urls import hide_password, normalise_url, passwords
 
 wait_in_python()
 # Our own log says what happens, once.

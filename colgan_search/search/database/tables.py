@@ -10,7 +10,7 @@ from sqlalchemy.sql.expression import FunctionElement
 from colgan_search.errors import NothingThere, StorageError
 
 if TYPE_CHECKING:
-    from colgan_search.search.storage import Storage
+    from colgan_search.search.database.storage import Storage
 
 SCHEMA_VERSION = 2
 
