@@ -11,7 +11,8 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from colgan_search.search import optuna_rows, space
+from colgan_search.search import space
+from colgan_search.search.optuna_private import rows
 from colgan_search.search.study import OpenStudy
 
 FIRST = "first"
@@ -49,9 +50,9 @@ class History:
         """
         attributes = (FIRST,) if self.study.config.search.first else ()
         with self.study.storage.engine.connect() as db:
-            study = optuna_rows.study_id(db, self.study.name, self.study.uid)
-            which = optuna_rows.newer(study, self._last_id, list(self._open))
-            found = optuna_rows.read(db, which, f"study {self.study.name!r}: its trials", attributes)
+            study = rows.study_id(db, self.study.name, self.study.uid)
+            which = rows.newer(study, self._last_id, list(self._open))
+            found = rows.read(db, which, f"study {self.study.name!r}: its trials", attributes)
         self.study_id, self._read_at = study, time.monotonic()
         for trial in found:
             self.given += FIRST in trial.user_attrs and trial._trial_id not in self._open

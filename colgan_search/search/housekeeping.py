@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search.files import WorkFolder
-from colgan_search.search import optuna_rows
+from colgan_search.search.optuna_private import rows
 from colgan_search.search.study import OpenStudy
 
 
@@ -32,8 +32,8 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     """
     folders = _run_folders(study, work)
     with study.storage.engine.connect() as db:
-        number = optuna_rows.study_id(db, study.name, study.uid)
-        ended = optuna_rows.ended(db, number, sorted(folders))
+        number = rows.study_id(db, study.name, study.uid)
+        ended = rows.ended(db, number, sorted(folders))
     found: list[Leftover] = []
     kept = 0
     for trial in sorted(ended, key=lambda trial: (-(trial.value or 0.0), trial.number)):

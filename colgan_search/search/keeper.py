@@ -6,8 +6,8 @@ import threading
 import time
 
 from colgan_search.records import Progress
-from colgan_search.search import optuna_rows, optuna_writes
 from colgan_search.search.database.retry import is_outage, one_line
+from colgan_search.search.optuna_private import rows, writes
 from colgan_search.search.registry import Registry
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
@@ -128,8 +128,8 @@ class Keeper:
         if progress.scores is None or progress.evaluation is None or self._trial_number is None:
             return
         with self.study.storage.transaction() as db:
-            study = optuna_rows.study_id(db, self.study.name, self.study.uid)
-            optuna_writes.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
+            study = rows.study_id(db, self.study.name, self.study.uid)
+            writes.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

@@ -15,9 +15,10 @@ from pydantic import TypeAdapter
 from colgan_search import presets
 from colgan_search.errors import GraphError, LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import optuna_rows, optuna_writes, space, trust
+from colgan_search.search import space, trust
 from colgan_search.search.ask_lock import AskLock, LockLost
 from colgan_search.search.history import FIRST, MODELLED, History, SamplersStorage
+from colgan_search.search.optuna_private import rows, writes
 from colgan_search.search.sampler import make_sampler
 from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
@@ -128,15 +129,15 @@ class Proposer:
         notes = {key: note for key, note in draft.system_attrs.items() if ":relative_params:" not in key}
         with self.study.storage.transaction() as db:
             lock.give_up(db)
-            study = optuna_rows.study_id(db, self.study.name, self.study.uid, lock=True)
+            study = rows.study_id(db, self.study.name, self.study.uid, lock=True)
             number, trial = draft.number, draft._trial_id
             if trial == DRAFT:
-                number = optuna_writes.count(db, study)
-                trial = optuna_writes.insert(db, study, number)
-            elif draft.state == TrialState.WAITING and not optuna_writes.start(db, trial):
+                number = writes.count(db, study)
+                trial = writes.insert(db, study, number)
+            elif draft.state == TrialState.WAITING and not writes.start(db, trial):
                 raise LockLost(f"trial {number}, enqueued from outside, was begun by another process")
             attributes = {**draft.user_attrs, GRAPH: graph.to_text(), SEED: self._seed(number)}
-            optuna_writes.add(db, trial, chosen, attributes, notes)
+            writes.add(db, trial, chosen, attributes, notes)
             if not self.study.slots.bind(claim, number, db):
                 raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
         return number
@@ -144,8 +145,8 @@ class Proposer:
     def _refuse(self, draft: FrozenTrial, reason: str) -> None:
         faults = [{"worker": None, "reason": reason, "at": None}]
         with self.study.storage.transaction() as db:
-            study = optuna_rows.study_id(db, self.study.name, self.study.uid)
-            optuna_writes.finish(db, study, draft.number, None, {"faults": faults})
+            study = rows.study_id(db, self.study.name, self.study.uid)
+            writes.finish(db, study, draft.number, None, {"faults": faults})
         self.history.refresh()
 
     def _seed(self, number: int) -> int:
@@ -155,8 +156,8 @@ class Proposer:
         """What the database has of a trial that was proposed before. StudyError if that cannot be."""
         where = f"study {self.study.name!r}: trial {number}"
         with self.study.storage.engine.connect() as db:
-            study = optuna_rows.study_id(db, self.study.name, self.study.uid)
-            found = optuna_rows.read(db, optuna_rows.numbered(study, number), where, (GRAPH, SEED))
+            study = rows.study_id(db, self.study.name, self.study.uid)
+            found = rows.read(db, rows.numbered(study, number), where, (GRAPH, SEED))
         if not found:
             raise StudyError(f"{where} is gone from the database")
         text = trust.read(GRAPH_TEXT, found[0].user_attrs.get(GRAPH), f"{where}: {GRAPH}")

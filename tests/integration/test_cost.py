@@ -14,9 +14,10 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
 from colgan_search.files import WorkFolder
-from colgan_search.search import history, optuna_rows, propose, space
+from colgan_search.search import history, propose, space
 from colgan_search.search.history import BEST, History
 from colgan_search.search.housekeeping import tidy
+from colgan_search.search.optuna_private import rows
 from colgan_search.search.sampler import sampler_seed
 from colgan_search.search.study import OpenStudy
 from colgan_search.search.worker import Worker
@@ -77,8 +78,8 @@ def test_what_is_read_past_optuna_is_what_optuna_reads(filled: OpenStudy, prepar
     infinite.suggest_float("x", 0.0, 1.0)
     theirs.tell(infinite, float("inf"))
     with filled.storage.engine.connect() as db:
-        number = optuna_rows.study_id(db, filled.name, filled.uid)
-        read = optuna_rows.read(db, optuna_rows.newer(number, -1, ()), "here", ("graph", "seed"))
+        number = rows.study_id(db, filled.name, filled.uid)
+        read = rows.read(db, rows.newer(number, -1, ()), "here", ("graph", "seed"))
     expected = optuna_trials(prepared_url)
     assert len(read) == len(expected) == 63
     for mine, optunas in zip(read, expected, strict=True):
