@@ -11,11 +11,11 @@ from optuna.trial import TrialState
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
 from colgan_search.search import space
+from colgan_search.search.budget.slot_records import DONE
 from colgan_search.search.database.tables import slots
 from colgan_search.search.deliver import attributes
 from colgan_search.search.optuna_private import rows, writes
 from colgan_search.search.propose import GRAPH, SEED
-from colgan_search.search.slot_records import DONE
 from colgan_search.search.study import OpenStudy
 from tests.fake_worker import PROTOCOL, fake_value
 

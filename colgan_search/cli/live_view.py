@@ -11,8 +11,8 @@ from rich.text import Text
 
 from colgan_search import api
 from colgan_search.cli import console, show
+from colgan_search.search.budget.workers import WorkerRow
 from colgan_search.search.database.retry import is_outage, one_line
-from colgan_search.search.registry import WorkerRow
 
 BAR_WIDTH = 40
 LEAST_BAR_WIDTH = 10

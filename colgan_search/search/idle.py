@@ -2,7 +2,7 @@
 
 import random
 
-from colgan_search.search.slot_records import Budget
+from colgan_search.search.budget.slot_records import Budget
 
 FIRST_SECONDS, LONGEST_SECONDS = 1.0, 8.0
 

@@ -6,10 +6,10 @@ import threading
 import time
 
 from colgan_search.records import Progress
+from colgan_search.search.budget.slot_records import Claim
+from colgan_search.search.budget.workers import Registry
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.registry import Registry
-from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from colgan_search.search.registry import WorkerRow
-from colgan_search.search.slot_records import Budget
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.budget.workers import WorkerRow
 
 LOOK_SECONDS = 1.0
 """Workers tell their epoch once a second: a change is seen so much late at most."""

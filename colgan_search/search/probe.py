@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from colgan_search.search import trust
+from colgan_search.search.budget.slot_records import LEASED
 from colgan_search.search.database.connecting import Server
 from colgan_search.search.database.retry import one_line
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import now, past, schema, slots, studies
-from colgan_search.search.slot_records import LEASED
 from colgan_search.search.study import OpenStudy
 
 SAMPLES = 5

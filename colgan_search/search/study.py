@@ -17,8 +17,8 @@ from colgan_search.config import StudyConfig, differences, fingerprint, parse_co
 from colgan_search.errors import StudyError
 from colgan_search.past_versions import wrong_with
 from colgan_search.search import trust
+from colgan_search.search.budget.slots import Slots
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.slots import Slots
 
 UID, CONFIG, FINGERPRINT, VERSION = "uid", "config", "fingerprint", "version"
 """Names of the Optuna study's user attributes."""

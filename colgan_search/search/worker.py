@@ -26,12 +26,12 @@ from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 from colgan_search.search import deliver
+from colgan_search.search.budget.slot_records import Claim
+from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_outages
 from colgan_search.search.idle import Idle
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.propose import Assignment, Proposer
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.slot_records import Claim
 from colgan_search.search.study import OpenStudy
 
 log = logging.getLogger(__name__)

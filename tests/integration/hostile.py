@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from colgan_search.search import propose
+from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.database.tables import files, metadata, schema
-from colgan_search.search.registry import ProcessId, Registry
 from colgan_search.search.study import OpenStudy
 from tests.integration import cli_helpers as helpers
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
+from colgan_search.search.budget.workers import Registry, WorkerRow
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.registry import Registry, WorkerRow
 from colgan_search.search.study import open_study
 from tests.integration.cli_helpers import (
     WAIT_SECONDS,

@@ -122,7 +122,7 @@ def test_a_study_that_was_cut_short_is_made_whole(
         patch.setattr(optuna.Study, "set_user_attr", set_user_attr)
         patch.setattr(optuna.Study, "set_metric_names", set_metric_names)
         if stop_after == "create_study":
-            patch.setattr("colgan_search.search.slots.Slots.begin_study", begin_study)
+            patch.setattr("colgan_search.search.budget.slots.Slots.begin_study", begin_study)
         with pytest.raises(Died):
             create_or_open(storage, fake_config(), "fake", 3)
     with pytest.raises(StudyError):

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.budget.workers import ProcessId, WorkerRow
 from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
-from colgan_search.search.registry import ProcessId, WorkerRow
-from colgan_search.search.slot_records import Budget
 
 PROCESS = ProcessId("host", "machine", 1, 0.0, None)
 

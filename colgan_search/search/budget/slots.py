@@ -8,10 +8,8 @@ import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
-from colgan_search.search.database.storage import Storage
-from colgan_search.search.database.tables import CLOCK_STEP_SECONDS, now, past, server_started, slots, studies, workers
-from colgan_search.search.faults import GRAPH, MACHINE, VANISHED, VANISHED_REASON, Faults
-from colgan_search.search.slot_records import (
+from colgan_search.search.budget.faults import GRAPH, MACHINE, VANISHED, VANISHED_REASON, Faults
+from colgan_search.search.budget.slot_records import (
     ACCEPTED,
     DONE,
     FAILED,
@@ -23,6 +21,8 @@ from colgan_search.search.slot_records import (
     Claim,
     Closing,
 )
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.tables import CLOCK_STEP_SECONDS, now, past, server_started, slots, studies, workers
 
 
 class Slots:
