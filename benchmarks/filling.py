@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import sqlalchemy as sa
+from colgan_search.search.study.study.study import OpenStudy
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
@@ -16,7 +17,6 @@ from colgan_search.search.database.tables import slots
 from colgan_search.search.deliver import attributes
 from colgan_search.search.optuna_private import rows, writes
 from colgan_search.search.propose import GRAPH, SEED
-from colgan_search.search.study import OpenStudy
 from tests.fake_worker import PROTOCOL, fake_value
 
 AT_ONCE = 1000

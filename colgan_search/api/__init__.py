@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.launch.local import LocalWorkers
     from colgan_search.search.monitor import Monitor, Snapshot
-    from colgan_search.search.results import TrialRecord, best, best_graph, completed, outcome, trials
-    from colgan_search.search.study import OpenStudy
+    from colgan_search.search.study.study.results import TrialRecord, best, best_graph, completed, outcome, trials
+    from colgan_search.search.study.study.study import OpenStudy
 
 _LATER = {
     "Drawn": "api.figures",
@@ -37,7 +37,7 @@ _LATER = {
     "Launched": "api.launching",
     "LocalWorkers": "launch.local",
     "Monitor": "search.monitor",
-    "OpenStudy": "search.study",
+    "OpenStudy": "search.study.study",
     "OwnFiles": "api.own_files",
     "PrepareRequest": "api.preparing",
     "Prepared": "api.preparing",
@@ -45,18 +45,18 @@ _LATER = {
     "Snapshot": "search.monitor",
     "TrainRequest": "api.training",
     "Trained": "api.training",
-    "TrialRecord": "search.results",
+    "TrialRecord": "search.study.results",
     "WorkRequest": "api.working",
-    "best": "search.results",
-    "best_graph": "search.results",
-    "completed": "search.results",
+    "best": "search.study.results",
+    "best_graph": "search.study.results",
+    "completed": "search.study.results",
     "doubt": "api.doubts",
     "draw_figures": "api.figures",
     "evaluate": "api.evaluating",
     "export_best": "api.bundles",
     "opened_storage": "api.places",
     "opened_study": "api.places",
-    "outcome": "search.results",
+    "outcome": "search.study.results",
     "output_file": "api.places",
     "poor": "evaluation.classifier_card",
     "prepare": "api.preparing",
@@ -65,7 +65,7 @@ _LATER = {
     "serve_dashboard": "api.serving",
     "study_cache": "api.judging",
     "train_graph": "api.training",
-    "trials": "search.results",
+    "trials": "search.study.results",
     "work": "api.working",
     "work_folder": "api.places",
 }

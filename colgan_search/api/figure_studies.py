@@ -10,10 +10,10 @@ from colgan_search.api.reproducing import Reproduction, storage_if_any
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.experiment import GENERATORS_FILE
-from colgan_search.search import results
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.results import TrialRecord
-from colgan_search.search.study import open_study, study_names
+from colgan_search.search.study.study import results
+from colgan_search.search.study.study.results import TrialRecord
+from colgan_search.search.study.study.study import open_study, study_names
 
 PAIR, MAD_GAN = "table1-proposed", "table1-mad-gan"
 """Figures 5 and 6."""

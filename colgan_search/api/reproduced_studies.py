@@ -8,10 +8,10 @@ from colgan_search.api.paper_claims import CLAIMS
 from colgan_search.api.paper_tables import Row, row_of
 from colgan_search.api.reproducing import Reproduction, again_config, storage_if_any
 from colgan_search.records import GeneratorScore
-from colgan_search.search import results
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.results import TrialRecord
-from colgan_search.search.study import open_study, study_names
+from colgan_search.search.study.study import results
+from colgan_search.search.study.study.results import TrialRecord
+from colgan_search.search.study.study.study import open_study, study_names
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
-from colgan_search.search import outcomes
 from colgan_search.search.budget.slot_records import Claim, Closing
 from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study import outcomes
+from colgan_search.search.study.study.study import OpenStudy
 
 log = logging.getLogger(__name__)
 

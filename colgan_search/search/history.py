@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.search import space
 from colgan_search.search.optuna_private import rows
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study.study import OpenStudy
 
 FIRST = "first"
 """User attribute of the trials that come from the config's `search.first`: 0, 1, ..."""

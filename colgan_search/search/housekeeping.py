@@ -7,7 +7,7 @@ from pathlib import Path
 
 from colgan_search.files import WorkFolder
 from colgan_search.search.optuna_private import rows
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study.study import OpenStudy
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.workers import Registry
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study.study import OpenStudy
 
 log = logging.getLogger(__name__)
 

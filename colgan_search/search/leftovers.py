@@ -9,12 +9,12 @@ from colgan_search.errors import StudyError
 from colgan_search.evaluation.classifier_card import Card, card_path
 from colgan_search.files import WorkFolder
 from colgan_search.logs import worker_of_line
-from colgan_search.search import results
 from colgan_search.search.budget.workers import Registry
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.housekeeping import Leftover, size_of
 from colgan_search.search.monitor import GONE
-from colgan_search.search.study import UID, OpenStudy, attributes_of, open_study, study_names
+from colgan_search.search.study.study import results
+from colgan_search.search.study.study.study import UID, OpenStudy, attributes_of, open_study, study_names
 
 QUIET_SECONDS = 3600.0
 """A log that was written to in this time is not touched, nor is a half-written file so young."""

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from colgan_search.search import results
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import Registry, WorkerRow
 from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
-from colgan_search.search.results import TrialRecord
-from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study import results
+from colgan_search.search.study.study.results import TrialRecord
+from colgan_search.search.study.study.shared_files import SharedFiles
+from colgan_search.search.study.study.study import OpenStudy
 
 GONE = ("left", "died")
 

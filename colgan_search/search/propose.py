@@ -21,7 +21,7 @@ from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.history import FIRST, MODELLED, History, SamplersStorage
 from colgan_search.search.optuna_private import rows, writes
 from colgan_search.search.sampler import make_sampler
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study.study import OpenStudy
 from colgan_search.seeds import derive_seed
 
 log = logging.getLogger(__name__)

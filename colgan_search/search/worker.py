@@ -32,7 +32,7 @@ from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_o
 from colgan_search.search.idle import Idle
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.propose import Assignment, Proposer
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study.study import OpenStudy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

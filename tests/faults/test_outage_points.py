@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from colgan_search.search.study.study.study import open_study
 
 from colgan_search.files import WorkFolder
 from colgan_search.records import Outcome
@@ -19,7 +20,6 @@ from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.history import History
 from colgan_search.search.keeper import Keeper
 from colgan_search.search.propose import Proposer
-from colgan_search.search.study import open_study
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import assert_exact, fake_config, make_study, rows_of, slot_tokens, wait_until

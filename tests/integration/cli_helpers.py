@@ -13,6 +13,7 @@ from typing import Any
 
 import optuna
 import yaml
+from colgan_search.search.study.study.study import OpenStudy, create_or_open
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import StudyConfig, load_config
@@ -20,7 +21,6 @@ from colgan_search.records import Outcome
 from colgan_search.search import deliver, propose
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.database.urls import normalise_url
-from colgan_search.search.study import OpenStudy, create_or_open
 from tests.fake_worker import FakeExperiment
 
 WAIT_SECONDS = 240.0

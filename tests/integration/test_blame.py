@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from colgan_search.search.study.study.study import OpenStudy
 
 from colgan_search.errors import ColganError
 from colgan_search.files import WorkFolder
 from colgan_search.search import deliver, propose, worker
-from colgan_search.search.study import OpenStudy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, rows_of

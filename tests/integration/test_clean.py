@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from colgan_search.search.study.study.study import OpenStudy
 
 from colgan_search.cli.app import run
 from colgan_search.files import WorkFolder
 from colgan_search.search import deliver, propose
 from colgan_search.search.budget.workers import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
 from tests.fake_worker import PROTOCOL
 from tests.integration import cli_helpers as helpers
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import optuna
 import optuna_dashboard
 import pytest
+from colgan_search.search.study.study.shared_files import SharedFiles
+from colgan_search.search.study.study.study import create_or_open, open_study
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.cli.app import run
@@ -15,8 +17,6 @@ from colgan_search.errors import StudyError
 from colgan_search.search import propose
 from colgan_search.search.copying import COPIED_FROM, copy_study
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.study import create_or_open, open_study
 from tests.fake_worker import fake_value
 from tests.integration import cli_helpers as helpers
 from tests.postgres import Postgres

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from colgan_search.search.study.study.study import OpenStudy
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -19,7 +20,6 @@ from colgan_search.search.history import BEST, History
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.optuna_private import rows
 from colgan_search.search.sampler import sampler_seed
-from colgan_search.search.study import OpenStudy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, optuna_trials

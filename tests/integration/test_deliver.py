@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from colgan_search.search.study.study.study import OpenStudy, open_study
 from optuna.trial import TrialState
 
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
@@ -15,7 +16,6 @@ from colgan_search.search.budget.slots import Slots
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.deliver import Spool, Spooled
 from colgan_search.search.propose import Assignment
-from colgan_search.search.study import OpenStudy, open_study
 from tests.fake_worker import PROTOCOL
 from tests.fleet import fake_config, make_study, optuna_trials
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colgan_search.search.study.study.study import create_or_open
 from torchvision.datasets import CIFAR10
 
 from colgan_search import api
@@ -22,7 +23,6 @@ from colgan_search.evaluation import classifier, fid, scores
 from colgan_search.evaluation.cache import sha256_of
 from colgan_search.gan.datasets import load_images
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.study import create_or_open
 from tests.integration.cli_helpers import write_config
 from tests.integration.file_server import Server
 from tests.unit.evaluation_helpers import first_pixels

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from colgan_search.search.study.study.study import OpenStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from colgan_search import presets
@@ -16,7 +17,6 @@ from colgan_search.search import ask_lock, history, propose, space
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.database.tables import now, studies
 from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.study import OpenStudy
 from colgan_search.seeds import derive_seed
 from tests.fleet import fake_config, make_study, rows_of
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from colgan_search.search.study.study.study import OpenStudy
 from optuna.trial import TrialState
 
 from colgan_search.errors import StudyError
-from colgan_search.search import deliver, propose, results
+from colgan_search.search import deliver, propose
 from colgan_search.search.deliver import Spool, Spooled
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.study import results
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.fleet import fake_config, make_study, optuna_trials
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from colgan_search.search.study.study.study import OpenStudy
 from optuna.trial import TrialState
 
 from colgan_search.api import working
@@ -20,7 +21,6 @@ from colgan_search.search.budget.slots import Slots
 from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.database.tables import slots
 from colgan_search.search.deliver import Spool
-from colgan_search.search.study import OpenStudy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, optuna_trials
