@@ -11,12 +11,12 @@ from optuna.trial import TrialState
 
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
-from colgan_search.search import space
 from colgan_search.search.budget.slot_records import DONE
 from colgan_search.search.database.tables import slots
 from colgan_search.search.deliver import attributes
 from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.propose import GRAPH, SEED
+from colgan_search.search.proposing import space
+from colgan_search.search.proposing.propose import GRAPH, SEED
 from tests.fake_worker import PROTOCOL, fake_value
 
 AT_ONCE = 1000

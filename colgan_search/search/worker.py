@@ -31,7 +31,7 @@ from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_outages
 from colgan_search.search.idle import Idle
 from colgan_search.search.keeper import Keeper
-from colgan_search.search.propose import Assignment, Proposer
+from colgan_search.search.proposing.propose import Assignment, Proposer
 from colgan_search.search.study.study.study import OpenStudy
 
 log = logging.getLogger(__name__)

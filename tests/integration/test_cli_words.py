@@ -19,7 +19,7 @@ from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
-from colgan_search.search import propose
+from colgan_search.search.proposing import propose
 from tests.integration import cli_helpers as helpers
 
 

@@ -15,11 +15,11 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
 from colgan_search.files import WorkFolder
-from colgan_search.search import history, propose, space
-from colgan_search.search.history import BEST, History
 from colgan_search.search.housekeeping import tidy
 from colgan_search.search.optuna_private import rows
-from colgan_search.search.sampler import sampler_seed
+from colgan_search.search.proposing import history, propose, space
+from colgan_search.search.proposing.history import BEST, History
+from colgan_search.search.proposing.sampler import sampler_seed
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, optuna_trials

@@ -13,10 +13,10 @@ from colgan_search import presets
 from colgan_search.errors import Interrupted, LeaseLost, StudyError
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import ask_lock, history, propose, space
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.database.tables import now, studies
 from colgan_search.search.optuna_private import rows, writes
+from colgan_search.search.proposing import ask_lock, history, propose, space
 from colgan_search.seeds import derive_seed
 from tests.fleet import fake_config, make_study, rows_of
 

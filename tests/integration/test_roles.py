@@ -14,8 +14,9 @@ from colgan_search.search.study.study.study import create_or_open, open_study
 
 from colgan_search.cli.app import run
 from colgan_search.files import WorkFolder
-from colgan_search.search import deliver, propose
+from colgan_search.search import deliver
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.proposing import propose
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, rows_of

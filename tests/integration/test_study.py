@@ -7,8 +7,8 @@ from colgan_search.search.study.study.study import OpenStudy, create_or_open, op
 
 from colgan_search.config import fingerprint, with_overrides
 from colgan_search.errors import StudyError
-from colgan_search.search import propose
 from colgan_search.search.database.storage import Storage, open_storage
+from colgan_search.search.proposing import propose
 from tests.fleet import fake_config, rows_of
 
 

@@ -15,12 +15,13 @@ from pydantic import TypeAdapter
 from colgan_search import presets
 from colgan_search.errors import GraphError, LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import space, trust
-from colgan_search.search.ask_lock import AskLock, LockLost
+from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import Claim
-from colgan_search.search.history import FIRST, MODELLED, History, SamplersStorage
 from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.sampler import make_sampler
+from colgan_search.search.proposing import space
+from colgan_search.search.proposing.ask_lock import AskLock, LockLost
+from colgan_search.search.proposing.history import FIRST, MODELLED, History, SamplersStorage
+from colgan_search.search.proposing.sampler import make_sampler
 from colgan_search.search.study.study.study import OpenStudy
 from colgan_search.seeds import derive_seed
 

@@ -11,8 +11,8 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from colgan_search.search import space
 from colgan_search.search.optuna_private import rows
+from colgan_search.search.proposing import space
 from colgan_search.search.study.study.study import OpenStudy
 
 FIRST = "first"
