@@ -13,7 +13,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
 from colgan_search.search.budget.slot_records import DONE
 from colgan_search.search.database.tables import slots
-from colgan_search.search.deliver import attributes
+from colgan_search.search.delivering.deliver import attributes
 from colgan_search.search.optuna_private import rows, writes
 from colgan_search.search.proposing import space
 from colgan_search.search.proposing.propose import GRAPH, SEED

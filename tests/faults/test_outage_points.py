@@ -11,12 +11,12 @@ from colgan_search.search.study.study.study import open_study
 
 from colgan_search.files import WorkFolder
 from colgan_search.records import Outcome
-from colgan_search.search import deliver
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.budget.workers import Registry
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.database.urls import normalise_url
-from colgan_search.search.keeper import Keeper
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.keeper import Keeper
 from colgan_search.search.proposing import space
 from colgan_search.search.proposing.ask_lock import AskLock
 from colgan_search.search.proposing.history import History

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from colgan_search.files import WorkFolder
-from colgan_search.search.keeper import HUNG_EXIT_CODE
+from colgan_search.search.delivering.keeper import HUNG_EXIT_CODE
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import (

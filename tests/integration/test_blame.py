@@ -11,7 +11,8 @@ from colgan_search.search.study.study.study import OpenStudy
 
 from colgan_search.errors import ColganError
 from colgan_search.files import WorkFolder
-from colgan_search.search import deliver, worker
+from colgan_search.search import worker
+from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment

@@ -10,11 +10,11 @@ from colgan_search.search.study.study.study import OpenStudy, open_study
 from optuna.trial import TrialState
 
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
-from colgan_search.search import deliver
 from colgan_search.search.budget.slot_records import Closing
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.deliver import Spool, Spooled
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.deliver import Spool, Spooled
 from colgan_search.search.proposing import propose
 from colgan_search.search.proposing.propose import Assignment
 from tests.fake_worker import PROTOCOL

@@ -9,8 +9,8 @@ from colgan_search.search.study.study.study import OpenStudy
 from optuna.trial import TrialState
 
 from colgan_search.errors import StudyError
-from colgan_search.search import deliver
-from colgan_search.search.deliver import Spool, Spooled
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.deliver import Spool, Spooled
 from colgan_search.search.proposing import propose
 from colgan_search.search.study.study import results
 from tests.fake_worker import FakeExperiment, fake_value
