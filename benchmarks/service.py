@@ -27,8 +27,8 @@ from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
 from colgan_search import __version__
 from colgan_search.files import WorkFolder
+from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.housekeeping import tidy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from colgan_search.api.working import WorkRequest, work
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.launch.local import LocalWorkers
-    from colgan_search.search.monitor import Monitor, Snapshot
+    from colgan_search.search.care.monitor import Monitor, Snapshot
     from colgan_search.search.study.study.results import TrialRecord, best, best_graph, completed, outcome, trials
     from colgan_search.search.study.study.study import OpenStudy
 
@@ -36,13 +36,13 @@ _LATER = {
     "LaunchRequest": "api.launching",
     "Launched": "api.launching",
     "LocalWorkers": "launch.local",
-    "Monitor": "search.monitor",
+    "Monitor": "search.care.monitor",
     "OpenStudy": "search.study.study",
     "OwnFiles": "api.own_files",
     "PrepareRequest": "api.preparing",
     "Prepared": "api.preparing",
     "SampleRequest": "api.bundles",
-    "Snapshot": "search.monitor",
+    "Snapshot": "search.care.monitor",
     "TrainRequest": "api.training",
     "Trained": "api.training",
     "TrialRecord": "search.study.results",

@@ -16,12 +16,12 @@ from colgan_search.config import StudyConfig
 from colgan_search.errors import ColganError, DataError
 from colgan_search.files import WorkFolder
 from colgan_search.search.budget.workers import Registry
+from colgan_search.search.care.monitor import GONE
+from colgan_search.search.care.probe import Room, leases_run_out, probe
 from colgan_search.search.database.retry import one_line
 from colgan_search.search.database.storage import Storage, open_storage
 from colgan_search.search.database.tables import SCHEMA_VERSION
 from colgan_search.search.database.urls import normalise_url
-from colgan_search.search.monitor import GONE
-from colgan_search.search.probe import Room, leases_run_out, probe
 from colgan_search.search.study.study.study import UID, OpenStudy, attributes_of, open_study, study_names
 
 SLOW_SECONDS = 0.1

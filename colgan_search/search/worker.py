@@ -27,10 +27,10 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care.idle import Idle
 from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_outages
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.keeper import Keeper
-from colgan_search.search.idle import Idle
 from colgan_search.search.proposing.propose import Assignment, Proposer
 from colgan_search.search.study.study.study import OpenStudy
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.cli.app import run
 from colgan_search.errors import StudyError
-from colgan_search.search.copying import COPIED_FROM, copy_study
+from colgan_search.search.care.copying import COPIED_FROM, copy_study
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.proposing import propose
 from tests.fake_worker import fake_value

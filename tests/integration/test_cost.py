@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
 from colgan_search.files import WorkFolder
-from colgan_search.search.housekeeping import tidy
+from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.optuna_private import rows
 from colgan_search.search.proposing import history, propose, space
 from colgan_search.search.proposing.history import BEST, History

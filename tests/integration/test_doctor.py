@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from colgan_search.api import doctoring, health
 from colgan_search.cli.app import run
 from colgan_search.files import FREE_SPACE_FLOOR_BYTES
-from colgan_search.search import probe
 from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care import probe
 from colgan_search.search.database import tables
 from colgan_search.search.database.storage import Storage, open_storage
 from tests.integration import cli_helpers as helpers

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from colgan_search.files import WorkFolder
 from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.care.idle import Idle
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.idle import Idle
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study

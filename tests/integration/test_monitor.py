@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from colgan_search.search.study.study.study import OpenStudy
 
 from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.tables import workers
-from colgan_search.search.monitor import Monitor
 from tests.fleet import fake_config, make_study, optuna_trials
 from tests.integration.test_results import finish
 

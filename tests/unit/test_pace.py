@@ -6,7 +6,7 @@ import pytest
 
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import ProcessId, WorkerRow
-from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
+from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, time_left
 
 PROCESS = ProcessId("host", "machine", 1, 0.0, None)
 

@@ -12,11 +12,11 @@ from colgan_search.errors import StudyError
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import FREE, LEASED
 from colgan_search.search.budget.workers import Registry
+from colgan_search.search.care.monitor import GONE
 from colgan_search.search.database import tables
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import past, slots, studies, workers
-from colgan_search.search.monitor import GONE
 from colgan_search.search.study.study.study import UID, OpenStudy, open_study, study_names
 from colgan_search.search.worker import release_dead
 
