@@ -21,7 +21,6 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from colgan_search.search.study.study.study import create_or_open, open_study
 
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
@@ -29,6 +28,7 @@ from colgan_search import __version__
 from colgan_search.files import WorkFolder
 from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import create_or_open, open_study
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config

@@ -12,8 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-from colgan_search.search.study.study.study import open_study
-
 from colgan_search import logs
 from colgan_search.errors import ColganError, Interrupted, TrialFault
 from colgan_search.files import WorkFolder, write_text
@@ -29,6 +27,7 @@ from colgan_search.records import (
     ShouldStop,
 )
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import open_study
 from colgan_search.search.worker import Worker
 
 PROTOCOL = Protocol(

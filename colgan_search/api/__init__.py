@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.launch.local import LocalWorkers
     from colgan_search.search.care.monitor import Monitor, Snapshot
-    from colgan_search.search.study.study.results import TrialRecord, best, best_graph, completed, outcome, trials
-    from colgan_search.search.study.study.study import OpenStudy
+    from colgan_search.search.study.opening import OpenStudy
+    from colgan_search.search.study.results import TrialRecord, best, best_graph, completed, outcome, trials
 
 _LATER = {
     "Drawn": "api.figures",
@@ -37,7 +37,7 @@ _LATER = {
     "Launched": "api.launching",
     "LocalWorkers": "launch.local",
     "Monitor": "search.care.monitor",
-    "OpenStudy": "search.study.study",
+    "OpenStudy": "search.study.opening",
     "OwnFiles": "api.own_files",
     "PrepareRequest": "api.preparing",
     "Prepared": "api.preparing",

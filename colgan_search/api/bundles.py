@@ -16,8 +16,8 @@ from colgan_search.files import WorkFolder
 from colgan_search.gan.bundle import Bundle, read_bundle, require_free, write_bundle
 from colgan_search.gan.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
 from colgan_search.records import GeneratorScore, Outcome, Progress, Protocol, Scores, ShouldStop
-from colgan_search.search.study.study.results import TrialRecord, best, best_graph, outcome
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome
 
 MAX_SAMPLE_BYTES = 2**31
 """Of all images of one `sample`, which are held in memory."""

@@ -12,7 +12,7 @@ from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.care.copying import copy_study
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.database.urls import normalise_url
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from colgan_search.search.database.retry import one_line
 from colgan_search.search.database.storage import Storage, open_storage
 from colgan_search.search.database.tables import SCHEMA_VERSION
 from colgan_search.search.database.urls import normalise_url
-from colgan_search.search.study.study.study import UID, OpenStudy, attributes_of, open_study, study_names
+from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names
 
 SLOW_SECONDS = 0.1
 """A claim asks the database a few times: slower than this, workers wait noticeably."""

@@ -14,8 +14,7 @@ from colgan_search.gan.bundle import CONFIG
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
-from colgan_search.search.study.study import results
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy, results
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from colgan_search.figures.samples import draw_samples
 from colgan_search.figures.saving import FORMATS
 from colgan_search.figures.trials_boxplot import draw_trials_boxplot
 from colgan_search.figures.tsne import draw_tsne
-from colgan_search.search.study.study.study import open_study
+from colgan_search.search.study.opening import open_study
 
 SAMPLES, TSNE, BOXES = "figure5-samples", "figure6-tsne", "figure7-trials"
 GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS = "figure8-graph", "figure8-graph-paper", "epochs", "ramps"

@@ -11,8 +11,8 @@ from colgan_search.evaluation.classifier_card import card_path, require_worth
 from colgan_search.experiment import Experiment
 from colgan_search.files import WorkFolder, atomic_path, make_private
 from colgan_search.records import ShouldStop
-from colgan_search.search.study.study.shared_files import SharedFiles
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.shared_files import SharedFiles
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from colgan_search.files import WorkFolder, require_space
 from colgan_search.launch.local import LocalWorkers, plan_devices
 from colgan_search.search.database.storage import open_storage, require_server
 from colgan_search.search.proposing import space
-from colgan_search.search.study.study.study import OpenStudy, create_or_open
+from colgan_search.search.study.opening import OpenStudy, create_or_open
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from colgan_search.files import WorkFolder
 from colgan_search.gan.resize import limited
 from colgan_search.gan.sampling import sample_images
 from colgan_search.gan.weights import load_generators
-from colgan_search.search.study.study.results import TrialRecord
-from colgan_search.search.study.study.study import open_study
+from colgan_search.search.study.opening import open_study
+from colgan_search.search.study.results import TrialRecord
 from colgan_search.seeds import derive_seed
 
 

@@ -9,7 +9,7 @@ from colgan_search.evaluation import comparing
 from colgan_search.evaluation.comparing import Difference, Verdict
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph, node_name
-from colgan_search.search.study.study.results import TrialRecord
+from colgan_search.search.study.results import TrialRecord
 
 LEAST_SEEDS = 2
 """A row with fewer trainings has no interval."""

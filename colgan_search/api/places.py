@@ -14,7 +14,7 @@ from colgan_search.files import DEFAULT_WORK_DIR as DEFAULT_WORK_DIR
 from colgan_search.files import WorkFolder
 from colgan_search.search.database.storage import Storage, open_storage
 from colgan_search.search.database.urls import normalise_url
-from colgan_search.search.study.study.study import OpenStudy, open_study, our_study_names
+from colgan_search.search.study.opening import OpenStudy, open_study, our_study_names
 
 STORAGE_VARIABLE = "COLGAN_STORAGE"
 

@@ -28,7 +28,7 @@ from colgan_search.api.places import work_folder
 from colgan_search.api.reproducing import Reproduction, RunStudy
 from colgan_search.errors import BadInput, StorageError
 from colgan_search.files import write_text
-from colgan_search.search.study.study.results import TrialRecord
+from colgan_search.search.study.results import TrialRecord
 
 SHOWN = {
     "table1": (SAMPLES, TSNE),

@@ -15,7 +15,7 @@ from colgan_search.config import StudyConfig
 from colgan_search.experiment import choose_device
 from colgan_search.files import write_text
 from colgan_search.records import GeneratorScore, Protocol, Record
-from colgan_search.search.study.study.study import open_study
+from colgan_search.search.study.opening import open_study
 
 LABEL = "real images"
 

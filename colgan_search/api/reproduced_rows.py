@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from colgan_search.api.reproduced_studies import RowStudies, best_generator, find_studies, first_protocol, max_is
 from colgan_search.api.reproducing import Reproduction
-from colgan_search.search.study.study.results import TrialRecord
+from colgan_search.search.study.results import TrialRecord
 
 NOT_RUN = "not run"
 Kind = Literal["given graph", "winning trial", "trained again", "real images"]

@@ -26,7 +26,7 @@ from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.database.retry import through_outages
 from colgan_search.search.database.storage import open_storage, require_server
 from colgan_search.search.delivering.deliver import Spool, deliver_spooled, tell_closings
-from colgan_search.search.study.study.study import OpenStudy, open_study
+from colgan_search.search.study.opening import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker
 
 log = logging.getLogger(__name__)

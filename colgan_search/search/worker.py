@@ -32,7 +32,7 @@ from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_o
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.keeper import Keeper
 from colgan_search.search.proposing.propose import Assignment, Proposer
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from colgan_search.search.study.study.study import open_study
 
 from colgan_search.files import WorkFolder
 from colgan_search.records import Outcome
@@ -21,6 +20,7 @@ from colgan_search.search.proposing import space
 from colgan_search.search.proposing.ask_lock import AskLock
 from colgan_search.search.proposing.history import History
 from colgan_search.search.proposing.propose import Proposer
+from colgan_search.search.study.opening import open_study
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import assert_exact, fake_config, make_study, rows_of, slot_tokens, wait_until

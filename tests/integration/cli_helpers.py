@@ -13,7 +13,6 @@ from typing import Any
 
 import optuna
 import yaml
-from colgan_search.search.study.study.study import OpenStudy, create_or_open
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import StudyConfig, load_config
@@ -22,6 +21,7 @@ from colgan_search.search.database.storage import open_storage
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy, create_or_open
 from tests.fake_worker import FakeExperiment
 
 WAIT_SECONDS = 240.0

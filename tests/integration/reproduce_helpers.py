@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from colgan_search.search.study.study.study import create_or_open
 
 from colgan_search.api.launching import LaunchRequest
 from colgan_search.api.reproduced_real import real_images_row
@@ -16,6 +15,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Scores
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import PROTOCOL, FakeExperiment
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colgan_search.search.study.study.study import create_or_open
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -16,6 +15,7 @@ from colgan_search.cli import console
 from colgan_search.cli.app import run
 from colgan_search.evaluation import classifier
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import create_or_open
 from colgan_search.seeds import derive_seed
 from tests.integration.cli_helpers import small_config, write_config
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from colgan_search.search.study.study.study import create_or_open
 
 from colgan_search import api
 from colgan_search.api import figure_images, figures
@@ -25,7 +24,7 @@ from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import load_generators, save_generators
 from colgan_search.presets import preset
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.study.study import results
+from colgan_search.search.study.opening import create_or_open, results
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.integration.cli_helpers import WAIT_SECONDS

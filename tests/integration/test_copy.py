@@ -8,8 +8,6 @@ from pathlib import Path
 import optuna
 import optuna_dashboard
 import pytest
-from colgan_search.search.study.study.shared_files import SharedFiles
-from colgan_search.search.study.study.study import create_or_open, open_study
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.cli.app import run
@@ -17,6 +15,8 @@ from colgan_search.errors import StudyError
 from colgan_search.search.care.copying import COPIED_FROM, copy_study
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import create_or_open, open_study
+from colgan_search.search.study.shared_files import SharedFiles
 from tests.fake_worker import fake_value
 from tests.integration import cli_helpers as helpers
 from tests.postgres import Postgres

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from colgan_search.search.study.study.study import OpenStudy, open_study
 from optuna.trial import TrialState
 
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
@@ -17,6 +16,7 @@ from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.deliver import Spool, Spooled
 from colgan_search.search.proposing import propose
 from colgan_search.search.proposing.propose import Assignment
+from colgan_search.search.study.opening import OpenStudy, open_study
 from tests.fake_worker import PROTOCOL
 from tests.fleet import fake_config, make_study, optuna_trials
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from colgan_search.search.study.study.study import OpenStudy
 
 from colgan_search.api import doctoring, judging, working
 from colgan_search.cli import app
@@ -21,6 +20,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.search import worker as search_worker
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.study.opening import OpenStudy
 from tests.fake_worker import FakeExperiment
 from tests.integration import cli_helpers as helpers
 from tests.integration import hostile

@@ -4,11 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from colgan_search.search.study.study.study import open_study
 from optuna.trial import TrialState
 
 from colgan_search.search.budget.workers import Registry, WorkerRow
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import open_study
 from tests.integration.cli_helpers import (
     WAIT_SECONDS,
     end,

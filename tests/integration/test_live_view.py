@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from colgan_search.search.study.study.study import OpenStudy
 from rich.console import Console
 
 from colgan_search.cli.live_view import LiveView
 from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import fake_config, make_study
 from tests.integration.test_results import finish
 from tests.unit.test_pace import Clock

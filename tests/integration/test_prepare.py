@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colgan_search.search.study.study.study import create_or_open
 from torchvision.datasets import CIFAR10
 
 from colgan_search import api
@@ -23,6 +22,7 @@ from colgan_search.evaluation import classifier, fid, scores
 from colgan_search.evaluation.cache import sha256_of
 from colgan_search.gan.datasets import load_images
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import create_or_open
 from tests.integration.cli_helpers import write_config
 from tests.integration.file_server import Server
 from tests.unit.evaluation_helpers import first_pixels

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from colgan_search.search.study.study.study import OpenStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from colgan_search import presets
@@ -15,8 +14,9 @@ from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.database.tables import now, studies
-from colgan_search.search.optuna_private import rows, writes
+from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.proposing import ask_lock, history, propose, space
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.seeds import derive_seed
 from tests.fleet import fake_config, make_study, rows_of
 
@@ -78,7 +78,7 @@ def test_a_worker_that_dies_before_its_trial_is_written_leaves_nothing(
         raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((space, "suggest_graph") if point == "suggesting" else (writes, "add")), die)
+        patch.setattr(*((space, "suggest_graph") if point == "suggesting" else (trial_writes, "add")), die)
         with pytest.raises(Died):
             propose.assign(study, _claim(study, "a"))
     assert study.load().trials == [] and study.slots.bound_trials() == {}
@@ -226,7 +226,7 @@ def test_a_long_study_is_read_before_the_lock_and_under_it_only_what_is_new(
     for i in range(3):
         propose.assign(study, _claim(study, f"w{i}"))
     study.load().tell(0, 2.0)
-    real = rows.read
+    real = trial_rows.read
     reads: list[tuple[int, bool]] = []
 
     def read(*arguments: Any) -> list[FrozenTrial]:
@@ -237,7 +237,7 @@ def test_a_long_study_is_read_before_the_lock_and_under_it_only_what_is_new(
         reads.append((len(found), locked))
         return found
 
-    monkeypatch.setattr(rows, "read", read)
+    monkeypatch.setattr(trial_rows, "read", read)
     worker = propose.Proposer(study, "late")
     worker.assign(_claim(study, "late"))
     assert reads == [(3, False), (2, True)], "all three; then, under the lock, the two that run"
@@ -294,7 +294,7 @@ class TestOrder:
 
         study = make_study(prepared_url, 5, fake_config(k=2, search={"first": ["mad-gan", "all-through"]}))
         with monkeypatch.context() as patch:
-            patch.setattr(writes, "add", die)
+            patch.setattr(trial_writes, "add", die)
             with pytest.raises(Died):
                 propose.assign(study, _claim(study, "a"))
         study.slots.release_of(["a"])

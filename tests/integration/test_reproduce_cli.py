@@ -8,7 +8,6 @@ from typing import Any
 
 import optuna
 import pytest
-from colgan_search.search.study.study.study import open_study
 
 from colgan_search.api import reproduced_real
 from colgan_search.api.reproduced_rows import gather
@@ -17,6 +16,7 @@ from colgan_search.cli import reproduce
 from colgan_search.cli.app import run
 from colgan_search.errors import Interrupted
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import open_study
 from tests.integration.reproduce_helpers import studies, values, work
 
 

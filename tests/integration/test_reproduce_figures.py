@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from colgan_search.search.study.study.study import open_study
 
 from colgan_search.api import figures, reproduced_figures
 from colgan_search.api.figures import Drawn
@@ -20,7 +19,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import save_generators
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.study.study import results
+from colgan_search.search.study.opening import open_study, results
 from tests.integration.reproduce_helpers import studies, values, work
 
 pytestmark = pytest.mark.slow

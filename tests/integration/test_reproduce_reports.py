@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from colgan_search.search.study.study.shared_files import SharedFiles
-from colgan_search.search.study.study.study import create_or_open
 from safetensors.torch import load_file, save_file
 
 from colgan_search.api.reports import report
@@ -23,6 +21,8 @@ from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier import card_path, load_classifier
 from colgan_search.experiment import load_real
 from colgan_search.search.database.storage import open_storage
+from colgan_search.search.study.opening import create_or_open
+from colgan_search.search.study.shared_files import SharedFiles
 from tests.integration.cli_helpers import config_data
 from tests.integration.reproduce_helpers import Scored, work
 

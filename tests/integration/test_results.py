@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from colgan_search.search.study.study.study import OpenStudy
 from optuna.trial import TrialState
 
 from colgan_search.errors import StudyError
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.deliver import Spool, Spooled
 from colgan_search.search.proposing import propose
-from colgan_search.search.study.study import results
+from colgan_search.search.study.opening import OpenStudy, results
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.fleet import fake_config, make_study, optuna_trials
 

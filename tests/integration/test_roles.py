@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from colgan_search.search.study.study.study import create_or_open, open_study
 
 from colgan_search.cli.app import run
 from colgan_search.files import WorkFolder
 from colgan_search.search.database.storage import open_storage
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import create_or_open, open_study
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, rows_of

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from colgan_search.search.study.study.study import OpenStudy
 from optuna.trial import TrialState
 
 from colgan_search.api import working
@@ -22,6 +21,7 @@ from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.database.tables import slots
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.deliver import Spool
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, optuna_trials

@@ -17,7 +17,7 @@ from colgan_search.search.database import tables
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import past, slots, studies, workers
-from colgan_search.search.study.study.study import UID, OpenStudy, open_study, study_names
+from colgan_search.search.study.opening import UID, OpenStudy, open_study, study_names
 from colgan_search.search.worker import release_dead
 
 COPIED_FROM = "copied_from"

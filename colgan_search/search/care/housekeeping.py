@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search.files import WorkFolder
-from colgan_search.search.optuna_private import rows
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.optuna_private import trial_rows
+from colgan_search.search.study.opening import OpenStudy
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     """
     folders = _run_folders(study, work)
     with study.storage.engine.connect() as db:
-        number = rows.study_id(db, study.name, study.uid)
-        ended = rows.ended(db, number, sorted(folders))
+        number = trial_rows.study_id(db, study.name, study.uid)
+        ended = trial_rows.ended(db, number, sorted(folders))
     found: list[Leftover] = []
     kept = 0
     for trial in sorted(ended, key=lambda trial: (-(trial.value or 0.0), trial.number)):

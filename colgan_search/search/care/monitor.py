@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import Registry, WorkerRow
 from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, time_left
-from colgan_search.search.study.study import results
-from colgan_search.search.study.study.results import TrialRecord
-from colgan_search.search.study.study.shared_files import SharedFiles
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy, results
+from colgan_search.search.study.results import TrialRecord
+from colgan_search.search.study.shared_files import SharedFiles
 
 GONE = ("left", "died")
 

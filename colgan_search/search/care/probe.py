@@ -12,7 +12,7 @@ from colgan_search.search.database.connecting import Server
 from colgan_search.search.database.retry import one_line
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import now, past, schema, slots, studies
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
 
 SAMPLES = 5
 

@@ -10,9 +10,8 @@ from typing import Any
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
 from colgan_search.search.budget.slot_records import Claim, Closing
-from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.study.study import outcomes
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.optuna_private import trial_rows, trial_writes
+from colgan_search.search.study.opening import OpenStudy, outcomes
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +99,8 @@ def _tell(study: OpenStudy, closing: Closing) -> None:
         worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
         value, known, reports = outcome.value, attributes(outcome, worker), running_maxima(outcome)
     with study.storage.transaction() as db:
-        optuna_study = rows.study_id(db, study.name, study.uid)
-        if not writes.finish(db, optuna_study, closing.trial_number, value, known, reports):
+        optuna_study = trial_rows.study_id(db, study.name, study.uid)
+        if not trial_writes.finish(db, optuna_study, closing.trial_number, value, known, reports):
             log.debug("trial %d: another worker, or a person, has ended it already", closing.trial_number)
         study.slots.mark_told(closing.slot, db)
 

@@ -9,8 +9,8 @@ from colgan_search.records import Progress
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.workers import Registry
 from colgan_search.search.database.retry import is_outage, one_line
-from colgan_search.search.optuna_private import rows, writes
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.optuna_private import trial_rows, trial_writes
+from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
 
@@ -128,8 +128,8 @@ class Keeper:
         if progress.scores is None or progress.evaluation is None or self._trial_number is None:
             return
         with self.study.storage.transaction() as db:
-            study = rows.study_id(db, self.study.name, self.study.uid)
-            writes.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
+            study = trial_rows.study_id(db, self.study.name, self.study.uid)
+            trial_writes.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

@@ -12,7 +12,7 @@ from colgan_search.errors import ColganError, Interrupted, StudyError
 from colgan_search.search import trust
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.tables import now, past, studies
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from colgan_search.search.optuna_private import rows
+from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.proposing import space
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
 
 FIRST = "first"
 """User attribute of the trials that come from the config's `search.first`: 0, 1, ..."""
@@ -50,9 +50,9 @@ class History:
         """
         attributes = (FIRST,) if self.study.config.search.first else ()
         with self.study.storage.engine.connect() as db:
-            study = rows.study_id(db, self.study.name, self.study.uid)
-            which = rows.newer(study, self._last_id, list(self._open))
-            found = rows.read(db, which, f"study {self.study.name!r}: its trials", attributes)
+            study = trial_rows.study_id(db, self.study.name, self.study.uid)
+            which = trial_rows.newer(study, self._last_id, list(self._open))
+            found = trial_rows.read(db, which, f"study {self.study.name!r}: its trials", attributes)
         self.study_id, self._read_at = study, time.monotonic()
         for trial in found:
             self.given += FIRST in trial.user_attrs and trial._trial_id not in self._open

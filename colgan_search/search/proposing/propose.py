@@ -17,12 +17,12 @@ from colgan_search.errors import GraphError, LeaseLost, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import Claim
-from colgan_search.search.optuna_private import rows, writes
+from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.proposing import space
 from colgan_search.search.proposing.ask_lock import AskLock, LockLost
 from colgan_search.search.proposing.history import FIRST, MODELLED, History, SamplersStorage
 from colgan_search.search.proposing.sampler import make_sampler
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -130,15 +130,15 @@ class Proposer:
         notes = {key: note for key, note in draft.system_attrs.items() if ":relative_params:" not in key}
         with self.study.storage.transaction() as db:
             lock.give_up(db)
-            study = rows.study_id(db, self.study.name, self.study.uid, lock=True)
+            study = trial_rows.study_id(db, self.study.name, self.study.uid, lock=True)
             number, trial = draft.number, draft._trial_id
             if trial == DRAFT:
-                number = writes.count(db, study)
-                trial = writes.insert(db, study, number)
-            elif draft.state == TrialState.WAITING and not writes.start(db, trial):
+                number = trial_writes.count(db, study)
+                trial = trial_writes.insert(db, study, number)
+            elif draft.state == TrialState.WAITING and not trial_writes.start(db, trial):
                 raise LockLost(f"trial {number}, enqueued from outside, was begun by another process")
             attributes = {**draft.user_attrs, GRAPH: graph.to_text(), SEED: self._seed(number)}
-            writes.add(db, trial, chosen, attributes, notes)
+            trial_writes.add(db, trial, chosen, attributes, notes)
             if not self.study.slots.bind(claim, number, db):
                 raise LeaseLost(f"slot {claim.slot} was taken over while its trial was made")
         return number
@@ -146,8 +146,8 @@ class Proposer:
     def _refuse(self, draft: FrozenTrial, reason: str) -> None:
         faults = [{"worker": None, "reason": reason, "at": None}]
         with self.study.storage.transaction() as db:
-            study = rows.study_id(db, self.study.name, self.study.uid)
-            writes.finish(db, study, draft.number, None, {"faults": faults})
+            study = trial_rows.study_id(db, self.study.name, self.study.uid)
+            trial_writes.finish(db, study, draft.number, None, {"faults": faults})
         self.history.refresh()
 
     def _seed(self, number: int) -> int:
@@ -157,8 +157,8 @@ class Proposer:
         """What the database has of a trial that was proposed before. StudyError if that cannot be."""
         where = f"study {self.study.name!r}: trial {number}"
         with self.study.storage.engine.connect() as db:
-            study = rows.study_id(db, self.study.name, self.study.uid)
-            found = rows.read(db, rows.numbered(study, number), where, (GRAPH, SEED))
+            study = trial_rows.study_id(db, self.study.name, self.study.uid)
+            found = trial_rows.read(db, trial_rows.numbered(study, number), where, (GRAPH, SEED))
         if not found:
             raise StudyError(f"{where} is gone from the database")
         text = trust.read(GRAPH_TEXT, found[0].user_attrs.get(GRAPH), f"{where}: {GRAPH}")

@@ -11,7 +11,7 @@ from colgan_search.evaluation.classifier_card import Card
 from colgan_search.files import atomic_path
 from colgan_search.search import trust
 from colgan_search.search.database.tables import files
-from colgan_search.search.study.study.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.(safetensors|json)")
 """Of a classifier's weights and their card. Nothing else is taken from the database: no statistics, no pickle."""
