@@ -18,7 +18,8 @@ from colgan_search.gan.weights import recorded_graph
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.study.opening import OpenStudy, open_study, results, study_names
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy, open_study, study_names
 from colgan_search.search.study.results import TrialRecord
 
 RIVAL = "mad-gan"

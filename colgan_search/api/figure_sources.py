@@ -14,7 +14,8 @@ from colgan_search.gan.bundle import CONFIG
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
-from colgan_search.search.study.opening import OpenStudy, results
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy
 
 
 @dataclass(frozen=True)

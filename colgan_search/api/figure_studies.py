@@ -11,7 +11,8 @@ from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.study.opening import open_study, results, study_names
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import open_study, study_names
 from colgan_search.search.study.results import TrialRecord
 
 PAIR, MAD_GAN = "table1-proposed", "table1-mad-gan"

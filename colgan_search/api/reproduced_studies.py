@@ -9,7 +9,8 @@ from colgan_search.api.paper_tables import Row, row_of
 from colgan_search.api.reproducing import Reproduction, again_config, storage_if_any
 from colgan_search.records import GeneratorScore
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.study.opening import open_study, results, study_names
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import open_study, study_names
 from colgan_search.search.study.results import TrialRecord
 
 

@@ -12,7 +12,8 @@ from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig, load_config, parse_config, with_overrides
 from colgan_search.errors import BadInput, NothingThere, StorageError, StudyError
 from colgan_search.search.database.storage import Storage, open_storage
-from colgan_search.search.study.opening import open_study, results, study_names
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import open_study, study_names
 from colgan_search.search.study.results import TrialRecord
 from colgan_search.seeds import derive_seed
 

@@ -24,7 +24,8 @@ from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import load_generators, save_generators
 from colgan_search.presets import preset
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.study.opening import create_or_open, results
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.integration.cli_helpers import WAIT_SECONDS

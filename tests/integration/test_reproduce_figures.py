@@ -19,7 +19,8 @@ from colgan_search.files import WorkFolder
 from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import save_generators
 from colgan_search.search.database.storage import open_storage
-from colgan_search.search.study.opening import open_study, results
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import open_study
 from tests.integration.reproduce_helpers import studies, values, work
 
 pytestmark = pytest.mark.slow

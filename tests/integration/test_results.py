@@ -11,7 +11,8 @@ from colgan_search.errors import StudyError
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.deliver import Spool, Spooled
 from colgan_search.search.proposing import propose
-from colgan_search.search.study.opening import OpenStudy, results
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.fleet import fake_config, make_study, optuna_trials
 

@@ -13,7 +13,8 @@ from colgan_search.search.budget.workers import Registry
 from colgan_search.search.care.housekeeping import Leftover, size_of
 from colgan_search.search.care.monitor import GONE
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, results, study_names
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names
 
 QUIET_SECONDS = 3600.0
 """A log that was written to in this time is not touched, nor is a half-written file so young."""

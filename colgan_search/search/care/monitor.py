@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import Registry, WorkerRow
 from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, time_left
-from colgan_search.search.study.opening import OpenStudy, results
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord
 from colgan_search.search.study.shared_files import SharedFiles
 

@@ -11,7 +11,8 @@ from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
 from colgan_search.search.budget.slot_records import Claim, Closing
 from colgan_search.search.optuna_private import trial_rows, trial_writes
-from colgan_search.search.study.opening import OpenStudy, outcomes
+from colgan_search.search.study import outcomes
+from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
 
