@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from colgan_search import logs
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.urls import normalise_url
 from tests.postgres import Postgres
 

@@ -26,7 +26,7 @@ from colgan_search.records import (
     Scores,
     ShouldStop,
 )
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import open_study
 from colgan_search.search.worker import Worker
 

@@ -10,7 +10,7 @@ from colgan_search.errors import StudyError
 from colgan_search.files import WorkFolder
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.care.copying import copy_study
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.study.opening import OpenStudy
 

@@ -18,8 +18,9 @@ from colgan_search.files import WorkFolder
 from colgan_search.search.budget.workers import Registry
 from colgan_search.search.care.monitor import GONE
 from colgan_search.search.care.probe import Room, leases_run_out, probe
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.retry import one_line
-from colgan_search.search.database.storage import Storage, open_storage
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import SCHEMA_VERSION
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names

@@ -12,7 +12,8 @@ from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError, StudyError
 from colgan_search.files import DEFAULT_WORK_DIR as DEFAULT_WORK_DIR
 from colgan_search.files import WorkFolder
-from colgan_search.search.database.storage import Storage, open_storage
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.study.opening import OpenStudy, open_study, our_study_names
 

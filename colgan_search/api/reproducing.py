@@ -11,7 +11,8 @@ from colgan_search.api.paper_tables import TABLES, Row, Scale
 from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig, load_config, parse_config, with_overrides
 from colgan_search.errors import BadInput, NothingThere, StorageError, StudyError
-from colgan_search.search.database.storage import Storage, open_storage
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import open_study, study_names
 from colgan_search.search.study.results import TrialRecord

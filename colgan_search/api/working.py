@@ -23,8 +23,8 @@ from colgan_search.files import WorkFolder, make_private
 from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.budget.workers import ProcessId
 from colgan_search.search.care.housekeeping import tidy
+from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.database.retry import through_outages
-from colgan_search.search.database.storage import open_storage, require_server
 from colgan_search.search.delivering.deliver import Spool, deliver_spooled, tell_closings
 from colgan_search.search.study.opening import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker

@@ -27,6 +27,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.care.idle import Idle
 from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_outages
 from colgan_search.search.delivering import deliver
@@ -244,15 +245,3 @@ class Worker:
     def _through_outages(self, call: Callable[[], T], what: str) -> T:
         limit = self.study.config.service.outage_minutes * 60.0
         return through_outages(call, what, limit_seconds=limit, give_up=self.drain)
-
-
-def release_dead(study: OpenStudy) -> int:
-    """Gives back the slots of workers that died on this machine, without waiting for their leases. The number."""
-    registry = Registry(study.storage, study.uid)
-    dead = registry.dead_here()
-    if not dead:
-        return 0
-    released = study.slots.release_of(dead, study.config.service.max_vanished)
-    registry.mark_dead(dead)
-    log.info("%d slots of %d dead workers of this machine given back", released, len(dead))
-    return released

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.urls import normalise_url
 from tests.postgres import Postgres
 

@@ -12,7 +12,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.records import Outcome
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.budget.workers import Registry
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.keeper import Keeper

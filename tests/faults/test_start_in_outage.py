@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from tests.fleet import rows_of
 from tests.integration import cli_helpers as helpers

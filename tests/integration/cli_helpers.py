@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.records import Outcome
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose

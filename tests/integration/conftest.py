@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.search.budget.slots import Slots
-from colgan_search.search.database.storage import Storage, open_storage
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import now, studies
 from tests.integration.file_server import Server
 

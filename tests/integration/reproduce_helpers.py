@@ -14,7 +14,7 @@ from colgan_search.api.reproducing import Reproduction
 from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Scores
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import PROTOCOL, FakeExperiment

@@ -23,7 +23,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import load_generators, save_generators
 from colgan_search.presets import preset
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker

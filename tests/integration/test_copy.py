@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from colgan_search.cli.app import run
 from colgan_search.errors import StudyError
 from colgan_search.search.care.copying import COPIED_FROM, copy_study
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.proposing import propose
 from colgan_search.search.study.opening import create_or_open, open_study
 from colgan_search.search.study.shared_files import SharedFiles

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
 from colgan_search.search.budget.slot_records import Closing
 from colgan_search.search.budget.slots import Slots
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.deliver import Spool, Spooled
 from colgan_search.search.proposing import propose

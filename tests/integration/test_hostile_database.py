@@ -18,7 +18,7 @@ from colgan_search.cli import app
 from colgan_search.cli import worker as worker_command
 from colgan_search.files import WorkFolder
 from colgan_search.search import worker as search_worker
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.study.opening import OpenStudy
 from tests.fake_worker import FakeExperiment

@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from colgan_search.search.budget.workers import Registry, WorkerRow
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import open_study
 from tests.integration.cli_helpers import (
     WAIT_SECONDS,

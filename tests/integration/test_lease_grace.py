@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.search.budget.slots import Slots
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.tables import now, slots, studies
 from tests.integration.slots_helpers import LEASE, claim_for, let_run_out
 

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from colgan_search import __version__
 from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.database.tables import workers
 from colgan_search.search.study.opening import OpenStudy
-from colgan_search.search.worker import release_dead
 from tests.fleet import forks, make_study, wait_until
 
 

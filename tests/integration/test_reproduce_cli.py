@@ -15,7 +15,7 @@ from colgan_search.api.reproducing import Reproduction, run_table
 from colgan_search.cli import reproduce
 from colgan_search.cli.app import run
 from colgan_search.errors import Interrupted
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import open_study
 from tests.integration.reproduce_helpers import studies, values, work
 

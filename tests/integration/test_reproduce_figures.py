@@ -18,7 +18,7 @@ from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.files import WorkFolder
 from colgan_search.gan.networks import build_generator
 from colgan_search.gan.weights import save_generators
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import open_study
 from tests.integration.reproduce_helpers import studies, values, work

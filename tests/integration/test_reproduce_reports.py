@@ -20,7 +20,7 @@ from colgan_search.config import parse_config
 from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier import card_path, load_classifier
 from colgan_search.experiment import load_real
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.study.shared_files import SharedFiles
 from tests.integration.cli_helpers import config_data

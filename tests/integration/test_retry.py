@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from colgan_search.errors import Outage, StudyError
 from colgan_search.search.database import retry
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.retry import is_outage, one_line, through_outages
-from colgan_search.search.database.storage import open_storage
 from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import make_study
 from tests.postgres import PASSWORD, Postgres

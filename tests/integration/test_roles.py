@@ -13,7 +13,7 @@ import pytest
 
 from colgan_search.cli.app import run
 from colgan_search.files import WorkFolder
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose
 from colgan_search.search.study.opening import create_or_open, open_study

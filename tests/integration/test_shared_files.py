@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from colgan_search.config import load_config
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.study.shared_files import SharedFiles
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.slots import Slots
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.tables import slots
 from tests.integration.slots_helpers import LEASE
 

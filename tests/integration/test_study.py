@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from colgan_search.config import fingerprint, with_overrides
 from colgan_search.errors import StudyError
-from colgan_search.search.database.storage import Storage, open_storage
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.proposing import propose
 from colgan_search.search.study.opening import OpenStudy, create_or_open, open_study, study_names
 from tests.fleet import fake_config, rows_of

@@ -9,7 +9,7 @@ from colgan_search import api
 from colgan_search.api.places import output_file, work_folder
 from colgan_search.cli.app import run
 from colgan_search.errors import DataError
-from colgan_search.search.database.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from tests.integration.cli_helpers import small_config, write_config
 

@@ -12,13 +12,14 @@ from colgan_search.errors import StudyError
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import FREE, LEASED
 from colgan_search.search.budget.workers import Registry
+from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.care.monitor import GONE
 from colgan_search.search.database import tables
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import past, slots, studies, workers
+from colgan_search.search.optuna_private.handles import set_system_attribute, system_attributes, trial_id
 from colgan_search.search.study.opening import UID, OpenStudy, open_study, study_names
-from colgan_search.search.worker import release_dead
 
 COPIED_FROM = "copied_from"
 """User attribute of a copy: where it comes from. Set first, so that a copy that was cut short is known as one."""
@@ -121,13 +122,13 @@ def _state(study: OpenStudy) -> list[tuple[Any, ...]]:
 
 def _copy_system_attributes(original: optuna.Study, copy: optuna.Study) -> None:
     """Metric names and the dashboard's notes, which name a trial by its number in the database."""
-    number_of = {trial._trial_id: trial.number for trial in original.get_trials(deepcopy=False)}
-    id_of = {trial.number: trial._trial_id for trial in copy.get_trials(deepcopy=False)}
-    for key, value in original._storage.get_study_system_attrs(original._study_id).items():
+    number_of = {trial_id(trial): trial.number for trial in original.get_trials(deepcopy=False)}
+    id_of = {trial.number: trial_id(trial) for trial in copy.get_trials(deepcopy=False)}
+    for key, value in system_attributes(original).items():
         match = TRIAL_KEY.fullmatch(key)
         if match is not None and int(match["trial"]) in number_of:
             key = f"{match['before']}{id_of[number_of[int(match['trial'])]]}{match['after']}"
-        copy._storage.set_study_system_attr(copy._study_id, key, value)
+        set_system_attribute(copy, key, value)
 
 
 def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import optuna
@@ -32,6 +33,8 @@ OUTAGES: tuple[type[Exception], ...] = (
 )
 
 
+OPTUNA_FOLDER = str(Path(optuna.__file__).parent)
+
 SQLITE_DISK = ("database or disk is full", "disk I/O error")
 """What SQLite says of a disk that is full or fails: it does not pass by itself."""
 
@@ -53,7 +56,7 @@ def is_outage(error: Exception) -> bool:
         return (error.connection_invalidated or isinstance(error, OUTAGES)) and passes
     # Optuna 5.0 raises UnboundLocalError from its own `finally` when the database goes away during a tell.
     if isinstance(error, UnboundLocalError):
-        return any("optuna" in frame.filename for frame in traceback.extract_tb(error.__traceback__)[-1:])
+        return any(frame.filename.startswith(OPTUNA_FOLDER) for frame in traceback.extract_tb(error.__traceback__)[-1:])
     return isinstance(error, OUTAGES)
 
 

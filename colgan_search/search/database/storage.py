@@ -13,16 +13,15 @@ import optuna
 import sqlalchemy as sa
 from filelock import FileLock
 from filelock import Timeout as FileLockTimeout
-from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
+from optuna.storages import BaseStorage, RDBStorage
 
 from colgan_search import logs
-from colgan_search.errors import StorageError, Unreachable
-from colgan_search.search.database import connecting, tables
+from colgan_search.errors import StorageError
+from colgan_search.search.database import connecting
 from colgan_search.search.database.driver_waiting import wait_in_python
-from colgan_search.search.database.explaining import explain
-from colgan_search.search.database.retry import is_outage
-from colgan_search.search.database.sqlite_file import check_sqlite_file, reading_address, unwritable
-from colgan_search.search.database.urls import hide_password, normalise_url, passwords
+from colgan_search.search.database.sqlite_file import reading_address
+from colgan_search.search.database.urls import hide_password, passwords
+from colgan_search.search.optuna_private import backend
 
 wait_in_python()
 # Our own log says what happens, once.
@@ -85,43 +84,34 @@ class Storage:
         with self._opening:
             if self._optuna is None:
                 self._backend = self._new_backend(create=False)
-                self._optuna = optuna.storages.get_storage(self._backend)
+                self._optuna = backend.with_cache(self._backend)
             return self._optuna
 
     def create_optuna_tables(self) -> None:
         """Makes Optuna's tables, or leaves those that are there."""
-        backend = self._new_backend(create=True)
+        made = self._new_backend(create=True)
         if self.is_sqlite:
-            backend.engine.dispose()
+            made.engine.dispose()
 
     def check_optuna_tables(self) -> None:
         """StorageError if Optuna's tables are of a version that this one cannot work with."""
-        optuna_storage = self.optuna
-        assert isinstance(optuna_storage, _CachedStorage)
-        versions = optuna_storage._backend._version_manager
-        if versions.get_current_version() == versions.get_head_version():
-            return
-        versions.engine = sa.create_engine(self.url, creator=self._connect, poolclass=sa.NullPool)
+        cached = self.optuna
         try:
-            versions.check_table_schema_compatibility()  # it needs a second connection within the first
+            backend.check_tables(
+                cached, lambda: sa.create_engine(self.url, creator=self._connect, poolclass=sa.NullPool)
+            )
         except RuntimeError as error:
             raise StorageError(f"{self.name}: {' '.join(str(error).split())}") from None
 
     def _new_backend(self, *, create: bool) -> RDBStorage:
         """Optuna's storage. It would take the text of a URL as a template: it sees none."""
-        backend = RDBStorage(
-            "sqlite:///file.db" if self.is_sqlite else "postgresql+psycopg2://",
-            engine_kwargs={"creator": self._connect if self.is_sqlite else self._taken},
-            skip_table_creation=not create,
-            skip_compatibility_check=True,
-        )
-        if not self.is_sqlite:
-            backend.remove_session()
-            self._spare.append(_detached(backend.engine))
-            backend.engine.dispose()
-            backend.engine = backend._version_manager.engine = self.engine
-            backend.scoped_session.configure(bind=self.engine)
-        return backend
+        if self.is_sqlite:
+            return backend.new_backend("sqlite:///file.db", self._connect, create=create)
+        made = backend.new_backend("postgresql+psycopg2://", self._taken, create=create)
+        made.remove_session()
+        self._spare.append(_detached(made.engine))
+        backend.use_engine(made, self.engine)
+        return made
 
     def _connect(self) -> Any:
         """A new connection of the driver, for all engines."""
@@ -203,45 +193,6 @@ class Storage:
             self._backend.engine.dispose()  # SQLite's second one
 
 
-def open_storage(text: str, *, create: bool = False, writing: bool = True) -> Storage:
-    """Opens the database of a URL. StorageError, without the password, if it cannot be used.
-
-    With `create`, an SQLite file and all tables are made if they are not there; without, both must exist. Without
-    `writing`, a read-only replica will do.
-    """
-    url = normalise_url(text)
-    only_reading = False
-    if url.get_backend_name() == "sqlite":
-        file = Path(str(url.database))
-        check_sqlite_file(file, create, writing)
-        only_reading = not writing and unwritable(file) is not None
-    storage = Storage(url, only_reading=only_reading)
-    try:
-        tables.prepare(storage, create=create, writing=writing)
-    except (sa.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
-        storage.close()
-        raise _refused(storage, error) from None
-    except OSError as error:
-        storage.close()
-        raise StorageError(f"{storage.name}: its folder cannot be written to: {error.strerror}") from None
-    except BaseException:
-        storage.close()
-        raise
-    return storage
-
-
-def require_server(text: str) -> None:
-    """StorageError if the URL names a server that cannot be reached or does not let us in; makes nothing."""
-    storage = Storage(normalise_url(text))
-    try:
-        if not storage.is_sqlite:
-            storage.engine.connect().close()
-    except sa.exc.DBAPIError as error:
-        raise _refused(storage, error) from None
-    finally:
-        storage.close()
-
-
 def _detached(engine: sa.Engine) -> Any:
     """A connection of the driver that the engine has forgotten."""
     pooled = engine.raw_connection()
@@ -257,8 +208,3 @@ def _leave_begin_to_us(connection: Any, _: Any) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("colgan_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _refused(storage: Storage, error: Exception) -> StorageError:
-    kind = Unreachable if is_outage(error) else StorageError
-    return kind(f"{storage.name}: {explain(error)}")

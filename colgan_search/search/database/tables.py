@@ -1,16 +1,10 @@
 """Our tables beside Optuna's, their version, and the database's own clock."""
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
-
-from colgan_search.errors import NothingThere, StorageError
-
-if TYPE_CHECKING:
-    from colgan_search.search.database.storage import Storage
 
 SCHEMA_VERSION = 2
 
@@ -113,47 +107,3 @@ CLOCK_STEP_SECONDS = 1.0
 def past(moment: sa.ColumnElement[float], seconds: float) -> sa.ColumnElement[bool]:
     """True if a moment has come. One further ahead than `seconds`, which none can be, is of a clock since set back."""
     return (moment <= now()) | (moment > now() + seconds + CLOCK_STEP_SECONDS)
-
-
-def prepare(storage: "Storage", *, create: bool, writing: bool = True) -> None:
-    """Checks the schema's version; with `create` makes Optuna's tables and ours, once, under a lock.
-
-    StorageError if it is another version's, not there, or, unless `writing` is False, read-only.
-    """
-    # Also the switch of an empty SQLite file to WAL must not meet another one.
-    with storage.lock("schema") if create else nullcontext():
-        if writing:
-            _require_writable(storage)
-        if create and _version(storage) is None:
-            _create(storage)
-    version = _version(storage)
-    if version is None:
-        raise NothingThere(f"{storage.name}: holds no colgan-search study yet; `colgan-search launch` makes one")
-    if version != SCHEMA_VERSION:
-        raise StorageError(
-            f"{storage.name}: its tables have schema version {version}, this package needs {SCHEMA_VERSION}; "
-            "use the package version that made them, or another database"
-        )
-    storage.check_optuna_tables()
-
-
-def _require_writable(storage: "Storage") -> None:
-    """A read-only database would be told from an outage only after the whole outage limit."""
-    with storage.transaction() as connection:  # on SQLite this alone fails on a read-only file
-        if not storage.is_sqlite and connection.scalar(sa.text("SHOW transaction_read_only")) == "on":
-            raise StorageError(f"{storage.name}: this server or role is read-only; name the primary, or another role")
-
-
-def _version(storage: "Storage") -> int | None:
-    with storage.engine.connect() as connection:
-        if not sa.inspect(connection).has_table(schema.name):
-            return None
-        return connection.execute(sa.select(sa.func.max(schema.c.version))).scalar()
-
-
-def _create(storage: "Storage") -> None:
-    # Optuna makes and stamps its own tables; eight of these at once would crash each other.
-    storage.create_optuna_tables()
-    with storage.transaction() as connection:
-        metadata.create_all(connection)
-        connection.execute(schema.insert().values(version=SCHEMA_VERSION))

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
-from colgan_search.search.optuna_private.rows import (
+from colgan_search.search.optuna_private.trial_rows import (
     UNFINISHED,
     numbered,
     params,

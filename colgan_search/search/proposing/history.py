@@ -12,6 +12,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.search.optuna_private import trial_rows
+from colgan_search.search.optuna_private.handles import trial_id
 from colgan_search.search.proposing import space
 from colgan_search.search.study.opening import OpenStudy
 
@@ -55,11 +56,11 @@ class History:
             found = trial_rows.read(db, which, f"study {self.study.name!r}: its trials", attributes)
         self.study_id, self._read_at = study, time.monotonic()
         for trial in found:
-            self.given += FIRST in trial.user_attrs and trial._trial_id not in self._open
-            self._last_id = max(self._last_id, trial._trial_id)
-            self._open.pop(trial._trial_id, None)
+            self.given += FIRST in trial.user_attrs and trial_id(trial) not in self._open
+            self._last_id = max(self._last_id, trial_id(trial))
+            self._open.pop(trial_id(trial), None)
             if not trial.state.is_finished():
-                self._open[trial._trial_id] = trial
+                self._open[trial_id(trial)] = trial
             elif trial.state == TrialState.COMPLETE and self._fits(trial):
                 insort(self._complete, trial, key=lambda t: t.number)
                 insort(self._best, trial, key=lambda t: (-(t.value or 0.0), t.number))
@@ -90,7 +91,7 @@ class History:
 
     def params_of(self, trial: FrozenTrial) -> dict[str, Any]:
         """What the database has of the parameters of an unfinished trial."""
-        known = self._open.get(trial._trial_id)
+        known = self._open.get(trial_id(trial))
         return {} if known is None else known.params
 
     def modelled(self, limit: int | None) -> list[FrozenTrial]:

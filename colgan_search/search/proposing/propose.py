@@ -18,6 +18,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.optuna_private import trial_rows, trial_writes
+from colgan_search.search.optuna_private.handles import trial_id
 from colgan_search.search.proposing import space
 from colgan_search.search.proposing.ask_lock import AskLock, LockLost
 from colgan_search.search.proposing.history import FIRST, MODELLED, History, SamplersStorage
@@ -89,7 +90,7 @@ class Proposer:
             try:
                 graph = self._suggest(claim, draft)
             except trust.UNREADABLE as error:
-                if draft._trial_id == DRAFT:
+                if trial_id(draft) == DRAFT:
                     raise
                 # Somebody enqueued a gate that the study has not, or what is no gate at all.
                 log.warning("trial %d, enqueued from outside, is told as failed: %s", draft.number, error)
@@ -116,10 +117,10 @@ class Proposer:
         config, study_id = self.study.config, self.history.study_id
         assert study_id is not None, "the history was read before"
         limit = MODELLED if config.search.sampler == "tpe" else None
-        others = [trial for trial in self.history.modelled(limit) if trial._trial_id != draft._trial_id]
+        others = [trial for trial in self.history.modelled(limit) if trial_id(trial) != trial_id(draft)]
         view: Any = SamplersStorage(self.study.storage.optuna, study_id, others, draft)
         sampler = make_sampler(config.search, config.seed, claim.slot, self.history.space)
-        trial = Trial(optuna.Study(self.study.name, view, sampler), draft._trial_id)
+        trial = Trial(optuna.Study(self.study.name, view, sampler), trial_id(draft))
         return space.suggest_graph(trial, config.k, config.search.gates)
 
     def _write(self, claim: Claim, draft: FrozenTrial, graph: KnowledgeTransferGraph, lock: AskLock) -> int:
@@ -131,7 +132,7 @@ class Proposer:
         with self.study.storage.transaction() as db:
             lock.give_up(db)
             study = trial_rows.study_id(db, self.study.name, self.study.uid, lock=True)
-            number, trial = draft.number, draft._trial_id
+            number, trial = draft.number, trial_id(draft)
             if trial == DRAFT:
                 number = trial_writes.count(db, study)
                 trial = trial_writes.insert(db, study, number)

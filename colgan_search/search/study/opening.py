@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
-import sqlalchemy as sa
-from optuna.storages._rdb.models import StudyModel, StudyUserAttributeModel
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
@@ -19,6 +17,7 @@ from colgan_search.past_versions import wrong_with
 from colgan_search.search import trust
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.database.storage import Storage
+from colgan_search.search.optuna_private import handles
 
 UID, CONFIG, FINGERPRINT, VERSION = "uid", "config", "fingerprint", "version"
 """Names of the Optuna study's user attributes."""
@@ -64,16 +63,10 @@ class OpenStudy:
         """Trial `number` as it is now. StudyError if there is none, or if it cannot be read."""
         try:
             with trust.reading(f"study {self.name!r}: trial {number}"):
-                return trial_of(optuna_study, number)
+                return handles.trial_of(optuna_study, number)
         except StudyError:
             self.load()  # another error if the trials are gone because the study is
             raise
-
-
-def trial_of(optuna_study: optuna.Study, number: int) -> FrozenTrial:
-    """Trial `number` as it is now, without a look at the others. KeyError if there is none."""
-    storage = optuna_study._storage
-    return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(optuna_study._study_id, number))
 
 
 def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int) -> OpenStudy:
@@ -153,14 +146,11 @@ def attributes_of(storage: Storage, name: str) -> dict[str, Any]:
 
 def our_study_names(storage: Storage) -> list[str]:
     """The studies of the database that colgan-search made, of whatever version."""
-    made = sa.select(StudyUserAttributeModel.study_id).where(StudyUserAttributeModel.key == UID)
-    ours = sa.select(StudyModel.study_name).where(StudyModel.study_id.in_(made))
     with storage.engine.connect() as db:
-        return sorted(filter(trust.is_study_name, db.execute(ours).scalars()))
+        return sorted(filter(trust.is_study_name, handles.study_names(db, having=UID)))
 
 
 def study_names(storage: Storage) -> list[str]:
     """All studies of the database that may be ours; one whose name cannot name a folder is somebody else's."""
-    # Optuna's own call reads all attributes of all studies with it, and fails if one cannot be read.
     with storage.engine.connect() as db:
-        return sorted(filter(trust.is_study_name, db.execute(sa.select(StudyModel.study_name)).scalars()))
+        return sorted(filter(trust.is_study_name, handles.study_names(db)))
