@@ -15,8 +15,8 @@ from colgan_search.search.database.tables import slots
 from colgan_search.search.delivering.deliver import attributes
 from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.proposing import space
-from colgan_search.search.proposing.propose import GRAPH, SEED
 from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.trial_attributes import GRAPH, SEED
 from tests.fake_worker import PROTOCOL, fake_value
 
 AT_ONCE = 1000

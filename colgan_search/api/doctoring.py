@@ -15,8 +15,7 @@ from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import ColganError, DataError
 from colgan_search.files import WorkFolder
-from colgan_search.search.budget.workers import Registry
-from colgan_search.search.care.monitor import GONE
+from colgan_search.search.budget.workers import GONE, Registry
 from colgan_search.search.care.probe import Room, leases_run_out, probe
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.retry import one_line

@@ -26,7 +26,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 from colgan_search.search.budget.slot_records import Claim
-from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.budget.workers import ProcessId, Registry, WorkerState
 from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.care.idle import Idle
 from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_outages
@@ -110,7 +110,7 @@ class Worker:
             raise StorageError(f"{self.study.storage.name}: {one_line(error)}") from error
         finally:
             if self._reachable:  # another wait for the database would make a drain too long
-                self._say_quietly("left")
+                self._say_quietly(WorkerState.LEFT)
 
     def _work(self) -> Worked:
         faults = 0
@@ -124,7 +124,7 @@ class Worker:
                 if budget.finished:
                     self._deliver()  # what a worker that is dead by now had accepted, but not told
                     return Worked(self.accepted, finished=True)
-                self._say_quietly("waiting")
+                self._say_quietly(WorkerState.WAITING)
                 self.drain.wait(idle.pause(budget))
                 continue
             try:
@@ -160,7 +160,7 @@ class Worker:
             how = "taken over" if claim.taken_over else "continued" if claim.trial_number is not None else "begun"
             logs.set_trial(assignment.trial_number)
             log.info("trial %d %s: %s", assignment.trial_number, how, assignment.graph.to_text())
-            self._say_quietly("training", assignment.trial_number)
+            self._say_quietly(WorkerState.TRAINING, assignment.trial_number)
             folder = self.work.run(self.study.name, assignment.trial_number)
 
             def should_stop() -> bool:
@@ -233,9 +233,9 @@ class Worker:
         graph = self._training and not isinstance(error, (DiskFull, BadInput))
         limit = self.study.config.service.max_faults if graph else None
         self._through_outages(lambda: self.study.slots.release(claim, reason, limit), "giving the slot back")
-        self._say_quietly("faulted")
+        self._say_quietly(WorkerState.FAULTED)
 
-    def _say_quietly(self, state: str, trial_number: int | None = None) -> None:
+    def _say_quietly(self, state: WorkerState, trial_number: int | None = None) -> None:
         """Updates the live view; an outage is no reason to stop for it."""
         try:
             self.registry.update(self.name, state, trial_number)

@@ -17,20 +17,14 @@ from colgan_search.search.budget.slot_records import (
     FREE,
     LEASED,
     LOST,
-    Budget,
     Claim,
-    Closing,
 )
-from colgan_search.search.database.storage import Storage
+from colgan_search.search.budget.slot_table import SlotTable
 from colgan_search.search.database.tables import CLOCK_STEP_SECONDS, now, past, server_started, slots, studies, workers
 
 
-class Slots:
-    """All slots of one study. Every method is one transaction; times are the database's."""
-
-    def __init__(self, storage: Storage, uid: str) -> None:
-        self.storage = storage
-        self.uid = uid
+class Slots(SlotTable):
+    """All slots of one study, and what happens to them. Every method is one transaction; times are the database's."""
 
     def begin_study(self, total: int) -> None:
         """Records the total of a new study; does nothing if it is recorded already."""
@@ -50,23 +44,6 @@ class Slots:
                     f"--trials {total} is the study's total, but {done} are done{running}; name at least {begun}"
                 )
             db.execute(studies.update().where(studies.c.uid == self.uid).values(total=total))
-
-    def budget(self) -> Budget:
-        """Counts of this moment."""
-        with self.storage.engine.connect() as db:
-            row = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).first()
-            total = 0 if row is None else trust.row(row, studies, self.storage.name).total
-            rows = db.execute(
-                sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
-            )
-            count = {row.state: int(row[1]) for row in rows}
-        return Budget(
-            total=total,
-            done=count.get(ACCEPTED, 0) + count.get(DONE, 0),
-            running=count.get(LEASED, 0),
-            free=count.get(FREE, 0),
-            failed=count.get(FAILING, 0) + count.get(FAILED, 0),
-        )
 
     def claim(self, worker: str, lease_seconds: float, max_vanished: int | None = None) -> Claim | None:
         """Takes a slot that is free or whose lease ran out, or else opens the next one; None if there is none.
@@ -103,14 +80,6 @@ class Slots:
                 return Claim(row.slot, token, row.trial_number, taken_over=late)
         # Slots were closed as failing, or there were none; others may be opened in the place of the closed ones.
         return self.claim(worker, lease_seconds, max_vanished) if rows else None
-
-    def _opened(self, db: sa.Connection) -> tuple[int, int]:
-        """How many slots there are, and how many of them are lost; without counting them all."""
-        ours = slots.c.uid == self.uid
-        last = sa.select(sa.func.max(slots.c.slot)).where(ours).scalar_subquery()
-        lost = sa.select(sa.func.count()).where(ours, slots.c.state.in_(LOST)).scalar_subquery()
-        row = db.execute(sa.select(last, lost)).one()
-        return (0 if row[0] is None else trust.number(row[0], f"{self.storage.name}: the last slot") + 1), row[1]
 
     def _open(self, db: sa.Connection, slot: int, worker: str, lease_seconds: float) -> Claim:
         db.execute(
@@ -220,65 +189,8 @@ class Slots:
         db.execute(self._row(row.slot).where(slots.c.token == row.token, slots.c.state == LEASED).values(changes))
         return state
 
-    def _now(self, db: sa.Connection) -> float:
-        return float(db.execute(sa.select(now())).scalar_one())
-
-    def closings(self) -> list[Closing]:
-        """Slots that have ended here and that Optuna has not been told of."""
-        return self._closings(slots.c.state.in_((ACCEPTED, FAILING)))
-
-    def failures(self) -> list[Closing]:
-        """Slots whose graph faulted on too many workers, with the reasons."""
-        return self._closings(slots.c.state.in_(LOST))
-
-    def _closings(self, which: sa.ColumnElement[bool]) -> list[Closing]:
-        with self.storage.engine.connect() as db:
-            rows = self._rows(db, slots.c.uid == self.uid, which)
-        return [
-            Closing(row.slot, row.trial_number, row.worker, row.outcome, tuple(Faults(row.faults).entries))
-            for row in rows
-        ]
-
     def mark_told(self, slot: int, db: sa.Connection | None = None) -> None:
         """Records that Optuna knows how the slot ended; with `db`, in the transaction that tells it."""
         ended = sa.case((slots.c.state == ACCEPTED, DONE), else_=FAILED)
         with nullcontext(db) if db is not None else self.storage.transaction() as here:
             here.execute(self._row(slot).where(slots.c.state.in_((ACCEPTED, FAILING))).values(state=ended))
-
-    def bound_trials(self, slot: int | None = None, numbers: Sequence[int] = ()) -> dict[int, int]:
-        """Slot -> number of its Optuna trial, of all slots that have one; or only of `slot` and those of `numbers`."""
-        bound = [slots.c.uid == self.uid, slots.c.trial_number.is_not(None)]
-        if slot is not None:
-            bound.append((slots.c.slot == slot) | slots.c.trial_number.in_(numbers))
-        with self.storage.engine.connect() as db:
-            rows = db.execute(sa.select(slots.c.slot, slots.c.trial_number).where(*bound))
-            return {row.slot: row.trial_number for row in trust.rows(rows, slots, f"study {self.uid}")}
-
-    def _rows(self, db: sa.Connection, *which: sa.ColumnElement[bool]) -> list[Any]:
-        found = db.execute(sa.select(slots).where(*which).order_by(slots.c.slot))
-        return trust.rows(found, slots, f"{self.storage.name}: study {self.uid}")
-
-    def _row_of(self, db: sa.Connection, claim: Claim) -> Any:
-        return next(iter(self._rows(db, self._is(claim.slot))), None)
-
-    def _is(self, slot: int) -> sa.ColumnElement[bool]:
-        return (slots.c.uid == self.uid) & (slots.c.slot == slot)
-
-    def _row(self, slot: int) -> sa.Update:
-        return slots.update().where(self._is(slot))
-
-    def _update(
-        self, db: sa.Connection, claim: Claim, *where: sa.ColumnElement[bool], states: Any = (LEASED,), **values: Any
-    ) -> bool:
-        """Updates the slot if nobody has claimed it after `claim` and it is in one of `states`."""
-        held = (slots.c.token == claim.token) & slots.c.state.in_(states)
-        return db.execute(self._row(claim.slot).where(held, *where).values(**values)).rowcount == 1
-
-    def _lock_study(self, db: sa.Connection) -> Any:
-        row = db.execute(sa.select(studies).where(studies.c.uid == self.uid).with_for_update()).first()
-        if row is None:
-            raise StudyError("the study's slots are gone from the database; was the study deleted?")
-        return trust.row(row, studies, self.storage.name)
-
-    def _count(self, db: sa.Connection, which: sa.ColumnElement[bool]) -> int:
-        return db.execute(sa.select(sa.func.count()).where(slots.c.uid == self.uid, which)).scalar() or 0

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -82,7 +83,24 @@ def _start_ticks(pid: int) -> int | None:
         return None
 
 
-PROCESS, QUIET = TypeAdapter(ProcessId), TypeAdapter[float](trust.Real)
+class WorkerState(str, Enum):
+    """What a worker does, as its row in the database has it."""
+
+    STARTING = "starting"
+    WAITING = "waiting"
+    TRAINING = "training"
+    FAULTED = "faulted"
+    LEFT = "left"
+    DIED = "died"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+GONE = (WorkerState.LEFT, WorkerState.DIED)
+"""States of a worker that will not come back."""
+
+PROCESS, QUIET, STATE = TypeAdapter(ProcessId), TypeAdapter[float](trust.Real), TypeAdapter(WorkerState)
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ class WorkerRow:
     process: ProcessId
     device: str
     version: str
-    state: str
+    state: WorkerState
     quiet: float
     trial_number: int | None
     epoch: int | None
@@ -112,7 +130,7 @@ class Registry:
         """Adds this worker. One that is there already (the answer to the first time was lost) begins anew."""
         who = {"uid": self.uid, "worker": process.name, "process": json.dumps(vars(process)), "version": __version__}
         row = dict.fromkeys(("trial_number", "epoch", "epochs", "last_is"))
-        row |= {"device": device, "state": "starting", "started": now(), "seen": now()}
+        row |= {"device": device, "state": WorkerState.STARTING.value, "started": now(), "seen": now()}
         insert = sqlite.insert if self.storage.is_sqlite else postgresql.insert
         with self.storage.transaction() as db:
             db.execute(
@@ -122,7 +140,7 @@ class Registry:
     def update(
         self,
         worker: str,
-        state: str,
+        state: WorkerState,
         trial_number: int | None = None,
         epoch: int | None = None,
         epochs: int | None = None,
@@ -134,7 +152,7 @@ class Registry:
                 workers.update()
                 .where(self._is(worker))
                 .values(
-                    state=state,
+                    state=WorkerState(state).value,
                     trial_number=trial_number,
                     epoch=epoch,
                     epochs=epochs,
@@ -165,7 +183,7 @@ class Registry:
             trust.read(PROCESS, trust.from_json(row.process, where), f"{where}: process"),
             row.device,
             row.version,
-            row.state,
+            trust.read(STATE, row.state, f"{where}: state"),
             abs(quiet),  # heard of in the future: not since the clock was set back
             row.trial_number,
             row.epoch,
@@ -175,13 +193,15 @@ class Registry:
 
     def dead_here(self) -> list[str]:
         """The names of workers that ran on this machine and are gone without having left."""
-        return [row.worker for row in self.all() if row.state not in ("left", "died") and row.process.is_dead_here()]
+        return [row.worker for row in self.all() if row.state not in GONE and row.process.is_dead_here()]
 
     def mark_dead(self, names: list[str]) -> None:
         """Records that these workers are gone."""
         with self.storage.transaction() as db:
             db.execute(
-                workers.update().where(workers.c.uid == self.uid, workers.c.worker.in_(names)).values(state="died")
+                workers.update()
+                .where(workers.c.uid == self.uid, workers.c.worker.in_(names))
+                .values(state=WorkerState.DIED.value)
             )
 
     def _is(self, worker: str) -> sa.ColumnElement[bool]:

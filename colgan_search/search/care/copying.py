@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import FREE, LEASED
-from colgan_search.search.budget.workers import Registry
+from colgan_search.search.budget.workers import GONE, Registry, WorkerState
 from colgan_search.search.care.dead_workers import release_dead
-from colgan_search.search.care.monitor import GONE
 from colgan_search.search.database import tables
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
@@ -147,7 +146,7 @@ def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
     for row in rows[slots]:
         row |= {"lease_until": 0.0, "state": FREE if row["state"] == LEASED else row["state"]}
     for row in rows[workers]:
-        row["state"] = row["state"] if row["state"] in GONE else "left"
+        row["state"] = row["state"] if row["state"] in GONE else WorkerState.LEFT.value
     with target.transaction() as db:
         for table, values in rows.items():
             if values:

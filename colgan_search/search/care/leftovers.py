@@ -9,9 +9,8 @@ from colgan_search.errors import StudyError
 from colgan_search.evaluation.classifier_card import Card, card_path
 from colgan_search.files import WorkFolder
 from colgan_search.logs import worker_of_line
-from colgan_search.search.budget.workers import Registry
+from colgan_search.search.budget.workers import GONE, Registry
 from colgan_search.search.care.housekeeping import Leftover, size_of
-from colgan_search.search.care.monitor import GONE
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names

@@ -5,14 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from colgan_search.search.budget.slot_records import Budget
-from colgan_search.search.budget.workers import Registry, WorkerRow
+from colgan_search.search.budget.workers import GONE, Registry, WorkerRow
 from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, time_left
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord
 from colgan_search.search.study.shared_files import SharedFiles
-
-GONE = ("left", "died")
 
 
 @dataclass(frozen=True)

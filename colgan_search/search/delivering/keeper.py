@@ -7,7 +7,7 @@ import time
 
 from colgan_search.records import Progress
 from colgan_search.search.budget.slot_records import Claim
-from colgan_search.search.budget.workers import Registry
+from colgan_search.search.budget.workers import Registry, WorkerState
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.study.opening import OpenStudy
@@ -120,7 +120,7 @@ class Keeper:
             self.study.slots.forgive(self.claim, epoch)
             self._furthest = epoch
         Registry(self.study.storage, self.study.uid).update(
-            self.worker, "training", self._trial_number, epoch, epochs, self._last_is
+            self.worker, WorkerState.TRAINING, self._trial_number, epoch, epochs, self._last_is
         )
 
     def _report(self, progress: Progress) -> None:

@@ -24,12 +24,10 @@ from colgan_search.search.proposing.ask_lock import AskLock, LockLost
 from colgan_search.search.proposing.history import FIRST, MODELLED, History, SamplersStorage
 from colgan_search.search.proposing.sampler import make_sampler
 from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.trial_attributes import GRAPH, SEED
 from colgan_search.seeds import derive_seed
 
 log = logging.getLogger(__name__)
-
-GRAPH, SEED = "graph", "seed"
-"""Names of the trial's user attributes that are set before it runs."""
 
 GRAPH_TEXT, SEED_NUMBER = TypeAdapter[str](trust.GraphText), TypeAdapter[int](trust.Seed)
 

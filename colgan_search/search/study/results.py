@@ -14,9 +14,9 @@ from colgan_search.records import Outcome, Protocol
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import ACCEPTED, FAILING, LEASED
 from colgan_search.search.database.tables import slots
-from colgan_search.search.proposing.propose import GRAPH, SEED
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.outcomes import outcome_of
+from colgan_search.search.study.trial_attributes import GRAPH, SEED
 
 
 @dataclass(frozen=True)
