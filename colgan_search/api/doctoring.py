@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from colgan_search import __version__
 from colgan_search.api import health
 from colgan_search.api.doubts import doubt
@@ -13,7 +11,7 @@ from colgan_search.api.health import Check
 from colgan_search.api.own_files import OwnFiles, named_in
 from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig
-from colgan_search.errors import ColganError, DataError
+from colgan_search.errors import ColganError, DataError, Unreachable
 from colgan_search.files import WorkFolder
 from colgan_search.search.budget.workers import GONE, Registry
 from colgan_search.search.care.probe import Room, leases_run_out, probe
@@ -99,9 +97,9 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
     storage = Storage(url)
     try:
         found = probe(storage)
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except Unreachable as error:
         advice = "is the server running, are host, port, user and password right? Workers wait out an outage"
-        return [Check("database", "error", f"{storage.name}: {one_line(error)}", advice)], []
+        return [Check("database", "error", str(error), advice)], []
     finally:
         storage.close()
     slow = found.latency > SLOW_SECONDS

@@ -6,11 +6,11 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import joblib
-import optuna
 import psutil
 import torch
 from torchvision.datasets import CIFAR10
@@ -51,7 +51,7 @@ class Check:
 def versions() -> Check:
     """Of what matters for scores and for the database."""
     what = f"colgan-search {__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"
-    return Check("versions", "ok", f"{what}, Optuna {optuna.__version__}")
+    return Check("versions", "ok", f"{what}, Optuna {version('optuna')}")
 
 
 def gpus(config: StudyConfig | None) -> Iterator[Check]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from colgan_search.errors import Unreachable
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import LEASED
 from colgan_search.search.database.connecting import Server
@@ -55,7 +56,14 @@ class RunOut:
 
 
 def probe(storage: Storage) -> Probe:
-    """Asks the database. Raises what the driver raises if it cannot be reached."""
+    """Asks the database. Unreachable, in one line, if it cannot be asked."""
+    try:
+        return _probed(storage)
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        raise Unreachable(f"{storage.name}: {one_line(error)}") from error
+
+
+def _probed(storage: Storage) -> Probe:
     with storage.engine.connect() as db:
         server = db.dialect.name
         if db.dialect.server_version_info:
