@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colgan_search.api.paper_tables import TABLES, Row
 from colgan_search.api.places import work_folder
-from colgan_search.api.reproducing import Reproduction, storage_if_any
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.experiment import GENERATORS_FILE
+from colgan_search.reproduction.paper_tables import TABLES, Row
+from colgan_search.reproduction.running import Reproduction, storage_if_any
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import open_study, study_names

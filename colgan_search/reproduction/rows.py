@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from colgan_search.api.reproduced_studies import RowStudies, best_generator, find_studies, first_protocol, max_is
-from colgan_search.api.reproducing import Reproduction
+from colgan_search.reproduction.running import Reproduction
+from colgan_search.reproduction.studies import RowStudies, best_generator, find_studies, first_protocol, max_is
 from colgan_search.search.study.results import TrialRecord
 
 NOT_RUN = "not run"

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from colgan_search.api.paper_claims import BUFFER_SHARE, FID_MARGIN, IS_MARGIN, Kind
-from colgan_search.api.reproduced_studies import RowStudies, best_generator, max_is
 from colgan_search.evaluation import comparing
 from colgan_search.evaluation.comparing import Difference, Verdict
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph, node_name
+from colgan_search.reproduction.paper_claims import BUFFER_SHARE, FID_MARGIN, IS_MARGIN, Kind
+from colgan_search.reproduction.studies import RowStudies, best_generator, max_is
 from colgan_search.search.study.results import TrialRecord
 
 LEAST_SEEDS = 2

@@ -10,7 +10,6 @@ from torch import Tensor
 from colgan_search.api.figures import TSNE_IMAGES
 from colgan_search.api.judging import study_cache
 from colgan_search.api.places import opened_storage, work_folder
-from colgan_search.api.reproducing import Reproduction
 from colgan_search.config import StudyConfig
 from colgan_search.errors import DataError
 from colgan_search.evaluation.diversity import Diversity, Draws, diversity, total_variance
@@ -21,6 +20,7 @@ from colgan_search.files import WorkFolder
 from colgan_search.gan.resize import limited
 from colgan_search.gan.sampling import sample_images
 from colgan_search.gan.weights import load_generators
+from colgan_search.reproduction.running import Reproduction
 from colgan_search.search.study.opening import open_study
 from colgan_search.search.study.results import TrialRecord
 from colgan_search.seeds import derive_seed

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from colgan_search import __version__
-from colgan_search.api import figure_claims
-from colgan_search.api.figure_studies import MAD_GAN, PAIR, SEARCHED, TRANSFERS, Found, figure_rows, find
 from colgan_search.api.figures import (
     BOXES,
     EPOCHS,
@@ -22,12 +20,14 @@ from colgan_search.api.figures import (
     FiguresRequest,
     draw_figures,
 )
-from colgan_search.api.measured_pairs import MeasuredPairs, measure_pairs
-from colgan_search.api.paper_tables import CONFIG_FOLDERS
 from colgan_search.api.places import work_folder
-from colgan_search.api.reproducing import Reproduction, RunStudy
 from colgan_search.errors import BadInput, StorageError
 from colgan_search.files import write_text
+from colgan_search.reproduction import figure_claims
+from colgan_search.reproduction.figure_studies import MAD_GAN, PAIR, SEARCHED, TRANSFERS, Found, figure_rows, find
+from colgan_search.reproduction.measured_pairs import MeasuredPairs, measure_pairs
+from colgan_search.reproduction.paper_tables import CONFIG_FOLDERS
+from colgan_search.reproduction.running import Reproduction, RunStudy
 from colgan_search.search.study.results import TrialRecord
 
 SHOWN = {

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from colgan_search import __version__
-from colgan_search.api.answering import Answer
-from colgan_search.api.measuring import Measured
-from colgan_search.api.paper_claims import RULES
-from colgan_search.api.paper_tables import NOTES, protocol_sentence
-from colgan_search.api.reproduced_rows import RowResult
-from colgan_search.api.reproducing import Reproduction
 from colgan_search.evaluation.classifier_card import poor
+from colgan_search.reproduction.answers import Answer
+from colgan_search.reproduction.comparisons import Measured
+from colgan_search.reproduction.paper_claims import RULES
+from colgan_search.reproduction.paper_tables import NOTES, protocol_sentence
+from colgan_search.reproduction.rows import RowResult
+from colgan_search.reproduction.running import Reproduction
 
 COLUMNS = (
     "row",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search.api.launching import LaunchRequest
-from colgan_search.api.paper_tables import TABLES, Row, Scale
 from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig, load_config, parse_config, with_overrides
 from colgan_search.errors import BadInput, NothingThere, StorageError, StudyError
+from colgan_search.reproduction.paper_tables import TABLES, Row, Scale
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.study import results

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from colgan_search.api.judging import study_experiment
-from colgan_search.api.paper_tables import REAL_IMAGES_IS
 from colgan_search.api.places import opened_storage, work_folder
-from colgan_search.api.reproduced_rows import NOT_RUN, RowResult
-from colgan_search.api.reproducing import Reproduction
 from colgan_search.config import StudyConfig
 from colgan_search.experiment import choose_device
 from colgan_search.files import write_text
 from colgan_search.records import GeneratorScore, Protocol, Record
+from colgan_search.reproduction.paper_tables import REAL_IMAGES_IS
+from colgan_search.reproduction.rows import NOT_RUN, RowResult
+from colgan_search.reproduction.running import Reproduction
 from colgan_search.search.study.opening import open_study
 
 LABEL = "real images"

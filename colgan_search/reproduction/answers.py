@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from colgan_search.api.measuring import Measured, NoAnswer, measure
-from colgan_search.api.paper_claims import CLAIMS, Claim, Comparison, Kind
-from colgan_search.api.reproduced_studies import RowStudies
 from colgan_search.evaluation.comparing import Verdict
+from colgan_search.reproduction.comparisons import Measured, NoAnswer, measure
+from colgan_search.reproduction.paper_claims import CLAIMS, Claim, Comparison, Kind
+from colgan_search.reproduction.studies import RowStudies
 
 OVER_TRIALS = (Kind.MEDIAN_ABOVE, Kind.MEDIAN_CLOSE, Kind.SPREAD_BELOW, Kind.TRANSFERS_RAMP_UP)
 """Comparisons that look at the search alone, not at trainings of its best graph."""

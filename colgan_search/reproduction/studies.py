@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from colgan_search.api.paper_claims import CLAIMS
-from colgan_search.api.paper_tables import Row, row_of
-from colgan_search.api.reproducing import Reproduction, again_config, storage_if_any
 from colgan_search.records import GeneratorScore
+from colgan_search.reproduction.paper_claims import CLAIMS
+from colgan_search.reproduction.paper_tables import Row, row_of
+from colgan_search.reproduction.running import Reproduction, again_config, storage_if_any
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import open_study, study_names

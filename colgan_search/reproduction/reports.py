@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search import __version__
-from colgan_search.api.answering import Answer, answer_claims
-from colgan_search.api.paper_claims import RULES
-from colgan_search.api.paper_tables import NOTES, protocol_sentence
-from colgan_search.api.report_markdown import markdown
-from colgan_search.api.reproduced_real import kept_real_images, real_images_row, score_real_images
-from colgan_search.api.reproduced_rows import RowResult, table_rows
-from colgan_search.api.reproduced_studies import find_studies
-from colgan_search.api.reproducing import Reproduction
 from colgan_search.files import write_text
+from colgan_search.reproduction.answers import Answer, answer_claims
+from colgan_search.reproduction.paper_claims import RULES
+from colgan_search.reproduction.paper_tables import NOTES, protocol_sentence
+from colgan_search.reproduction.real_images import kept_real_images, real_images_row, score_real_images
+from colgan_search.reproduction.report_markdown import markdown
+from colgan_search.reproduction.rows import RowResult, table_rows
+from colgan_search.reproduction.running import Reproduction
+from colgan_search.reproduction.studies import find_studies
 
 
 @dataclass(frozen=True)

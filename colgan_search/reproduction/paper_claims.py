@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from colgan_search.api.paper_tables import REAL_IMAGES_IS
+from colgan_search.reproduction.paper_tables import REAL_IMAGES_IS
 
 
 class Kind(str, Enum):

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from colgan_search.api.measured_pairs import MeasuredPair, MeasuredPairs
 from colgan_search.evaluation import comparing
 from colgan_search.evaluation.comparing import Difference, Verdict
 from colgan_search.evaluation.diversity import NEIGHBOURS, Diversity
+from colgan_search.reproduction.measured_pairs import MeasuredPair, MeasuredPairs
 
 HALF = 0.5
 """Generators overlap if one covers more than this share of what it would cover of a second draw of itself."""
