@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from colgan_search.api.doubts import doubt
     from colgan_search.api.evaluating import Evaluated, EvaluateRequest, evaluate
     from colgan_search.api.figures import Drawn, FiguresRequest, draw_figures
-    from colgan_search.api.judging import study_cache
     from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
     from colgan_search.api.own_files import OwnFiles
-    from colgan_search.api.places import opened_storage, opened_study, output_file, work_folder
     from colgan_search.api.preparing import Prepared, PrepareRequest, prepare
     from colgan_search.api.serving import serve_dashboard
+    from colgan_search.api.study_scoring import study_cache
     from colgan_search.api.training import Trained, TrainRequest, train_graph
+    from colgan_search.api.work_and_storage import opened_storage, opened_study, output_file, work_folder
     from colgan_search.api.working import WorkRequest, work
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.launch.local import LocalWorkers
@@ -54,20 +54,20 @@ _LATER = {
     "draw_figures": "api.figures",
     "evaluate": "api.evaluating",
     "export_best": "api.bundles",
-    "opened_storage": "api.places",
-    "opened_study": "api.places",
+    "opened_storage": "api.work_and_storage",
+    "opened_study": "api.work_and_storage",
     "outcome": "search.study.results",
-    "output_file": "api.places",
+    "output_file": "api.work_and_storage",
     "poor": "evaluation.classifier_card",
     "prepare": "api.preparing",
     "prepare_launch": "api.launching",
     "sample": "api.bundles",
     "serve_dashboard": "api.serving",
-    "study_cache": "api.judging",
+    "study_cache": "api.study_scoring",
     "train_graph": "api.training",
     "trials": "search.study.results",
     "work": "api.working",
-    "work_folder": "api.places",
+    "work_folder": "api.work_and_storage",
 }
 """Name -> module of what is imported at its first use."""
 

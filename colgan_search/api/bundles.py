@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
-from colgan_search.api.judging import study_experiment
 from colgan_search.api.own_files import OwnFiles
-from colgan_search.api.places import output_file, work_folder
+from colgan_search.api.study_scoring import study_experiment
+from colgan_search.api.work_and_storage import output_file, work_folder
+from colgan_search.bundles.bundle import Bundle, read_bundle, require_free, write_bundle
+from colgan_search.bundles.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
 from colgan_search.config import RuntimeSettings
 from colgan_search.errors import BadInput, StudyError
 from colgan_search.experiment import GENERATORS_FILE, choose_device
 from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import Bundle, read_bundle, require_free, write_bundle
-from colgan_search.gan.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
 from colgan_search.records import GeneratorScore, Outcome, Progress, Protocol, Scores, ShouldStop
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search import logs
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, require_study_name, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, require_study_name, work_folder
 from colgan_search.errors import StudyError
 from colgan_search.files import WorkFolder
 from colgan_search.search.budget.slot_records import Budget

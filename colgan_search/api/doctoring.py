@@ -9,7 +9,7 @@ from colgan_search.api import health
 from colgan_search.api.doubts import doubt
 from colgan_search.api.health import Check
 from colgan_search.api.own_files import OwnFiles, named_in
-from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import ColganError, DataError, Unreachable
 from colgan_search.files import WorkFolder

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search import presets
+from colgan_search.bundles.bundle import CONFIG, VERSIONS, read_bundle
+from colgan_search.bundles.weights import recorded_graph
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.config.fingerprint import result_settings
 from colgan_search.errors import BadInput, DataError, GraphError, StudyError
 from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
-from colgan_search.gan.weights import recorded_graph
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
 from colgan_search.search.database.storage import Storage

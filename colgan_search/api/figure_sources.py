@@ -6,11 +6,11 @@ from pathlib import Path
 
 from colgan_search import presets
 from colgan_search.api.figure_rivals import Weights, is_rival, read_run, rival_among, rival_trained
+from colgan_search.bundles.bundle import CONFIG
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import StudyError
 from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import CONFIG
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome

@@ -8,7 +8,7 @@ from colgan_search.api import figure_images
 from colgan_search.api.figure_images import Images, latents
 from colgan_search.api.figure_rivals import is_rival, rival_of, trial_graph
 from colgan_search.api.figure_sources import Source, of_run, of_study
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.errors import BadInput
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.figures import draw_graph

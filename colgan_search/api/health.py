@@ -16,8 +16,8 @@ import torch
 from torchvision.datasets import CIFAR10
 
 from colgan_search import __version__
-from colgan_search.api.judging import classifier_caches
-from colgan_search.api.places import existing_parent
+from colgan_search.api.study_scoring import classifier_caches
+from colgan_search.api.work_and_storage import existing_parent
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError
 from colgan_search.evaluation.classifier import known_card

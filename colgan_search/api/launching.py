@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
-from colgan_search.api.judging import classifier_caches
-from colgan_search.api.places import (
+from colgan_search.api.study_scoring import classifier_caches
+from colgan_search.api.work_and_storage import (
     DEFAULT_WORK_DIR,
     existing_parent,
     require_study_folder,

@@ -10,7 +10,7 @@ import torch
 
 from colgan_search import __version__
 from colgan_search.api.downloading import CIFAR10, INCEPTION, check_mirror, fetch
-from colgan_search.api.places import work_folder
+from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig, fingerprint, with_overrides
 from colgan_search.evaluation.cache import sha256_of
 from colgan_search.evaluation.extraction import Extraction

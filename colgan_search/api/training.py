@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, existing_parent, work_folder
+from colgan_search.bundles.bundle import write_bundle, write_config
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import BadInput
 from colgan_search.experiment import GENERATORS_FILE, Experiment, check_config, choose_device
 from colgan_search.figures import draw_graph
 from colgan_search.files import require_space, write_text
-from colgan_search.gan.bundle import write_bundle, write_config
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed

@@ -12,9 +12,9 @@ from typing import TypeVar
 import torch
 
 from colgan_search import logs
-from colgan_search.api.judging import study_experiment
 from colgan_search.api.own_files import named_in
-from colgan_search.api.places import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
+from colgan_search.api.study_scoring import study_experiment
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.config.schema import ServiceSettings
 from colgan_search.errors import Interrupted, Outage

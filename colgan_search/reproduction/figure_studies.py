@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colgan_search.api.places import work_folder
+from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.experiment import GENERATORS_FILE

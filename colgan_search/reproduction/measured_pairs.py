@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from colgan_search.api.figures import TSNE_IMAGES
-from colgan_search.api.judging import study_cache
-from colgan_search.api.places import opened_storage, work_folder
+from colgan_search.api.study_scoring import study_cache
+from colgan_search.api.work_and_storage import opened_storage, work_folder
+from colgan_search.bundles.sampling import sample_images
+from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig
 from colgan_search.errors import DataError
 from colgan_search.evaluation.diversity import Diversity, Draws, diversity, total_variance
@@ -18,8 +20,6 @@ from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import GENERATORS_FILE, choose_device, load_real
 from colgan_search.files import WorkFolder
 from colgan_search.gan.resize import limited
-from colgan_search.gan.sampling import sample_images
-from colgan_search.gan.weights import load_generators
 from colgan_search.reproduction.running import Reproduction
 from colgan_search.search.study.opening import open_study
 from colgan_search.search.study.results import TrialRecord

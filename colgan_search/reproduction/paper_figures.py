@@ -20,7 +20,7 @@ from colgan_search.api.figures import (
     FiguresRequest,
     draw_figures,
 )
-from colgan_search.api.places import work_folder
+from colgan_search.api.work_and_storage import work_folder
 from colgan_search.errors import BadInput, StorageError
 from colgan_search.files import write_text
 from colgan_search.reproduction import figure_claims

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from colgan_search.api.judging import study_experiment
-from colgan_search.api.places import opened_storage, work_folder
+from colgan_search.api.study_scoring import study_experiment
+from colgan_search.api.work_and_storage import opened_storage, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.experiment import choose_device
 from colgan_search.files import write_text

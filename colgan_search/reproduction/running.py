@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search.api.launching import LaunchRequest
-from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig, load_config, parse_config, with_overrides
 from colgan_search.errors import BadInput, NothingThere, StorageError, StudyError
 from colgan_search.reproduction.paper_tables import TABLES, Row, Scale

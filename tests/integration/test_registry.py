@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search import __version__
-from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.errors import StudyError
+from colgan_search.search.budget.workers import ProcessId, Registry, WorkerState
 from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.database.tables import workers
 from colgan_search.search.study.opening import OpenStudy
@@ -50,7 +51,7 @@ def other() -> Iterator[tuple[ProcessId, multiprocessing.process.BaseProcess]]:
 def test_a_worker_is_seen_with_what_it_does(registry: Registry) -> None:
     me = ProcessId.mine()
     registry.enter(me, "cuda:0")
-    registry.update(me.name, "training", 7, 2, 50, 4.25)
+    registry.update(me.name, WorkerState.TRAINING, 7, 2, 50, 4.25)
     (row,) = registry.all()
     assert (row.worker, row.process, row.device, row.version) == (me.name, me, "cuda:0", __version__)
     assert (row.state, row.trial_number, row.epoch, row.epochs, row.last_is) == ("training", 7, 2, 50, 4.25)
@@ -140,7 +141,15 @@ def test_only_dead_workers_slots_are_given_back_and_each_death_is_noted_once(
 def test_a_worker_that_left_is_not_looked_for(study: OpenStudy, registry: Registry) -> None:
     gone = dataclasses.replace(ProcessId.mine(), ticks=1)
     registry.enter(gone, "cpu")
-    registry.update(gone.name, "left")
+    registry.update(gone.name, WorkerState.LEFT)
     assert registry.dead_here() == []
     with registry.storage.engine.connect() as db:
         assert db.execute(sa.select(workers.c.state)).scalars().all() == ["left"]
+
+
+def test_a_state_that_no_worker_has_is_refused(study: OpenStudy, registry: Registry) -> None:
+    registry.enter(ProcessId.mine(), "cpu")
+    with study.storage.transaction() as db:
+        db.execute(sa.text("UPDATE colgan_workers SET state = 'asleep'"))
+    with pytest.raises(StudyError, match=r"state: 'asleep' is not allowed.*'training'"):
+        registry.all()

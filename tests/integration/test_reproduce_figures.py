@@ -8,13 +8,13 @@ import pytest
 
 from colgan_search.api import figures
 from colgan_search.api.figures import Drawn
+from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import load_config
 from colgan_search.errors import DataError, StorageError
 from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.files import WorkFolder
 from colgan_search.gan.networks import build_generator
-from colgan_search.gan.weights import save_generators
 from colgan_search.reproduction import paper_figures
 from colgan_search.reproduction.measured_pairs import measure_pairs
 from colgan_search.reproduction.paper_figures import draw_paper_figures, run_figures

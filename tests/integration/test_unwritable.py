@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colgan_search import api
-from colgan_search.api.places import output_file, work_folder
+from colgan_search.api.work_and_storage import output_file, work_folder
 from colgan_search.cli.app import run
 from colgan_search.errors import DataError
 from colgan_search.search.database.opening import open_storage

@@ -14,13 +14,13 @@ import yaml
 from PIL import Image
 from torch import nn
 
+from colgan_search.bundles import bundle as bundles
+from colgan_search.bundles.bundle import Bundle, find_bundle, read_bundle, require_free, write_bundle
+from colgan_search.bundles.sampling import sample_images, write_samples
+from colgan_search.bundles.weights import save_generators
 from colgan_search.config import StudyConfig, fingerprint, parse_config
 from colgan_search.errors import BadInput, ConfigError, DataError
-from colgan_search.gan import bundle as bundles
-from colgan_search.gan.bundle import Bundle, find_bundle, read_bundle, require_free, write_bundle
 from colgan_search.gan.networks import build_generator
-from colgan_search.gan.sampling import sample_images, write_samples
-from colgan_search.gan.weights import save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_bytes
 from colgan_search.records import GeneratorScore, Protocol, Scores

@@ -1,4 +1,4 @@
-"""Trained generators where they lie: in a bundle, in a run folder, or in the checkpoint of an unfinished training."""
+"""TrainedGenerators generators where they lie: in a bundle, in a run folder, or in the checkpoint of an unfinished training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from colgan_search.api.recorded import Recorded, recorded
+from colgan_search.bundles.bundle import CONFIG, VERSIONS, read_bundle
+from colgan_search.bundles.recorded_scores import Recorded, recorded
+from colgan_search.bundles.weights import AVERAGES_FILE, GENERATORS_FILE, generators_of, load_generators
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput, ConfigError, DataError
-from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
 from colgan_search.gan.checkpoint import CheckpointFile
-from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, generators_of, load_generators
 
 AVERAGED = "module."
 """Before every name in the state of PyTorch's AveragedModel, but for its counter."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedGenerators:
     """G1..Gk of one training, and the config that they were built with."""
 
     file: Path
@@ -48,7 +48,7 @@ class Trained:
         return generators_of(self.states, self.file, network, size=size, channels=channels, device=device)
 
 
-def find_trained(run: Path, config: StudyConfig | None, ema: bool = False) -> Trained:
+def find_trained(run: Path, config: StudyConfig | None, ema: bool = False) -> TrainedGenerators:
     """What `run` holds, the first of: finished weights of a run folder, a bundle, a checkpoint.
 
     `config` is that of a run folder without its own. `ema`: the moving averages. BadInput and its kinds say what is
@@ -58,14 +58,14 @@ def find_trained(run: Path, config: StudyConfig | None, ema: bool = False) -> Tr
     if (run / GENERATORS_FILE).is_file() and not (run / VERSIONS).exists():
         if not weights.is_file():
             raise BadInput(f"{run}: holds no {AVERAGES_FILE}; a training with training.ema leaves it")
-        return Trained(weights, _config(run, config))
+        return TrainedGenerators(weights, _config(run, config))
     checkpoints = _checkpoints(run)
     if len(checkpoints) > 1:
         raise BadInput(f"{run}: holds several unfinished trainings; name one: {', '.join(map(str, checkpoints))}")
     if checkpoints:
         return _unfinished(checkpoints[0], config, ema)
     bundle = read_bundle(run)
-    return Trained(bundle.weights(ema), bundle.config, recorded=recorded(bundle, ema))
+    return TrainedGenerators(bundle.weights(ema), bundle.config, recorded=recorded(bundle, ema))
 
 
 def _config(folder: Path, config: StudyConfig | None) -> StudyConfig:
@@ -85,7 +85,7 @@ def _checkpoints(run: Path) -> list[Path]:
     return [folder for folder in folders if any(folder.glob("checkpoint*.pt"))]
 
 
-def _unfinished(folder: Path, config: StudyConfig | None, ema: bool) -> Trained:
+def _unfinished(folder: Path, config: StudyConfig | None, ema: bool) -> TrainedGenerators:
     checkpoint = CheckpointFile(folder, None)
     saved = checkpoint.load()
     if saved is None:
@@ -97,7 +97,7 @@ def _unfinished(folder: Path, config: StudyConfig | None, ema: bool) -> Trained:
         raise DataError(f"{checkpoint.path}: is not the checkpoint of a training: {error!r}") from error
     if not states:
         raise BadInput(f"{checkpoint.path}: holds no moving averages; a training with training.ema keeps them")
-    return Trained(checkpoint.path, _config(folder, config), iteration, tuple(states))
+    return TrainedGenerators(checkpoint.path, _config(folder, config), iteration, tuple(states))
 
 
 def _unwrapped(average: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -21,11 +21,11 @@ from pydantic import BaseModel
 from torch import nn
 
 from colgan_search import __version__
+from colgan_search.bundles.sampling import sample_images, write_grid
+from colgan_search.bundles.weights import AVERAGES_FILE, GENERATORS_FILE, load_generators
 from colgan_search.config import StudyConfig, load_config, parse_config, read_yaml
 from colgan_search.errors import BadInput, ConfigError, DataError, GraphError
 from colgan_search.files import atomic_path, require_space, write_text
-from colgan_search.gan.sampling import sample_images, write_grid
-from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, load_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.past_versions import wrong_with
 from colgan_search.records import Scores

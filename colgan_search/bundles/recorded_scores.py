@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from colgan_search.experiment.run import final_seed
-from colgan_search.gan.bundle import AVERAGES_SCORES, SCORES, Bundle
+from colgan_search.bundles.bundle import AVERAGES_SCORES, SCORES, Bundle
 from colgan_search.records import Scores
+from colgan_search.seeds import final_seed
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Recorded:
 
     scores: Scores
     seed: int
-    """Of the generated images (see `experiment.run.final_seed`)."""
+    """Of the generated images (see `seeds.final_seed`)."""
 
 
 def recorded(bundle: Bundle, ema: bool) -> Recorded | None:
