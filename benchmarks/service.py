@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
 from colgan_search import __version__
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open, open_study

@@ -6,7 +6,7 @@ Every name is imported at its first use: a wrong command line waits for no datab
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from colgan_search.files import DEFAULT_WORK_DIR
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 if TYPE_CHECKING:
     from colgan_search.api.bundles import ExportRequest, SampleRequest, export_best, sample

@@ -12,7 +12,7 @@ from colgan_search.api.own_files import OwnFiles, named_in
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import ColganError, DataError, Unreachable
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.budget.workers import GONE, Registry
 from colgan_search.search.care.probe import Room, leases_run_out, probe
 from colgan_search.search.database.opening import open_storage

@@ -24,7 +24,8 @@ from colgan_search.evaluation.classifier import known_card
 from colgan_search.evaluation.classifier_card import poor, require_worth
 from colgan_search.evaluation.inception import hub_path, load_inception
 from colgan_search.experiment import check_config, load_real
-from colgan_search.files import FREE_SPACE_FLOOR_BYTES, WorkFolder
+from colgan_search.file_names import UNREADABLE_SUFFIX, WorkFolder
+from colgan_search.files import FREE_SPACE_FLOOR_BYTES
 from colgan_search.gan.datasets import default_download_folder
 from colgan_search.gan.trainer import require_images
 from colgan_search.images import RealImages
@@ -196,7 +197,7 @@ def spooled(work: WorkFolder, study: str | None) -> Check:
     """Results on this machine that the database has not accepted yet, of one study or of all."""
     folders = [work.spool(study)] if study is not None else sorted(work.root.glob("*/spool"))
     counts = {folder.parent.name: len(list(folder.glob("*.json"))) for folder in folders}
-    broken = sum(len(list(folder.glob("*.unreadable"))) for folder in folders)
+    broken = sum(len(list(folder.glob(f"*{UNREADABLE_SUFFIX}"))) for folder in folders)
     waiting = [f"{count} of study {name}" for name, count in counts.items() if count]
     if waiting:
         advice = (

@@ -17,10 +17,11 @@ from colgan_search.evaluation.extraction import Extraction
 from colgan_search.evaluation.fid import reference_statistics
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import check_config, choose_device
+from colgan_search.file_names import CONFIG
 from colgan_search.files import require_space, write_text
 from colgan_search.gan.datasets import load_images
 
-MANIFEST, SUMS, README, CONFIG = "manifest.json", "SHA256SUMS", "README.md", "config.yaml"
+MANIFEST, SUMS, README = "manifest.json", "SHA256SUMS", "README.md"
 DATA, WEIGHTS = "cifar10", "weights"
 
 

@@ -9,7 +9,8 @@ import torch
 from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier_card import card_path, require_worth
 from colgan_search.experiment import Experiment
-from colgan_search.files import WorkFolder, atomic_path, make_private
+from colgan_search.file_names import CLASSIFIERS, WorkFolder
+from colgan_search.files import atomic_path, make_private
 from colgan_search.records import ShouldStop
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.shared_files import SharedFiles
@@ -63,5 +64,5 @@ def _require_worth(experiment: Experiment) -> None:
 def _classifier_of(experiment: Experiment, cache: Path) -> list[Path]:
     """The files of the classifier that the experiment scores with; none with Inception."""
     digest = experiment.evaluator.extractor.weights_digest
-    used = [path for path in sorted(cache.glob("classifier-*.safetensors")) if file_digest(path) == digest]
+    used = [path for path in sorted(cache.glob(CLASSIFIERS)) if file_digest(path) == digest]
     return [file for path in used for file in (path, card_path(path))]

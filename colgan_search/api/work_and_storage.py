@@ -10,8 +10,8 @@ from tempfile import TemporaryFile
 from colgan_search import logs
 from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError, StudyError
-from colgan_search.files import DEFAULT_WORK_DIR as DEFAULT_WORK_DIR
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import DEFAULT_WORK_DIR as DEFAULT_WORK_DIR
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.urls import normalise_url

@@ -19,7 +19,8 @@ from colgan_search.config import StudyConfig
 from colgan_search.config.schema import ServiceSettings
 from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
-from colgan_search.files import WorkFolder, make_private
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import make_private
 from colgan_search.launch.gpus import own_gpu
 from colgan_search.search.budget.workers import ProcessId
 from colgan_search.search.care.housekeeping import tidy

@@ -22,17 +22,25 @@ from torch import nn
 
 from colgan_search import __version__
 from colgan_search.bundles.sampling import sample_images, write_grid
-from colgan_search.bundles.weights import AVERAGES_FILE, GENERATORS_FILE, load_generators
+from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig, load_config, parse_config, read_yaml
 from colgan_search.errors import BadInput, ConfigError, DataError, GraphError
+from colgan_search.file_names import (
+    AVERAGES_FILE,
+    BUNDLE,
+    COMMAND,
+    CONFIG,
+    GENERATORS_FILE,
+    GRAPH,
+    SAMPLES,
+    SCORES,
+    SEEDS,
+    VERSIONS,
+)
 from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.past_versions import wrong_with
 from colgan_search.records import Scores
-
-GRAPH, CONFIG = "graph.json", "config.yaml"
-SAMPLES, SCORES, COMMAND, VERSIONS = "samples.png", "scores.json", "command.txt", "versions.json"
-FILES = (GRAPH, CONFIG, GENERATORS_FILE, AVERAGES_FILE, SAMPLES, SCORES, COMMAND, VERSIONS)
 
 AVERAGES_SCORES = "last-ema"
 """The name of the moving averages' scores (see `records.Outcome`)."""
@@ -121,7 +129,7 @@ def require_free(folder: Path) -> None:
     """BadInput unless a bundle can be put at `folder`: not there, empty, or holding nothing but a bundle."""
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder}: is a file; name a folder, or one that can be made")
-    foreign = sorted({path.name for path in folder.iterdir()} - set(FILES)) if folder.exists() else []
+    foreign = sorted({path.name for path in folder.iterdir()} - set(BUNDLE)) if folder.exists() else []
     if foreign:
         raise BadInput(f"{folder}: is not empty and is no bundle (it holds {foreign[0]}); choose another folder")
 
@@ -161,7 +169,7 @@ def find_bundle(place: Path) -> Path:
         if missing:
             raise BadInput(f"{place}: the bundle is not whole: {', '.join(missing)} is missing")
         return place
-    below = sorted(path.parent for path in place.glob(f"seed-*/{VERSIONS}"))
+    below = sorted(path.parent for path in place.glob(f"{SEEDS}/{VERSIONS}"))
     if not below:
         raise BadInput(
             f"{place}: is no bundle (no {VERSIONS}); a bundle is what `best --export` and `train` leave when they end"

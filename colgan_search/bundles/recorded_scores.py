@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from colgan_search.bundles.bundle import AVERAGES_SCORES, SCORES, Bundle
+from colgan_search.bundles.bundle import AVERAGES_SCORES, Bundle
+from colgan_search.file_names import SCORES
 from colgan_search.records import Scores
 from colgan_search.seeds import final_seed
 

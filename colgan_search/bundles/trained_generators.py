@@ -1,4 +1,4 @@
-"""TrainedGenerators generators where they lie: in a bundle, in a run folder, or in the checkpoint of an unfinished training."""
+"""Trained generators where they lie: in a bundle, in a run folder, or in the checkpoint of an unfinished training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from colgan_search.bundles.bundle import CONFIG, VERSIONS, read_bundle
+from colgan_search.bundles.bundle import read_bundle
 from colgan_search.bundles.recorded_scores import Recorded, recorded
-from colgan_search.bundles.weights import AVERAGES_FILE, GENERATORS_FILE, generators_of, load_generators
+from colgan_search.bundles.weights import generators_of, load_generators
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput, ConfigError, DataError
+from colgan_search.file_names import AVERAGES_FILE, CHECKPOINTS, CONFIG, GENERATORS_FILE, SEEDS, VERSIONS
 from colgan_search.gan.checkpoint import CheckpointFile
 
 AVERAGED = "module."
@@ -79,10 +80,10 @@ def _config(folder: Path, config: StudyConfig | None) -> StudyConfig:
 
 def _checkpoints(run: Path) -> list[Path]:
     """Folders with a checkpoint: `run` itself or its `seed-N`; none as soon as there is a bundle."""
-    folders = [run, *sorted(run.glob("seed-*"))]
+    folders = [run, *sorted(run.glob(SEEDS))]
     if any((folder / VERSIONS).exists() for folder in folders):
         return []
-    return [folder for folder in folders if any(folder.glob("checkpoint*.pt"))]
+    return [folder for folder in folders if any(folder.glob(CHECKPOINTS))]
 
 
 def _unfinished(folder: Path, config: StudyConfig | None, ema: bool) -> TrainedGenerators:

@@ -14,12 +14,6 @@ from colgan_search.files import atomic_path, require_space
 from colgan_search.gan.networks import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
 
-GENERATORS_FILE = "generators.safetensors"
-"""The generators that count, in a run folder or a bundle."""
-
-AVERAGES_FILE = "generators-ema.safetensors"
-"""Their moving averages at the end of the training, if training.ema asks for them."""
-
 GRAPH_KEY = "graph"
 """In the file's own metadata: the text form of the graph that was trained."""
 

@@ -78,7 +78,7 @@ def command(
     from colgan_search.reproduction.running import Reproduction, run_table
 
     figures = table is Table.figures
-    folder = out or api.work_folder(work_dir).root / "reproduce" / (f"figures-{scale.value}" if figures else "")
+    folder = out or api.work_folder(work_dir).reproduced / (f"figures-{scale.value}" if figures else "")
     # Before anything runs: a wrong folder must not be told after weeks.
     api.work_folder(folder, "--work-dir" if out is None else "--out")
     wanted = Reproduction(

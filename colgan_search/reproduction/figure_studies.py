@@ -7,7 +7,7 @@ from pathlib import Path
 from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
-from colgan_search.experiment import GENERATORS_FILE
+from colgan_search.file_names import GENERATORS_FILE
 from colgan_search.reproduction.paper_tables import TABLES, Row
 from colgan_search.reproduction.running import Reproduction, storage_if_any
 from colgan_search.search.database.storage import Storage

@@ -17,8 +17,8 @@ from colgan_search.errors import DataError
 from colgan_search.evaluation.diversity import Diversity, Draws, diversity, total_variance
 from colgan_search.evaluation.more_metrics import image_features
 from colgan_search.evaluation.scores import Evaluator
-from colgan_search.experiment import GENERATORS_FILE, choose_device, load_real
-from colgan_search.files import WorkFolder
+from colgan_search.experiment import choose_device, load_real
+from colgan_search.file_names import GENERATORS_FILE, WorkFolder
 from colgan_search.gan.resize import limited
 from colgan_search.reproduction.running import Reproduction
 from colgan_search.search.study.opening import open_study

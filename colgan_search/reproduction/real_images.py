@@ -76,7 +76,7 @@ def real_images_row(wanted: Reproduction, rows: Sequence[RowResult], real: RealI
 
 
 def _file(wanted: Reproduction) -> Path:
-    return work_folder(wanted.work_dir).root / "reproduce" / f"real-images-{wanted.scale}.json"
+    return work_folder(wanted.work_dir).reproduced / f"real-images-{wanted.scale}.json"
 
 
 def _fits(protocol: Protocol, config: StudyConfig, rows: Sequence[RowResult]) -> bool:

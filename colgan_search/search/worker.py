@@ -22,7 +22,7 @@ from colgan_search.errors import (
     StudyError,
     TrialFault,
 )
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
 from colgan_search.search.budget.slot_records import Claim

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.records import Outcome
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.budget.workers import Registry

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.delivering.keeper import HUNG_EXIT_CODE
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 
 from colgan_search.api.launching import LaunchRequest
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Scores
 from colgan_search.reproduction.real_images import real_images_row

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from colgan_search.errors import ColganError
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search import worker
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colgan_search.cli.app import run
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose

@@ -20,7 +20,7 @@ from colgan_search.bundles.weights import load_generators, save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config, parse_config
 from colgan_search.errors import BadInput
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.gan.networks import build_generator
 from colgan_search.presets import preset
 from colgan_search.search.database.opening import open_storage

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.proposing import history, propose, space

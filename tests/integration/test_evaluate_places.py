@@ -13,7 +13,7 @@ from colgan_search.config import load_config
 from colgan_search.errors import BadInput, DataError, Interrupted
 from colgan_search.evaluation.more_metrics import more_scores
 from colgan_search.experiment import Experiment
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.presets import preset
 from tests.integration.cli_helpers import SMALL, fake_study, small_config, write_config
 from tests.integration.test_evaluate import answer as evaluate_answer

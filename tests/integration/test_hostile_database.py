@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from colgan_search.api import doctoring, study_scoring, working
 from colgan_search.cli import app
 from colgan_search.cli import worker as worker_command
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search import worker as search_worker
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.urls import normalise_url

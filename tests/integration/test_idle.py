@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.care.idle import Idle
 from colgan_search.search.database.storage import Storage

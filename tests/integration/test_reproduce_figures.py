@@ -12,8 +12,7 @@ from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import load_config
 from colgan_search.errors import DataError, StorageError
-from colgan_search.experiment import GENERATORS_FILE
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import GENERATORS_FILE, WorkFolder
 from colgan_search.gan.networks import build_generator
 from colgan_search.reproduction import paper_figures
 from colgan_search.reproduction.measured_pairs import measure_pairs

@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from colgan_search.cli.app import run
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose

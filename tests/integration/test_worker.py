@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from colgan_search.api import working
 from colgan_search.errors import DiskFull
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search import worker
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.slots import Slots

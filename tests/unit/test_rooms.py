@@ -1,4 +1,4 @@
-"""What the rooms promise and import-linter cannot see: who touches the private parts of Optuna."""
+"""What the rooms promise and import-linter cannot see: who touches Optuna's private parts, who names files."""
 
 import ast
 from collections.abc import Iterator
@@ -52,3 +52,26 @@ def test_one_room_alone_touches_the_private_parts_of_optuna() -> None:
     }
     assert found == {}
     assert any(list(private_parts(ast.parse(path.read_text(encoding="utf-8")))) for path in PRIVATE_ROOM.glob("*.py"))
+
+
+FILE_NAMES = ast.parse((PACKAGE / "file_names.py").read_text(encoding="utf-8"))
+NAMED = {
+    node.value
+    for statement in FILE_NAMES.body
+    if isinstance(statement, ast.Assign)
+    for node in (statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value])
+    if isinstance(node, ast.Constant) and isinstance(node.value, str)
+}
+"""Names and beginnings of names; patterns are made of these."""
+
+
+def test_file_names_stand_in_one_module_alone() -> None:
+    assert {"checkpoint.pt", "generators.safetensors", "versions.json", "run.json", "seed-", "trial-"} <= NAMED
+    found = {
+        (str(path.relative_to(PACKAGE)), node.value)
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "file_names.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in NAMED
+    }
+    assert found == set()

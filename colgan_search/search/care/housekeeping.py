@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import CHECKPOINTS, TRIAL_PREFIX, UNFINISHED, WorkFolder
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
 
@@ -39,9 +39,9 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     for trial in sorted(ended, key=lambda trial: (-(trial.value or 0.0), trial.number)):
         folder = folders[trial.number]
         if trial.value is None:
-            found += _files(folder, ("*", ".*.tmp"), f"trial {trial.number} has failed")
+            found += _files(folder, ("*", UNFINISHED), f"trial {trial.number} has failed")
             continue
-        found += _files(folder, ("checkpoint*.pt", ".*.tmp"), f"trial {trial.number} is complete")
+        found += _files(folder, (CHECKPOINTS, UNFINISHED), f"trial {trial.number} is complete")
         why = f"trial {trial.number} is not among the best {study.config.runtime.keep_best} of this machine"
         weights = _files(folder, ("*.safetensors",), why)
         if kept < study.config.runtime.keep_best:
@@ -53,7 +53,7 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
 
 def _run_folders(study: OpenStudy, work: WorkFolder) -> dict[int, Path]:
     """Number of the trial -> its run folder, for those that are here: few of many, as empty ones are removed."""
-    texts = (path.name.removeprefix("trial-") for path in work.study(study.name).glob("trial-*"))
+    texts = (path.name.removeprefix(TRIAL_PREFIX) for path in work.study(study.name).glob(f"{TRIAL_PREFIX}*"))
     folders = {int(text): work.run(study.name, int(text)) for text in texts if text.isascii() and text.isdecimal()}
     return {number: folder for number, folder in folders.items() if folder.is_dir()}
 

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from colgan_search.errors import StudyError
 from colgan_search.evaluation.classifier_card import Card, card_path
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import (
+    CLASSIFIERS,
+    STATISTICS,
+    STATISTICS_PREFIX,
+    UNFINISHED,
+    UNREADABLE_SUFFIX,
+    WorkFolder,
+)
 from colgan_search.logs import worker_of_line
 from colgan_search.search.budget.workers import GONE, Registry
 from colgan_search.search.care.housekeeping import Leftover, size_of
@@ -21,14 +28,14 @@ QUIET_SECONDS = 3600.0
 ABANDONED_SECONDS = 86_400.0
 """After so long without a line, a log that names no worker is taken for one of a worker that never began."""
 
-STATISTICS_NAME = re.compile(r"fid-\w+-(?P<weights>[0-9a-f]+)-[0-9a-f]+")
+STATISTICS_NAME = re.compile(STATISTICS_PREFIX + r"\w+-(?P<weights>[0-9a-f]+)-[0-9a-f]+")
 
 
 def of_spool(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     """Files that were set aside as unreadable, and half-written ones of dead processes. Never a result that waits."""
     folder = work.spool(study.name)
-    found = [(path, "not a readable result") for path in folder.glob("*.unreadable")]
-    found += [(path, "half-written") for path in folder.glob(".*.tmp") if _age(path) > QUIET_SECONDS]
+    found = [(path, "not a readable result") for path in folder.glob(f"*{UNREADABLE_SUFFIX}")]
+    found += [(path, "half-written") for path in folder.glob(UNFINISHED) if _age(path) > QUIET_SECONDS]
     return [Leftover(path, size_of(path), why) for path, why in sorted(found)]
 
 
@@ -95,10 +102,10 @@ def _digests(storage: Storage, name: str) -> set[str] | None:
 
 def _cached(cache: Path) -> Iterator[tuple[Path, str]]:
     """Every file of the cache with the digest of its extractor's weights; half-written and broken ones with none."""
-    for path in sorted(cache.glob("fid-*.npz")):
+    for path in sorted(cache.glob(STATISTICS)):
         match = STATISTICS_NAME.match(path.name)
         yield path, match["weights"] if match else ""
-    for path in sorted(cache.glob("classifier-*.safetensors")):
+    for path in sorted(cache.glob(CLASSIFIERS)):
         card = card_path(path)
         try:
             digest = Card.model_validate_json(card.read_bytes()).weights_digest
@@ -107,7 +114,7 @@ def _cached(cache: Path) -> Iterator[tuple[Path, str]]:
         yield path, digest
         if card.exists():
             yield card, digest
-    for path in sorted(cache.glob(".*.tmp")):
+    for path in sorted(cache.glob(UNFINISHED)):
         if _age(path) > QUIET_SECONDS:
             yield path, ""
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from colgan_search.file_names import UNREADABLE_SUFFIX
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
 from colgan_search.search.budget.slot_records import Claim, Closing
@@ -54,7 +55,7 @@ class Spool:
             except ValueError as error:
                 log.warning("%s: not a readable result, set aside: %s", path, str(error).splitlines()[0])
                 with suppress(FileNotFoundError):
-                    path.replace(path.with_suffix(".unreadable"))
+                    path.replace(path.with_suffix(UNREADABLE_SUFFIX))
         return found
 
 

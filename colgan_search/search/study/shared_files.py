@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
 from colgan_search.evaluation.classifier_card import Card
+from colgan_search.file_names import CLASSIFIER_PREFIX
 from colgan_search.files import atomic_path
 from colgan_search.search import trust
 from colgan_search.search.database.tables import files
@@ -43,7 +44,7 @@ class SharedFiles:
 
     def classifier_accuracy(self) -> float | None:
         """Held-out accuracy, 0..1, of the study's classifier; None if it has none (yet), or none that can be read."""
-        wanted = files.c.uid == self.study.uid, files.c.name.like("classifier-%.json")
+        wanted = files.c.uid == self.study.uid, files.c.name.like(f"{CLASSIFIER_PREFIX}%.json")
         try:
             with self.study.storage.engine.connect() as db:
                 content = db.execute(sa.select(files.c.content).where(*wanted).order_by(files.c.name)).scalar()
