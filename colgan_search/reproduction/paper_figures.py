@@ -22,6 +22,7 @@ from colgan_search.api.figures import (
 )
 from colgan_search.api.work_and_storage import work_folder
 from colgan_search.errors import BadInput, StorageError
+from colgan_search.file_names import TRIAL_PREFIX
 from colgan_search.files import write_text
 from colgan_search.reproduction import figure_claims
 from colgan_search.reproduction.figure_studies import MAD_GAN, PAIR, SEARCHED, TRANSFERS, Found, figure_rows, find
@@ -205,7 +206,7 @@ def _shows(found: Found, done: Drawn, name: str) -> dict[str, Any]:
     stem = PAIR if name in SHOWN["table1"] else SEARCHED
     shown = {found.name(stem): f"trial {found.trials[stem][0].number}"}
     if name == TSNE and found.mad_gan is not None:
-        shown[found.name(MAD_GAN)] = f"trial {int(found.mad_gan.name.removeprefix('trial-'))}"
+        shown[found.name(MAD_GAN)] = f"trial {int(found.mad_gan.name.removeprefix(TRIAL_PREFIX))}"
     elif name == TSNE and done.rival is not None:  # a run of `train`
         shown[str(done.rival.parent)] = done.rival.parent.name
     return {"studies": list(shown), "shown": shown, "seeds": len(shown)}
