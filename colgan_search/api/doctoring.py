@@ -21,6 +21,7 @@ from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import SCHEMA_VERSION
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names
+from colgan_search.search.trust import shown
 
 SLOW_SECONDS = 0.1
 """A claim asks the database a few times: slower than this, workers wait noticeably."""
@@ -187,7 +188,12 @@ def _study(study: OpenStudy) -> Iterator[Check]:
         advice = "its results stay what they are; begin a new study with a better judge (--study NAME)"
         yield Check(f"{name}: classifier", "warning", text, advice)
     silent = 3 * study.config.service.lease_seconds
-    rows = [row for row in Registry(study.storage, study.uid).all() if row.state not in GONE]
+    registry = Registry(study.storage, study.uid)
+    known = registry.all()
+    if unreadable := registry.names() - {row.worker for row in known}:
+        what = f"{len(unreadable)} in the database cannot be read: {', '.join(sorted(map(shown, unreadable)))}"
+        yield Check(f"{name}: workers", "warning", what, "colgan-search did not write that; nobody counts them")
+    rows = [row for row in known if row.state not in GONE]
     live = [row for row in rows if row.quiet < silent and not row.process.is_dead_here()]
     yield _workers(name, {row.worker: row.version for row in live}, len(rows) - len(live))
     untold = len(study.slots.closings())

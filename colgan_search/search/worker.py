@@ -155,7 +155,7 @@ class Worker:
     def _run_claim(self, claim: Claim) -> None:
         """One trial: its graph, its training, its result on disk and then in the database."""
         self._training = False
-        with Keeper(self.study, claim, self.name) as keeper:
+        with Keeper(self.study, claim, self.name, self.drain) as keeper:
             assignment = self._through_outages(lambda: self.proposer.assign(claim), "asking for a graph")
             how = "taken over" if claim.taken_over else "continued" if claim.trial_number is not None else "begun"
             logs.set_trial(assignment.trial_number)

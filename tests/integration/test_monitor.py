@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.tables import workers
+from colgan_search.search.proposing import propose
 from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import fake_config, make_study, optuna_trials
 from tests.integration.test_results import finish
@@ -45,6 +46,24 @@ def test_the_best_trial_follows_the_results(study: OpenStudy, tmp_path: Path, pr
         seen = monitor.snapshot()
         highest = max(trial.value for trial in optuna_trials(prepared_url))
         assert seen.budget.done == done and seen.best is not None and seen.best.value == highest
+
+
+def test_a_trial_that_ends_after_a_later_one_is_seen_too(study: OpenStudy, tmp_path: Path, prepared_url: str) -> None:
+    monitor = Monitor(study)
+    finish(study, tmp_path)
+    early = study.slots.claim("early", 600.0)
+    assert early is not None
+    propose.assign(study, early)
+    for _ in range(2):
+        finish(study, tmp_path)
+        monitor.snapshot()
+    assert study.slots.release(early)
+    assert finish(study, tmp_path) == 1
+    seen = monitor.snapshot()
+    assert [trial.number for trial in monitor._completed] == [
+        trial.number for trial in sorted(optuna_trials(prepared_url), key=lambda t: -(t.value or 0.0))
+    ]
+    assert seen.best is not None and seen.best.value == study.load().best_value
 
 
 def test_only_workers_that_live_are_shown(study: OpenStudy) -> None:

@@ -181,7 +181,8 @@ class Slots(SlotTable):
         """Records that the slot's worker is gone without a word; FREE, or FAILING if that was once too often."""
         seen = (workers.c.uid == self.uid) & (workers.c.worker == row.worker)
         seen &= workers.c.trial_number == row.trial_number
-        epoch = trust.number(db.execute(sa.select(workers.c.epoch).where(seen)).scalar() or 0, "a worker's epoch")
+        epoch = db.execute(sa.select(workers.c.epoch).where(seen)).scalar() or 0
+        epoch = epoch if trust.is_number(epoch) else 0  # it is only what the worker said of itself
         faults = Faults(row.faults)
         faults.add(row.worker, VANISHED_REASON, self._now(db), VANISHED, epoch)
         state = FAILING if limit is not None and faults.vanished >= limit and row.trial_number is not None else FREE

@@ -1,10 +1,12 @@
 """Who works on a study: one row per worker process, for the live view, and to see which local ones are dead."""
 
 import json
+import logging
 import os
 import socket
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +16,12 @@ from pydantic import Field, TypeAdapter
 from sqlalchemy.dialects import postgresql, sqlite
 
 from colgan_search import __version__
+from colgan_search.errors import StudyError
 from colgan_search.search import trust
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import now, workers
+
+log = logging.getLogger(__name__)
 
 CREATE_TIME_TOLERANCE_SECONDS = 1.0
 
@@ -62,6 +67,11 @@ class ProcessId:
             return not same or process.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return True
+
+
+@lru_cache(maxsize=1000)
+def _warn_once(text: str) -> None:
+    log.warning("%s", text)  # a live view reads the rows every second
 
 
 def _machine() -> str:
@@ -164,7 +174,8 @@ class Registry:
     def all(self) -> list[WorkerRow]:
         """Every worker that ever entered and is not forgotten, in the order of their start.
 
-        StudyError if one is not as a worker describes itself.
+        One that is not as a worker describes itself is passed over, and spoken of once: a single bad row, which every
+        worker's role may write, must not keep the others from the study.
         """
         with self.storage.engine.connect() as db:
             rows = db.execute(
@@ -172,7 +183,18 @@ class Registry:
                 .where(workers.c.uid == self.uid)
                 .order_by(workers.c.started, workers.c.worker)
             ).all()
-        return [self._read(row) for row in rows]
+        found = []
+        for row in rows:
+            try:
+                found.append(self._read(row))
+            except StudyError as error:
+                _warn_once(f"study {self.uid}: worker {trust.shown(row.worker)} is passed over: {error}")
+        return found
+
+    def names(self) -> set[str]:
+        """The workers' names as they stand, also of those that `all` passes over. To compare with, not to show."""
+        with self.storage.engine.connect() as db:
+            return set(db.execute(sa.select(workers.c.worker).where(workers.c.uid == self.uid)).scalars())
 
     def _read(self, row: Any) -> WorkerRow:
         trust.row(row, workers, f"{self.storage.name}: study {self.uid}")

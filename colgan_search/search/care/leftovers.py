@@ -41,8 +41,8 @@ def of_spool(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
 
 def of_logs(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     """Log files of workers that have left or died."""
-    rows = Registry(study.storage, study.uid).all()
-    known = {row.worker for row in rows}
+    registry = Registry(study.storage, study.uid)
+    rows, known = registry.all(), registry.names()
     gone = {row.worker for row in rows if row.state in GONE or row.process.is_dead_here()}
     groups: dict[str, list[Path]] = {}
     for path in work.logs(study.name).glob("*"):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import GONE, Registry, WorkerRow
@@ -29,12 +30,13 @@ class Snapshot:
 
 
 class Monitor:
-    """Takes snapshots; reads the trials again only when the number of results has changed."""
+    """Takes snapshots; reads the trials again only when the number of results has changed, and the old ones once."""
 
     def __init__(self, study: OpenStudy, clock: Callable[[], float] = time.monotonic) -> None:
         self.study = study
         self._pace = Pace(clock)
         self._done = -1
+        self._ended: list[TrialRecord] = []
         self._completed: list[TrialRecord] = []
         self._accuracy: float | None = None
 
@@ -42,7 +44,7 @@ class Monitor:
         """The study as it is now."""
         budget = self.study.slots.budget()
         if budget.done != self._done or len(self._completed) < budget.done:
-            self._completed = results.completed(self.study)
+            self._completed = self._read()
             self._done = budget.done
         silent = 3 * self.study.config.service.lease_seconds
         rows = Registry(self.study.storage, self.study.uid).all()
@@ -59,6 +61,13 @@ class Monitor:
             self._accuracy,
             None if left is None else left.spread,
         )
+
+    def _read(self) -> list[TrialRecord]:
+        """The complete trials, best first. Those below the first one that has not ended are read once."""
+        rest = results.trials(self.study, self._ended[-1].number + 1 if self._ended else 0)
+        ended = list(takewhile(lambda trial: trial.state not in results.UNFINISHED, rest))
+        self._ended += ended
+        return results.best_first([*self._ended, *rest[len(ended) :]])
 
     def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
         self._pace.see(workers)

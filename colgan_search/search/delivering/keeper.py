@@ -10,6 +10,7 @@ from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.workers import Registry, WorkerState
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.optuna_private import trial_rows, trial_writes
+from colgan_search.search.proposing import ask_lock
 from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ REPORT_SECONDS = 1.0
 JOIN_SECONDS = 5.0
 """Waited for the thread at the end of a claim, should the database not answer it."""
 
+LEAVE_SECONDS = 10.0
+"""After a drain, for a sampler that looks at none and may take minutes; what it would have proposed is lost."""
+
 HUNG_EXIT_CODE = os.EX_TEMPFAIL
 
 
@@ -27,13 +31,15 @@ class Keeper:
     """A context in which one claim's lease is renewed from a thread of its own.
 
     `lost` is set when another worker has taken the slot over. The training thread only leaves its progress here:
-    it never waits for the database.
+    it never waits for the database. A `drain` before the training begins ends the process after `LEAVE_SECONDS`.
     """
 
-    def __init__(self, study: OpenStudy, claim: Claim, worker: str) -> None:
+    def __init__(self, study: OpenStudy, claim: Claim, worker: str, drain: threading.Event) -> None:
         self.study = study
         self.claim = claim
         self.worker = worker
+        self.drain = drain
+        self._drained: float | None = None
         self.lost = threading.Event()
         self._ended = threading.Event()
         self._trial_number: int | None = None
@@ -81,6 +87,7 @@ class Keeper:
         failing = False
         while not self._ended.wait(min(REPORT_SECONDS, self.study.config.service.lease_seconds / 8)):
             self._stop_if_hung()
+            self._leave_if_drained()
             if self.lost.is_set():
                 continue
             try:
@@ -144,3 +151,19 @@ class Keeper:
         except Exception as error:
             log.error("could not give the slot back (its lease will run out): %s", one_line(error))
         os._exit(HUNG_EXIT_CODE)
+
+    def _leave_if_drained(self) -> None:
+        """A sampler cannot be interrupted: give the lock and the slot back and end the process in its middle."""
+        if self._trial_number is not None or not self.drain.is_set():
+            return
+        self._drained = self._drained or time.monotonic()
+        if time.monotonic() - self._drained < LEAVE_SECONDS or self._ended.is_set():
+            return
+        log.warning("slot %d: drained while its graph is proposed; it is given back", self.claim.slot)
+        try:
+            ask_lock.free(self.study, self.worker)
+            self.study.slots.release(self.claim)
+            Registry(self.study.storage, self.study.uid).update(self.worker, "left")
+        except Exception as error:
+            log.warning("could not give the slot back (its lease will run out): %s", one_line(error))
+        os._exit(0)

@@ -1,4 +1,4 @@
-"""Optuna's own tables, read many trials at a time. Only this file and `optuna_writes` know them.
+"""Optuna's own tables, read many trials at a time. Only this file and `trial_writes` know them.
 
 Optuna's storage makes a transaction of every parameter and every attribute, and parses each distribution anew for every
 trial it reads: 300 statements a trial, and 17 s to read 15,000 trials. Optuna refuses tables of another version than
@@ -8,7 +8,7 @@ its own (`Storage.check_optuna_tables`), so these are as its models say.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -57,34 +57,43 @@ def numbered(study: int, *numbers: int) -> sa.ColumnElement[bool]:
     return (trials.c.study_id == study) & trials.c.number.in_(numbers)
 
 
-def read(
-    db: sa.Connection, which: sa.ColumnElement[bool], where: str, attributes: Sequence[str] = ()
-) -> list[FrozenTrial]:
-    """Trials in the order of their numbers, without times; of their user attributes only those named.
+def from_number(study: int, first: int) -> sa.ColumnElement[bool]:
+    """The study's trials from this number on."""
+    return (trials.c.study_id == study) & (trials.c.number >= first)
 
-    A parameter whose distribution cannot be read is left out: such a trial is not one of ours. StudyError, which
+
+def read(
+    db: sa.Connection,
+    which: sa.ColumnElement[bool],
+    where: str,
+    attributes: Sequence[str] = (),
+    *,
+    with_params: bool = True,
+) -> list[FrozenTrial]:
+    """Trials in the order of their numbers; of their user attributes only those named.
+
+    Without `with_params` they have no parameters and no system attributes, which are most of a study's rows. A
+    parameter whose distribution cannot be read is left out: such a trial is not one of ours. StudyError, which
     begins with `where`, if anything else cannot be read.
     """
     with trust.reading(where):
-        return _read(db, which, attributes)
+        return _read(db, which, attributes, with_params)
 
 
-def _read(db: sa.Connection, which: sa.ColumnElement[bool], attributes: Sequence[str]) -> list[FrozenTrial]:
-    columns = trials.c.trial_id, trials.c.number, trials.c.state, values.c.value, values.c.value_type
+def _read(
+    db: sa.Connection, which: sa.ColumnElement[bool], attributes: Sequence[str], with_params: bool
+) -> list[FrozenTrial]:
+    times = trials.c.datetime_start, trials.c.datetime_complete
+    columns = trials.c.trial_id, trials.c.number, trials.c.state, *times, values.c.value, values.c.value_type
     rows = db.execute(_with_value(*columns).where(which)).all()
     if not rows:
         return []
     chosen: dict[int, dict[str, Any]] = defaultdict(dict)
     spaces: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
-    for trial, name, number, text in db.execute(
-        sa.select(params.c.trial_id, params.c.param_name, params.c.param_value, params.c.distribution_json)
-        .join(trials, trials.c.trial_id == params.c.trial_id)
-        .where(which)
-        .order_by(params.c.param_id)
-    ):
-        if (known := _parameter(text, number)) is not None:
-            spaces[trial][name], chosen[trial][name] = known
-    system = _attributes(db, system_attributes, which)
+    for row in _params(db, which) if with_params else ():
+        if (known := _parameter(row.distribution_json, row.param_value)) is not None:
+            spaces[row.trial_id][row.param_name], chosen[row.trial_id][row.param_name] = known
+    system = _attributes(db, system_attributes, which) if with_params else {}
     user = _attributes(db, user_attributes, which & user_attributes.c.key.in_(attributes)) if attributes else {}
     return [
         FrozenTrial(
@@ -92,8 +101,8 @@ def _read(db: sa.Connection, which: sa.ColumnElement[bool], attributes: Sequence
             trial_id=row.trial_id,
             state=row.state,
             value=None if row.value_type is None else _value(row.value, row.value_type),
-            datetime_start=None,
-            datetime_complete=None,
+            datetime_start=row.datetime_start,
+            datetime_complete=row.datetime_complete,
             params=chosen[row.trial_id],
             distributions=spaces[row.trial_id],
             user_attrs=user.get(row.trial_id, {}),
@@ -102,6 +111,15 @@ def _read(db: sa.Connection, which: sa.ColumnElement[bool], attributes: Sequence
         )
         for row in sorted(rows, key=lambda row: row.number)
     ]
+
+
+def _params(db: sa.Connection, which: sa.ColumnElement[bool]) -> Iterable[Any]:
+    return db.execute(
+        sa.select(params.c.trial_id, params.c.param_name, params.c.param_value, params.c.distribution_json)
+        .join(trials, trials.c.trial_id == params.c.trial_id)
+        .where(which)
+        .order_by(params.c.param_id)
+    )
 
 
 @dataclass(frozen=True)

@@ -98,3 +98,10 @@ class AskLock:
     @property
     def _ours(self) -> sa.ColumnElement[bool]:
         return studies.c.uid == self.study.uid
+
+
+def free(study: OpenStudy, owner: str) -> None:
+    """Frees the lock if `owner` holds it: for an owner that ends in the middle of its proposal."""
+    held = (studies.c.uid == study.uid) & (studies.c.ask_owner == owner)
+    with study.storage.transaction() as db:
+        db.execute(studies.update().where(held).values(ask_until=0.0))

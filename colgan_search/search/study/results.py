@@ -14,6 +14,7 @@ from colgan_search.records import Outcome, Protocol
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import ACCEPTED, FAILING, LEASED
 from colgan_search.search.database.tables import slots
+from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.outcomes import outcome_of
 from colgan_search.search.study.trial_attributes import GRAPH, SEED
@@ -61,10 +62,26 @@ class TrialRecord:
 RECORD = TypeAdapter(TrialRecord)
 PROTOCOL = TypeAdapter(Protocol)
 
+FROM_ATTRIBUTES = (
+    *(GRAPH, SEED, "best_generator", "is_mean", "is_std", "fid"),
+    *("seconds", "worker", "diverged", "protocol", "classifier_accuracy"),
+)
+"""User attributes that a record is made of."""
 
-def trials(study: OpenStudy) -> list[TrialRecord]:
-    """All trials that were ever begun, in the order of their numbers. StudyError if one is not as we write them."""
-    records = [_record(study, trial) for trial in study.trials()]
+UNFINISHED = ("running", "waiting")
+"""States of a record that is not the last one yet."""
+
+
+def trials(study: OpenStudy, first: int = 0) -> list[TrialRecord]:
+    """All trials that were ever begun, from number `first` on, in the order of their numbers.
+
+    StudyError if one is not as we write them, or if the study was deleted.
+    """
+    with study.storage.engine.connect() as db:
+        which = trial_rows.from_number(trial_rows.study_id(db, study.name, study.uid), first)
+        where = f"study {study.name!r}: its trials"
+        found = trial_rows.read(db, which, where, FROM_ATTRIBUTES, with_params=False)
+    records = [_record(study, trial) for trial in found]
     if all(record.state != "running" for record in records):
         return records
     # To Optuna a trial runs until it is told: only its slot knows whether somebody is at it.
@@ -85,7 +102,12 @@ def _held(study: OpenStudy) -> set[int]:
 
 def completed(study: OpenStudy) -> list[TrialRecord]:
     """The complete trials, best first; the earlier one first among equals."""
-    done = [trial for trial in trials(study) if trial.state == "complete" and trial.value is not None]
+    return best_first(trials(study))
+
+
+def best_first(records: list[TrialRecord]) -> list[TrialRecord]:
+    """The complete ones of these, as `completed` has them."""
+    done = [trial for trial in records if trial.state == "complete" and trial.value is not None]
     return sorted(done, key=lambda trial: (-(trial.value or 0.0), trial.number))
 
 
@@ -118,23 +140,13 @@ def _record(study: OpenStudy, trial: FrozenTrial) -> TrialRecord:
     attributes = trial.user_attrs
     if (protocol := attributes.get("protocol")) is not None:
         protocol = trust.read(PROTOCOL, protocol, f"{where}: protocol").model_dump(mode="json")
-    fields = {
+    fields = {name: attributes.get(name) for name in FROM_ATTRIBUTES} | {
         "number": trial.number,
         "state": trial.state.name.lower(),
         "value": trial.value if trial.state == TrialState.COMPLETE else None,
-        "graph": attributes.get(GRAPH),
-        "best_generator": attributes.get("best_generator"),
-        "is_mean": attributes.get("is_mean"),
-        "is_std": attributes.get("is_std"),
-        "fid": attributes.get("fid"),
-        "seed": attributes.get(SEED),
-        "seconds": attributes.get("seconds"),
-        "worker": attributes.get("worker"),
-        "diverged": attributes.get("diverged"),
         "started": trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
         "finished": trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
         "protocol": protocol,
-        "classifier_accuracy": attributes.get("classifier_accuracy"),
     }
     record = trust.read(RECORD, fields, where)
     for name in ("is_mean", "is_std", "fid"):
