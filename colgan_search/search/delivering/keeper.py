@@ -163,7 +163,7 @@ class Keeper:
         try:
             ask_lock.free(self.study, self.worker)
             self.study.slots.release(self.claim)
-            Registry(self.study.storage, self.study.uid).update(self.worker, "left")
+            Registry(self.study.storage, self.study.uid).update(self.worker, WorkerState.LEFT)
         except Exception as error:
             log.warning("could not give the slot back (its lease will run out): %s", one_line(error))
         os._exit(0)
