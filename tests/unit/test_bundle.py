@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 from torch import nn
 
+from colgan_search import file_names
 from colgan_search.bundles import bundle as bundles
 from colgan_search.bundles.bundle import Bundle, find_bundle, read_bundle, require_free, write_bundle
 from colgan_search.bundles.sampling import sample_images, write_samples
@@ -91,7 +92,7 @@ def test_samples_follow_from_seed_and_index_alone(bundle: Bundle) -> None:
 
 def test_what_a_bundle_holds(bundle: Bundle) -> None:
     folder = bundle.folder
-    assert {path.name for path in folder.iterdir()} == set(bundles.FILES) - {"generators-ema.safetensors"}
+    assert {path.name for path in folder.iterdir()} == set(file_names.BUNDLE) - {"generators-ema.safetensors"}
     assert json.loads((folder / "graph.json").read_text()) == GRAPH.to_json()
     scores = json.loads((folder / "scores.json").read_text())
     assert (scores["value"], scores["best_generator"], scores["seed"]) == (3.0, "G2", "11")
