@@ -6,18 +6,18 @@ from pathlib import Path
 
 import torch
 
-from colgan_search.api.judging import study_experiment
 from colgan_search.api.own_files import OwnFiles
-from colgan_search.api.places import output_file, work_folder
+from colgan_search.api.study_scoring import study_experiment
+from colgan_search.api.work_and_storage import output_file, work_folder
+from colgan_search.bundles.bundle import Bundle, read_bundle, require_free, write_bundle
+from colgan_search.bundles.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
 from colgan_search.config import RuntimeSettings, StudyConfig
 from colgan_search.errors import BadInput, StudyError
-from colgan_search.experiment import GENERATORS_FILE, choose_device
-from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import Bundle, read_bundle, require_free, write_bundle
-from colgan_search.gan.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
+from colgan_search.experiment import choose_device
+from colgan_search.file_names import CHECKPOINTS, GENERATORS_FILE, WorkFolder
 from colgan_search.records import GeneratorScore, Outcome, Progress, Protocol, Scores, ShouldStop
-from colgan_search.search.results import TrialRecord, best, best_graph, outcome
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome
 
 MAX_SAMPLE_BYTES = 2**31
 """Of all images of one `sample`, which are held in memory."""
@@ -68,7 +68,7 @@ def export_best(
                 f"{request.study.config.runtime.keep_best} better trials ran there; export them there, with that "
                 "--work-dir, or train them again here with --retrain"
             )
-        folder = request.work.study(request.study.name) / f"retrained-{record.number:05d}"
+        folder = request.work.retrained(request.study.name, record.number)
         again = _train_again(request, config, record, folder, on_progress, should_stop)
         scores, variants, accuracy = again.scores or scores, again.variants, again.classifier_accuracy
     return write_bundle(
@@ -98,7 +98,7 @@ def _train_again(
     again = experiment(best_graph(record), _seed(record), folder, on_progress, should_stop)
     if again.scores is None:
         raise StudyError(f"trial {record.number} diverged when it was trained again here: {again.diverged}")
-    for checkpoint in folder.glob("checkpoint*.pt"):
+    for checkpoint in folder.glob(CHECKPOINTS):
         checkpoint.unlink()
     return again
 
@@ -122,7 +122,7 @@ def _scores(record: TrialRecord) -> Scores:
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """`count` images of each chosen generator: `best`, `all` or a name such as G1. See `gan.sampling` for `out`."""
+    """`count` images of each chosen generator: `best`, `all` or a name such as G1. See `bundles.sampling` for `out`."""
 
     bundle: Path
     out: Path

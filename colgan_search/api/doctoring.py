@@ -4,26 +4,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from colgan_search import __version__
 from colgan_search.api import health
 from colgan_search.api.doubts import doubt
 from colgan_search.api.health import Check
 from colgan_search.api.own_files import OwnFiles, named_in
-from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig
-from colgan_search.errors import ColganError, DataError
-from colgan_search.files import WorkFolder
-from colgan_search.search.monitor import GONE
-from colgan_search.search.probe import Room, leases_run_out, probe
-from colgan_search.search.registry import Registry
-from colgan_search.search.retry import one_line
-from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.study import UID, OpenStudy, attributes_of, open_study, study_names
-from colgan_search.search.tables import SCHEMA_VERSION
+from colgan_search.errors import ColganError, DataError, Unreachable
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.budget.workers import GONE, Registry
+from colgan_search.search.care.probe import Room, leases_run_out, probe
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.retry import one_line
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.tables import SCHEMA_VERSION
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names
 from colgan_search.search.trust import shown
-from colgan_search.search.urls import normalise_url
 
 SLOW_SECONDS = 0.1
 """A claim asks the database a few times: slower than this, workers wait noticeably."""
@@ -100,9 +98,9 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
     storage = Storage(url)
     try:
         found = probe(storage)
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except Unreachable as error:
         advice = "is the server running, are host, port, user and password right? Workers wait out an outage"
-        return [Check("database", "error", f"{storage.name}: {one_line(error)}", advice)], []
+        return [Check("database", "error", str(error), advice)], []
     finally:
         storage.close()
     slow = found.latency > SLOW_SECONDS

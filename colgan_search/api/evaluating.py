@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from colgan_search.api.own_files import OwnFiles
-from colgan_search.api.places import DEFAULT_WORK_DIR, work_folder
-from colgan_search.api.recorded import Recorded, compared
-from colgan_search.api.trained import find_trained
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, work_folder
+from colgan_search.bundles.recorded_scores import Recorded, compared
+from colgan_search.bundles.trained_generators import find_trained
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import BadInput
 from colgan_search.evaluation.classifier_card import require_worth

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
-from colgan_search.api.judging import classifier_caches
-from colgan_search.api.places import (
+from colgan_search.api.study_scoring import classifier_caches
+from colgan_search.api.work_and_storage import (
     DEFAULT_WORK_DIR,
     existing_parent,
     require_study_folder,
@@ -22,11 +22,12 @@ from colgan_search.evaluation.classifier import known_card
 from colgan_search.evaluation.classifier_card import require_worth
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
-from colgan_search.files import WorkFolder, require_space
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import require_space
 from colgan_search.launch.local import LocalWorkers, plan_devices
-from colgan_search.search import space
-from colgan_search.search.storage import open_storage, require_server
-from colgan_search.search.study import OpenStudy, create_or_open, same_study
+from colgan_search.search.database.opening import open_storage, require_server
+from colgan_search.search.proposing import space
+from colgan_search.search.study.opening import OpenStudy, create_or_open, same_study
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from torch import Tensor
 from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
 from colgan_search.errors import ConfigError, Interrupted, TrialFault
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.finite_watch import FiniteWatch
 from colgan_search.gan.networks import check_network
 from colgan_search.gan.state import LAYOUT, TrainingState, draw_z, new_state
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
-from colgan_search.gan.watch import FiniteWatch
 from colgan_search.gates import progress_at
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_pixels

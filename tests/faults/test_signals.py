@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from colgan_search.files import WorkFolder
-from colgan_search.search.keeper import HUNG_EXIT_CODE
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.delivering.keeper import HUNG_EXIT_CODE
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import (
@@ -79,7 +79,7 @@ def test_a_drained_worker_gives_its_slot_back_at_once(
 ASKING = """
 import sys, time
 from pathlib import Path
-from colgan_search.search import space
+from colgan_search.search.proposing import space
 from tests.fake_worker import serve
 def endless(*_):
     Path(sys.argv[2], "asking").touch()

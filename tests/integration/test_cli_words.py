@@ -10,16 +10,16 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from colgan_search import logs
+from colgan_search.bundles.bundle import write_bundle
+from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
 from colgan_search.cli.configs import of_config
 from colgan_search.config import load_config, parse_config
 from colgan_search.errors import ConfigError
-from colgan_search.gan.bundle import write_bundle
 from colgan_search.gan.networks import build_generator
-from colgan_search.gan.weights import save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
-from colgan_search.search import propose
+from colgan_search.search.proposing import propose
 from tests.integration import cli_helpers as helpers
 
 

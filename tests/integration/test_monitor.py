@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.search import propose
-from colgan_search.search.monitor import Monitor
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import workers
+from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.database.tables import workers
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import fake_config, make_study, optuna_trials
 from tests.integration.test_results import finish
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colgan_search.bundles.bundle import write_bundle
+from colgan_search.bundles.weights import save_generators
 from PIL import Image
 
 from colgan_search.api.own_files import OwnFiles
@@ -13,9 +15,7 @@ from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import DataError
 from colgan_search.evaluation.inception import hub_path
-from colgan_search.gan.bundle import write_bundle
 from colgan_search.gan.networks import build_generator
-from colgan_search.gan.weights import save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Protocol, Scores
 from tests.integration import cli_helpers as helpers

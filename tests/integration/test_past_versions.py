@@ -10,7 +10,7 @@ from colgan_search import __version__
 from colgan_search.api import launching
 from colgan_search.cli.app import run
 from colgan_search.config import fingerprint
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.urls import normalise_url
 from tests.integration.cli_helpers import config_data, fake_study, optuna_study, small_config, write_config
 
 REASON = (

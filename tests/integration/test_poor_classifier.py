@@ -20,9 +20,9 @@ from colgan_search.cli.live_view import LiveView
 from colgan_search.errors import DataError
 from colgan_search.evaluation import classifier
 from colgan_search.evaluation.classifier_card import card_path
-from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy, create_or_open, open_study
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import OpenStudy, create_or_open, open_study
+from colgan_search.search.study.shared_files import SharedFiles
 from tests.integration.cli_helpers import fake_study, optuna_study, run_cli, small_config, write_config
 from tests.unit.test_classifier_card import card
 

@@ -14,12 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search import __version__
-from colgan_search.files import WorkFolder
-from colgan_search.search import propose
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import workers
-from colgan_search.search.worker import Worker, release_dead
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.budget.workers import ProcessId, Registry, WorkerState
+from colgan_search.search.care.dead_workers import release_dead
+from colgan_search.search.database.tables import workers
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import forks, make_study, wait_until
 
@@ -55,7 +56,7 @@ def other() -> Iterator[tuple[ProcessId, multiprocessing.process.BaseProcess]]:
 def test_a_worker_is_seen_with_what_it_does(registry: Registry) -> None:
     me = ProcessId.mine()
     registry.enter(me, "cuda:0")
-    registry.update(me.name, "training", 7, 2, 50, 4.25)
+    registry.update(me.name, WorkerState.TRAINING, 7, 2, 50, 4.25)
     (row,) = registry.all()
     assert (row.worker, row.process, row.device, row.version) == (me.name, me, "cuda:0", __version__)
     assert (row.state, row.trial_number, row.epoch, row.epochs, row.last_is) == ("training", 7, 2, 50, 4.25)
@@ -145,13 +146,13 @@ def test_only_dead_workers_slots_are_given_back_and_each_death_is_noted_once(
 def test_a_worker_that_left_is_not_looked_for(study: OpenStudy, registry: Registry) -> None:
     gone = dataclasses.replace(ProcessId.mine(), ticks=1)
     registry.enter(gone, "cpu")
-    registry.update(gone.name, "left")
+    registry.update(gone.name, WorkerState.LEFT)
     assert registry.dead_here() == []
     with registry.storage.engine.connect() as db:
         assert db.execute(sa.select(workers.c.state)).scalars().all() == ["left"]
 
 
-SPOILT = ("process = '{}'", "process = 'x'", "last_is = 1e300", "epoch = -1")
+SPOILT = ("process = '{}'", "process = 'x'", "last_is = 1e300", "epoch = -1", "state = 'asleep'")
 
 
 @pytest.mark.parametrize("change", SPOILT)
@@ -181,7 +182,7 @@ def test_a_dead_workers_slot_is_taken_over_whatever_its_row_says(study: OpenStud
     claim = study.slots.claim(bad.name, 60.0)
     assert claim is not None
     propose.assign(study, claim)
-    registry.update(bad.name, "training", 0)
+    registry.update(bad.name, WorkerState.TRAINING, 0)
     with registry.storage.transaction() as db:
         db.execute(workers.update().values(epoch=-1))
     assert study.slots.release_of([bad.name]) == 1

@@ -10,10 +10,12 @@ from optuna.trial import TrialState
 
 from benchmarks.filling import fill
 from colgan_search.errors import StudyError
-from colgan_search.search import deliver, propose, results
-from colgan_search.search.deliver import Spool, Spooled
-from colgan_search.search.monitor import Monitor
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.deliver import Spool, Spooled
+from colgan_search.search.proposing import propose
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.fleet import fake_config, make_study, optuna_trials
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from colgan_search.search.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
-from colgan_search.search.registry import ProcessId, WorkerRow
-from colgan_search.search.slot_records import Budget
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.budget.workers import ProcessId, WorkerRow
+from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
 
 PROCESS = ProcessId("host", "machine", 1, 0.0, None)
 
