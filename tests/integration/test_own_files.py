@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colgan_search.bundles.bundle import write_bundle
-from colgan_search.bundles.weights import save_generators
 from PIL import Image
 
 from colgan_search.api.own_files import OwnFiles
+from colgan_search.bundles.bundle import write_bundle
+from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import DataError
