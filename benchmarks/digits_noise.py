@@ -24,10 +24,10 @@ import torch
 from scipy import stats
 
 from colgan_search import __version__
+from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig, fingerprint, load_config, with_overrides
-from colgan_search.experiment import GENERATORS_FILE, Experiment
-from colgan_search.files import WorkFolder
-from colgan_search.gan.weights import load_generators
+from colgan_search.experiment import Experiment
+from colgan_search.file_names import GENERATORS_FILE, WorkFolder
 from colgan_search.gates import PAPER_GATES
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.presets import PRESETS

@@ -10,12 +10,13 @@ from optuna.trial import TrialState
 
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
-from colgan_search.search import optuna_rows, optuna_writes, space
-from colgan_search.search.deliver import attributes
-from colgan_search.search.propose import GRAPH, SEED
-from colgan_search.search.slot_records import DONE
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import slots
+from colgan_search.search.budget.slot_records import DONE
+from colgan_search.search.database.tables import slots
+from colgan_search.search.delivering.deliver import attributes
+from colgan_search.search.optuna_private import trial_rows, trial_writes
+from colgan_search.search.proposing import space
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.trial_attributes import GRAPH, SEED
 from tests.fake_worker import PROTOCOL, fake_value
 
 AT_ONCE = 1000
@@ -27,8 +28,8 @@ def fill(study: OpenStudy, count: int, seed: int = 0) -> None:
     random_graphs = random.Random(seed)
     for first in range(0, count, AT_ONCE):
         with study.storage.transaction() as db:
-            number = optuna_rows.study_id(db, study.name, study.uid)
-            next_id = (db.execute(sa.select(sa.func.max(optuna_rows.trials.c.trial_id))).scalar() or 0) + 1
+            number = trial_rows.study_id(db, study.name, study.uid)
+            next_id = (db.execute(sa.select(sa.func.max(trial_rows.trials.c.trial_id))).scalar() or 0) + 1
             rows: dict[sa.Table, list[dict[str, Any]]] = {}
             for i in range(first, min(first + AT_ONCE, count)):
                 _add(rows, study, number, next_id + i - first, i, random_graphs)
@@ -52,7 +53,7 @@ def _add(
     number: int,
     random_graphs: random.Random,
 ) -> None:
-    gates = [gate.value for gate in study.config.search.gates]
+    gates = [gate.name for gate in study.config.search.gates]
     distributions = space.distributions(study.config.roster, study.config.search.gates)
     choice = {name: random_graphs.choice(gates) for name in distributions}
     graph: KnowledgeTransferGraph = space.graph_of(choice, study.config.roster)
@@ -71,9 +72,9 @@ def _add(
         seconds=1.0,
         device="cpu",
     )
-    time = optuna_writes.utc()
+    time = trial_writes.utc()
     notes = {GRAPH: graph.to_text(), SEED: number} | attributes(outcome, "filled")
-    rows.setdefault(optuna_rows.trials, []).append(
+    rows.setdefault(trial_rows.trials, []).append(
         {
             "trial_id": trial_id,
             "study_id": study_id,
@@ -83,7 +84,7 @@ def _add(
             "datetime_complete": time,
         }
     )
-    rows.setdefault(optuna_rows.params, []).extend(
+    rows.setdefault(trial_rows.params, []).extend(
         {
             "trial_id": trial_id,
             "param_name": name,
@@ -92,13 +93,13 @@ def _add(
         }
         for name, distribution in distributions.items()
     )
-    rows.setdefault(optuna_rows.user_attributes, []).extend(
+    rows.setdefault(trial_rows.user_attributes, []).extend(
         {"trial_id": trial_id, "key": key, "value_json": json.dumps(note)} for key, note in notes.items()
     )
-    rows.setdefault(optuna_rows.values, []).append(
+    rows.setdefault(trial_rows.values, []).append(
         {"trial_id": trial_id, "objective": 0, "value": value, "value_type": "FINITE"}
     )
-    rows.setdefault(optuna_rows.steps, []).append(
+    rows.setdefault(trial_rows.steps, []).append(
         {"trial_id": trial_id, "step": 1, "intermediate_value": value, "intermediate_value_type": "FINITE"}
     )
     rows.setdefault(slots, []).append(

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2.extensions
 import sqlalchemy as sa
 
-from colgan_search.search.ask_lock import AskLock
+from colgan_search.search.proposing.ask_lock import AskLock
 
 
 @dataclass

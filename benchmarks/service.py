@@ -25,10 +25,10 @@ import sqlalchemy as sa
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
 from colgan_search import __version__
-from colgan_search.files import WorkFolder
-from colgan_search.search.housekeeping import tidy
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open, open_study
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.care.housekeeping import tidy
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open, open_study
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config

@@ -1,4 +1,4 @@
-"""Atomic writes, and the one owner of names inside the work folder."""
+"""Atomic writes, free space and private folders."""
 
 import errno
 import os
@@ -6,64 +6,15 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search.errors import DiskFull, StudyError
-
-DEFAULT_WORK_DIR = Path("colgan_work")
-"""The work folder when none is named."""
+from colgan_search.errors import DiskFull
 
 FREE_SPACE_FLOOR_BYTES = 64 * 2**20
 """No write begins with less free space than this."""
 
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
-
-
-@dataclass(frozen=True)
-class WorkFolder:
-    """Names inside `root`: `studies.db`, `cache/`, `train/`; of a study `trial-00012/`, `spool/`, `logs/`.
-
-    StudyError, and no path, for a study or a trial whose name would lead out of `root`.
-    """
-
-    root: Path
-
-    @property
-    def database(self) -> Path:
-        """The SQLite file that is used when no storage is named."""
-        return self.root / "studies.db"
-
-    @property
-    def cache(self) -> Path:
-        """Classifier weights and reference statistics, shared by all studies of this machine."""
-        return self.root / "cache"
-
-    @property
-    def train(self) -> Path:
-        """One folder per graph that was trained outside a search."""
-        return self.root / "train"
-
-    def study(self, study: str) -> Path:
-        """Everything of one study on this machine."""
-        if study in ("", ".", "..") or any(sign in study for sign in "/\\\0"):
-            raise StudyError(f"{study!a} is not a study's name: it would be a path, not one folder")
-        return self.root / study
-
-    def run(self, study: str, trial: int) -> Path:
-        """The run folder of one trial: its checkpoints."""
-        if not isinstance(trial, int) or trial < 0:
-            raise StudyError(f"{trial!a} is not the number of a trial")
-        return self.study(study) / f"trial-{trial:05d}"
-
-    def spool(self, study: str) -> Path:
-        """Results that wait for the database to accept them."""
-        return self.study(study) / "spool"
-
-    def logs(self, study: str) -> Path:
-        """One log file per worker."""
-        return self.study(study) / "logs"
 
 
 def make_private(folder: Path) -> None:

@@ -11,3 +11,8 @@ def derive_seed(seed: int, *names: int | str) -> int:
     """
     text = json.dumps([seed, *names])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def final_seed(seed: int, epochs: int) -> int:
+    """The seed of the generated images that a training of `seed` is scored with when its `epochs` are over."""
+    return derive_seed(seed, "evaluation", epochs, "final")

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from colgan_search import logs
-from colgan_search.search.storage import open_storage
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.urls import normalise_url
 from tests.postgres import Postgres
 
 os.environ.pop("COLGAN_STORAGE", None)

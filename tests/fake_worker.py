@@ -14,7 +14,8 @@ from pathlib import Path
 
 from colgan_search import logs
 from colgan_search.errors import ColganError, Interrupted, TrialFault
-from colgan_search.files import WorkFolder, write_text
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import write_text
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import (
     EpochScores,
@@ -26,8 +27,8 @@ from colgan_search.records import (
     Scores,
     ShouldStop,
 )
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import open_study
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import open_study
 from colgan_search.search.worker import Worker
 
 PROTOCOL = Protocol(

@@ -22,10 +22,10 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import StudyConfig, parse_config
-from colgan_search.search.slot_records import Claim
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy, create_or_open
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.budget.slot_records import Claim
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.study.opening import OpenStudy, create_or_open
 from colgan_search.seeds import derive_seed
 from tests import fake_worker
 

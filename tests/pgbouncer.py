@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.urls import normalise_url
 from tests.postgres import PASSWORD, Postgres, own_port
 
 START_SECONDS = 60.0

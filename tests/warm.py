@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 from colgan_search.config import parse_config
-from colgan_search.files import WorkFolder
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 

@@ -6,26 +6,26 @@ Every name is imported at its first use: a wrong command line waits for no datab
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from colgan_search.files import DEFAULT_WORK_DIR
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 if TYPE_CHECKING:
     from colgan_search.api.bundles import ExportRequest, SampleRequest, export_best, sample
     from colgan_search.api.doubts import doubt
     from colgan_search.api.evaluating import Evaluated, EvaluateRequest, evaluate
     from colgan_search.api.figures import Drawn, FiguresRequest, draw_figures
-    from colgan_search.api.judging import study_cache
     from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
     from colgan_search.api.own_files import OwnFiles
-    from colgan_search.api.places import opened_storage, opened_study, output_file, work_folder
     from colgan_search.api.preparing import Prepared, PrepareRequest, prepare
     from colgan_search.api.serving import serve_dashboard
+    from colgan_search.api.study_scoring import study_cache
     from colgan_search.api.training import Trained, TrainRequest, train_graph
+    from colgan_search.api.work_and_storage import opened_storage, opened_study, output_file, work_folder
     from colgan_search.api.working import WorkRequest, work
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.launch.local import LocalWorkers
-    from colgan_search.search.monitor import Monitor, Snapshot
-    from colgan_search.search.results import TrialRecord, best, best_graph, completed, outcome, trials
-    from colgan_search.search.study import OpenStudy
+    from colgan_search.search.care.monitor import Monitor, Snapshot
+    from colgan_search.search.study.opening import OpenStudy
+    from colgan_search.search.study.results import TrialRecord, best, best_graph, completed, outcome, trials
 
 _LATER = {
     "Drawn": "api.figures",
@@ -36,38 +36,38 @@ _LATER = {
     "LaunchRequest": "api.launching",
     "Launched": "api.launching",
     "LocalWorkers": "launch.local",
-    "Monitor": "search.monitor",
-    "OpenStudy": "search.study",
+    "Monitor": "search.care.monitor",
+    "OpenStudy": "search.study.opening",
     "OwnFiles": "api.own_files",
     "PrepareRequest": "api.preparing",
     "Prepared": "api.preparing",
     "SampleRequest": "api.bundles",
-    "Snapshot": "search.monitor",
+    "Snapshot": "search.care.monitor",
     "TrainRequest": "api.training",
     "Trained": "api.training",
-    "TrialRecord": "search.results",
+    "TrialRecord": "search.study.results",
     "WorkRequest": "api.working",
-    "best": "search.results",
-    "best_graph": "search.results",
-    "completed": "search.results",
+    "best": "search.study.results",
+    "best_graph": "search.study.results",
+    "completed": "search.study.results",
     "doubt": "api.doubts",
     "draw_figures": "api.figures",
     "evaluate": "api.evaluating",
     "export_best": "api.bundles",
-    "opened_storage": "api.places",
-    "opened_study": "api.places",
-    "outcome": "search.results",
-    "output_file": "api.places",
+    "opened_storage": "api.work_and_storage",
+    "opened_study": "api.work_and_storage",
+    "outcome": "search.study.results",
+    "output_file": "api.work_and_storage",
     "poor": "evaluation.classifier_card",
     "prepare": "api.preparing",
     "prepare_launch": "api.launching",
     "sample": "api.bundles",
     "serve_dashboard": "api.serving",
-    "study_cache": "api.judging",
+    "study_cache": "api.study_scoring",
     "train_graph": "api.training",
-    "trials": "search.results",
+    "trials": "search.study.results",
     "work": "api.working",
-    "work_folder": "api.places",
+    "work_folder": "api.work_and_storage",
 }
 """Name -> module of what is imported at its first use."""
 

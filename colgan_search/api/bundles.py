@@ -6,18 +6,18 @@ from pathlib import Path
 
 import torch
 
-from colgan_search.api.judging import study_experiment
 from colgan_search.api.own_files import OwnFiles
-from colgan_search.api.places import output_file, work_folder
-from colgan_search.config import RuntimeSettings
+from colgan_search.api.study_scoring import study_experiment
+from colgan_search.api.work_and_storage import output_file, work_folder
+from colgan_search.bundles.bundle import Bundle, read_bundle, require_free, write_bundle
+from colgan_search.bundles.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
+from colgan_search.config import RuntimeSettings, StudyConfig
 from colgan_search.errors import BadInput, StudyError
-from colgan_search.experiment import GENERATORS_FILE, choose_device
-from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import Bundle, read_bundle, require_free, write_bundle
-from colgan_search.gan.sampling import FILE_FORMS, FORMATS, sample_images, write_samples
+from colgan_search.experiment import choose_device
+from colgan_search.file_names import CHECKPOINTS, GENERATORS_FILE, WorkFolder
 from colgan_search.records import GeneratorScore, Outcome, Progress, Protocol, Scores, ShouldStop
-from colgan_search.search.results import TrialRecord, best, best_graph, outcome
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome
 
 MAX_SAMPLE_BYTES = 2**31
 """Of all images of one `sample`, which are held in memory."""
@@ -27,7 +27,7 @@ MAX_SAMPLE_BYTES = 2**31
 class ExportRequest:
     """The best trial of `study` into `folder`. `retrain`: train it again if its weights are not on this machine.
 
-    `data_root` and `weights` name this machine's own files, for the training.
+    `data_root` and `weights` name this machine's own files, for the training and in the bundle's config.
     """
 
     study: OpenStudy
@@ -53,10 +53,12 @@ def export_best(
     """
     work_folder(request.folder, "--export")
     require_free(request.folder)
+    # The bundle's config may be given to a command here later, which then counts as named on this machine.
+    config = OwnFiles(request.data_root, request.weights).applied(request.study.config, request.study.name)
     record = best(request.study)
     scores = _scores(record)
     recorded = outcome(request.study, record.number)
-    variants = {} if recorded is None else recorded.variants
+    variants, accuracy = ({} if recorded is None else recorded.variants), record.classifier_accuracy
     folder = request.work.run(request.study.name, record.number)
     if not (folder / GENERATORS_FILE).is_file():
         if not request.retrain:
@@ -66,37 +68,37 @@ def export_best(
                 f"{request.study.config.runtime.keep_best} better trials ran there; export them there, with that "
                 "--work-dir, or train them again here with --retrain"
             )
-        folder = request.work.study(request.study.name) / f"retrained-{record.number:05d}"
-        again = _train_again(request, record, folder, on_progress, should_stop)
-        scores, variants = again.scores or scores, again.variants
+        folder = request.work.retrained(request.study.name, record.number)
+        again = _train_again(request, config, record, folder, on_progress, should_stop)
+        scores, variants, accuracy = again.scores or scores, again.variants, again.classifier_accuracy
     return write_bundle(
         request.folder,
         best_graph(record),
-        request.study.config,
+        config,
         folder / GENERATORS_FILE,
         scores,
         seed=_seed(record),
         command=request.command,
         variants=variants,
+        classifier_accuracy=accuracy,
     )
 
 
 def _train_again(
     request: ExportRequest,
+    config: StudyConfig,
     record: TrialRecord,
     folder: Path,
     on_progress: Callable[[Progress], None],
     should_stop: ShouldStop,
 ) -> Outcome:
-    own = OwnFiles(request.data_root, request.weights)
-    config = own.applied(request.study.config, request.study.name)
     device = choose_device(config.runtime, request.device)
     torch.set_num_threads(config.runtime.threads)
     experiment = study_experiment(replace(request.study, config=config), request.work, device, should_stop)
     again = experiment(best_graph(record), _seed(record), folder, on_progress, should_stop)
     if again.scores is None:
         raise StudyError(f"trial {record.number} diverged when it was trained again here: {again.diverged}")
-    for checkpoint in folder.glob("checkpoint*.pt"):
+    for checkpoint in folder.glob(CHECKPOINTS):
         checkpoint.unlink()
     return again
 
@@ -120,7 +122,7 @@ def _scores(record: TrialRecord) -> Scores:
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """`count` images of each chosen generator: `best`, `all` or a name such as G1. See `gan.sampling` for `out`."""
+    """`count` images of each chosen generator: `best`, `all` or a name such as G1. See `bundles.sampling` for `out`."""
 
     bundle: Path
     out: Path

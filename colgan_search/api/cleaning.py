@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.errors import ColganError
-from colgan_search.search.housekeeping import Leftover, of_trials, remove
-from colgan_search.search.leftovers import of_caches, of_logs, of_spool
+from colgan_search.search.care.housekeeping import Leftover, of_trials, remove
+from colgan_search.search.care.leftovers import of_caches, of_logs, of_spool
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search import logs
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, require_study_name, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, require_study_name, work_folder
 from colgan_search.errors import StudyError
-from colgan_search.files import WorkFolder
-from colgan_search.search.copying import copy_study
-from colgan_search.search.slot_records import Budget
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.urls import normalise_url
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.care.copying import copy_study
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.study.opening import OpenStudy
 
 
 @dataclass(frozen=True)

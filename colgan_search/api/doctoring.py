@@ -4,25 +4,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from colgan_search import __version__
 from colgan_search.api import health
 from colgan_search.api.doubts import doubt
 from colgan_search.api.health import Check
 from colgan_search.api.own_files import OwnFiles, named_in
-from colgan_search.api.places import DEFAULT_WORK_DIR, storage_text, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig
-from colgan_search.errors import ColganError, DataError
-from colgan_search.files import WorkFolder
-from colgan_search.search.monitor import GONE
-from colgan_search.search.probe import Room, leases_run_out, probe
-from colgan_search.search.registry import Registry
-from colgan_search.search.retry import one_line
-from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.study import UID, OpenStudy, attributes_of, open_study, study_names
-from colgan_search.search.tables import SCHEMA_VERSION
-from colgan_search.search.urls import normalise_url
+from colgan_search.errors import ColganError, DataError, Unreachable
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.budget.workers import GONE, Registry
+from colgan_search.search.care.probe import Room, leases_run_out, probe
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.retry import one_line
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.tables import SCHEMA_VERSION
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names
+from colgan_search.search.trust import shown
 
 SLOW_SECONDS = 0.1
 """A claim asks the database a few times: slower than this, workers wait noticeably."""
@@ -99,9 +98,9 @@ def _database(text: str, study: str | None) -> tuple[list[Check], list[OpenStudy
     storage = Storage(url)
     try:
         found = probe(storage)
-    except (sa.exc.SQLAlchemyError, OSError) as error:
+    except Unreachable as error:
         advice = "is the server running, are host, port, user and password right? Workers wait out an outage"
-        return [Check("database", "error", f"{storage.name}: {one_line(error)}", advice)], []
+        return [Check("database", "error", str(error), advice)], []
     finally:
         storage.close()
     slow = found.latency > SLOW_SECONDS
@@ -189,7 +188,12 @@ def _study(study: OpenStudy) -> Iterator[Check]:
         advice = "its results stay what they are; begin a new study with a better judge (--study NAME)"
         yield Check(f"{name}: classifier", "warning", text, advice)
     silent = 3 * study.config.service.lease_seconds
-    rows = [row for row in Registry(study.storage, study.uid).all() if row.state not in GONE]
+    registry = Registry(study.storage, study.uid)
+    known = registry.all()
+    if unreadable := registry.names() - {row.worker for row in known}:
+        what = f"{len(unreadable)} in the database cannot be read: {', '.join(sorted(map(shown, unreadable)))}"
+        yield Check(f"{name}: workers", "warning", what, "colgan-search did not write that; nobody counts them")
+    rows = [row for row in known if row.state not in GONE]
     live = [row for row in rows if row.quiet < silent and not row.process.is_dead_here()]
     yield _workers(name, {row.worker: row.version for row in live}, len(rows) - len(live))
     untold = len(study.slots.closings())

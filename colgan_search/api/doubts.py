@@ -1,8 +1,8 @@
 """What is to be said of a study's scores before anybody believes them."""
 
 from colgan_search.evaluation.classifier_card import poor
-from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.shared_files import SharedFiles
 
 
 def doubt(study: OpenStudy) -> str | None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 
-from colgan_search.api.places import DEFAULT_WORK_DIR, work_folder
-from colgan_search.api.recorded import Recorded, compared
-from colgan_search.api.trained import find_trained
+from colgan_search.api.own_files import OwnFiles
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, work_folder
+from colgan_search.bundles.recorded_scores import Recorded, compared
+from colgan_search.bundles.trained_generators import find_trained
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import BadInput
+from colgan_search.evaluation.classifier_card import require_worth
 from colgan_search.evaluation.more_metrics import MoreScores, more_scores, real_features, require_neighbours
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import choose_device
@@ -101,6 +103,8 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     if config is None:
         raise BadInput("say which real images to compare with, and how: --config or --study")
     config = with_overrides(config, "command line", **request.overrides) if request.overrides else config
+    if request.config is None and request.run is not None:
+        config = _own(request.overrides or {}).applied_to_bundle(config, request.run)
     device = choose_device(config.runtime, request.device)
     torch.set_num_threads(config.runtime.threads)
     work = work_folder(request.work_dir)
@@ -112,6 +116,8 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
         own = config.evaluation.images if trained is not None else len(real.images if given is None else given)
         require_neighbours(own, len(real.images))
     evaluator = Evaluator(config.evaluation, real, request.cache or work.cache, device)
+    if evaluator.extractor.card is not None:
+        require_worth(evaluator.extractor.card, "nothing is scored by it")
     more: list[MoreScores] = []
     if request.kid or request.precision_recall:
         against, kid, prc = real_features(evaluator), request.kid, request.precision_recall
@@ -130,6 +136,12 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     calibration = _calibration(config, scores) if given is None else None
     names = ("real" if given is None else "images",)
     return Evaluated(config, names, scores, tuple(more), calibration, None, evaluator.extractor.accuracy)
+
+
+def _own(overrides: Mapping[str, Mapping[str, Any]]) -> OwnFiles:
+    """What was named on this machine."""
+    root, weights = overrides.get("data", {}).get("root"), overrides.get("evaluation", {}).get("weights")
+    return OwnFiles(None if root is None else str(root), None if weights is None else str(weights))
 
 
 def is_calibration(config: StudyConfig, images: int) -> bool:

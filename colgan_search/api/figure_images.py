@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from colgan_search.api.figure_rivals import Weights
+from colgan_search.bundles.sampling import sample_images
+from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError
-from colgan_search.gan.sampling import sample_images
-from colgan_search.gan.weights import load_generators
 from colgan_search.seeds import derive_seed
 
 Images = NDArray[np.uint8]

@@ -8,20 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search import presets
+from colgan_search.bundles.bundle import read_bundle
+from colgan_search.bundles.weights import recorded_graph
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.config.fingerprint import result_settings
 from colgan_search.errors import BadInput, DataError, GraphError, StudyError
-from colgan_search.experiment import GENERATORS_FILE
-from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import CONFIG, VERSIONS, read_bundle
-from colgan_search.gan.weights import recorded_graph
+from colgan_search.file_names import (
+    CONFIG,
+    GENERATORS_FILE,
+    OUTCOME_FILE,
+    RUN_FILE,
+    SEED_PREFIX,
+    SEEDS,
+    VERSIONS,
+    WorkFolder,
+    seed_folder,
+)
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
 from colgan_search.roster import Roster
-from colgan_search.search import results
-from colgan_search.search.results import TrialRecord
-from colgan_search.search.storage import Storage
-from colgan_search.search.study import OpenStudy, open_study, study_names
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy, open_study, study_names
+from colgan_search.search.study.results import TrialRecord
 
 RIVAL = "mad-gan"
 """The preset that figure 6 compares with."""
@@ -59,7 +68,7 @@ def rival_of(folder: Path, roster: Roster, recorded: KnowledgeTransferGraph | No
         graph, outcomes = read_run(folder)
         best = max(outcomes, key=lambda number: outcomes[number].value)
         name = f"seed {best}"
-        file = folder / f"seed-{best}" / GENERATORS_FILE
+        file = seed_folder(folder, best) / GENERATORS_FILE
     if graph.roster != roster:
         raise DataError(f"--mad-gan {folder} is a run of {graph.roster}, the proposed one has {roster}")
     if graph != presets.preset(RIVAL, roster):
@@ -107,7 +116,7 @@ def rival_trained(work: WorkFolder, config: StudyConfig) -> Weights | str:
 
 def _runs_of_rival(work: WorkFolder, roster: Roster) -> Iterator[tuple[Path, StudyConfig]]:
     """Finished runs of MAD-GAN of that roster below `train/`, by name, and the config of each; not the broken."""
-    for path in sorted(work.train.glob("*/run.json")):
+    for path in sorted(work.train.glob(f"*/{RUN_FILE}")):
         folder = path.parent
         with suppress(BadInput):  # a folder of another kind, or of a run that has not got so far
             weights = rival_of(folder, roster)
@@ -117,14 +126,14 @@ def _runs_of_rival(work: WorkFolder, roster: Roster) -> Iterator[tuple[Path, Stu
 
 def read_run(folder: Path) -> tuple[KnowledgeTransferGraph, dict[int, Outcome]]:
     """The graph of a folder that `train` left, and its finished seeds, at least one. DataError otherwise."""
-    path = folder / "run.json"
+    path = folder / RUN_FILE
     if not path.is_file():
         raise DataError(f"{folder}: is no run folder: it holds no run.json; name what `colgan-search train --out` left")
     try:
         graph = KnowledgeTransferGraph.from_text(json.loads(path.read_text(encoding="utf-8"))["graph"])
         outcomes = {}
-        for path in sorted(folder.glob("seed-*/outcome.json"), key=lambda file: (len(file.parent.name), file)):
-            outcomes[int(path.parent.name.removeprefix("seed-"))] = Outcome.model_validate_json(path.read_bytes())
+        for path in sorted(folder.glob(f"{SEEDS}/{OUTCOME_FILE}"), key=lambda file: (len(file.parent.name), file)):
+            outcomes[int(path.parent.name.removeprefix(SEED_PREFIX))] = Outcome.model_validate_json(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, GraphError) as error:
         raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}; run `train` again") from error
     if not outcomes:

@@ -8,16 +8,14 @@ from colgan_search import presets
 from colgan_search.api.figure_rivals import Weights, is_rival, read_run, rival_among, rival_trained
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import StudyError
-from colgan_search.experiment import GENERATORS_FILE
 from colgan_search.extensions.transfers import TRANSFERS
-from colgan_search.files import WorkFolder
-from colgan_search.gan.bundle import CONFIG
+from colgan_search.file_names import CONFIG, GENERATORS_FILE, WorkFolder, seed_folder
 from colgan_search.gates import CUTOFF
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome
 from colgan_search.roster import EdgeKind
-from colgan_search.search import results
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def of_run(folder: Path, work: WorkFolder) -> Source:
     """
     graph, outcomes = read_run(folder)
     best = max(outcomes, key=lambda number: outcomes[number].value)
-    scores, file = outcomes[best].scores, folder / f"seed-{best}" / GENERATORS_FILE
+    scores, file = outcomes[best].scores, seed_folder(folder, best) / GENERATORS_FILE
     absent = {"boxes": "a run of `train` has no trials; name a study: figures --study NAME"}
     config = None
     if why := outcomes[best].diverged:

@@ -8,7 +8,7 @@ from colgan_search.api import figure_images
 from colgan_search.api.figure_images import Images, latents
 from colgan_search.api.figure_rivals import is_rival, rival_of, trial_graph
 from colgan_search.api.figure_sources import Source, of_run, of_study
-from colgan_search.api.places import DEFAULT_WORK_DIR, opened_study, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.errors import BadInput
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.figures import draw_graph
@@ -19,7 +19,7 @@ from colgan_search.figures.samples import draw_samples
 from colgan_search.figures.saving import FORMATS
 from colgan_search.figures.trials_boxplot import draw_trials_boxplot
 from colgan_search.figures.tsne import draw_tsne
-from colgan_search.search.study import open_study
+from colgan_search.search.study.opening import open_study
 
 SAMPLES, TSNE, BOXES = "figure5-samples", "figure6-tsne", "figure7-trials"
 GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS = "figure8-graph", "figure8-graph-paper", "epochs", "ramps"

@@ -6,25 +6,26 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import joblib
-import optuna
 import psutil
 import torch
 from torchvision.datasets import CIFAR10
 
 from colgan_search import __version__
-from colgan_search.api.judging import classifier_caches
-from colgan_search.api.places import existing_parent
+from colgan_search.api.study_scoring import classifier_caches
+from colgan_search.api.work_and_storage import existing_parent
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError
 from colgan_search.evaluation.classifier import known_card
 from colgan_search.evaluation.classifier_card import poor, require_worth
 from colgan_search.evaluation.inception import hub_path, load_inception
 from colgan_search.experiment import check_config, load_real
-from colgan_search.files import FREE_SPACE_FLOOR_BYTES, WorkFolder
+from colgan_search.file_names import UNREADABLE_SUFFIX, WorkFolder
+from colgan_search.files import FREE_SPACE_FLOOR_BYTES
 from colgan_search.gan.datasets import default_download_folder
 from colgan_search.gan.trainer import require_images
 from colgan_search.images import RealImages
@@ -51,7 +52,7 @@ class Check:
 def versions() -> Check:
     """Of what matters for scores and for the database."""
     what = f"colgan-search {__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"
-    return Check("versions", "ok", f"{what}, Optuna {optuna.__version__}")
+    return Check("versions", "ok", f"{what}, Optuna {version('optuna')}")
 
 
 def gpus(config: StudyConfig | None) -> Iterator[Check]:
@@ -196,7 +197,7 @@ def spooled(work: WorkFolder, study: str | None) -> Check:
     """Results on this machine that the database has not accepted yet, of one study or of all."""
     folders = [work.spool(study)] if study is not None else sorted(work.root.glob("*/spool"))
     counts = {folder.parent.name: len(list(folder.glob("*.json"))) for folder in folders}
-    broken = sum(len(list(folder.glob("*.unreadable"))) for folder in folders)
+    broken = sum(len(list(folder.glob(f"*{UNREADABLE_SUFFIX}"))) for folder in folders)
     waiting = [f"{count} of study {name}" for name, count in counts.items() if count]
     if waiting:
         advice = (

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
-from colgan_search.api.judging import classifier_caches
-from colgan_search.api.places import (
+from colgan_search.api.study_scoring import classifier_caches
+from colgan_search.api.work_and_storage import (
     DEFAULT_WORK_DIR,
     existing_parent,
     require_study_folder,
@@ -17,16 +17,17 @@ from colgan_search.api.places import (
     work_folder,
 )
 from colgan_search.config import StudyConfig
-from colgan_search.errors import StudyError
+from colgan_search.errors import NothingThere, StudyError
 from colgan_search.evaluation.classifier import known_card
 from colgan_search.evaluation.classifier_card import require_worth
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
-from colgan_search.files import WorkFolder, require_space
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import require_space
 from colgan_search.launch.local import LocalWorkers, plan_devices
-from colgan_search.search import space
-from colgan_search.search.storage import open_storage, require_server
-from colgan_search.search.study import OpenStudy, create_or_open
+from colgan_search.search.database.opening import open_storage, require_server
+from colgan_search.search.proposing import space
+from colgan_search.search.study.opening import OpenStudy, create_or_open, same_study
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     if devices:
         require_study_folder(work, name)
     storage = storage_text(request.storage, work)
-    require_server(storage)  # a wrong password is told at once, not after 50,000 images
+    _require_place(storage, config, name, request.trials)  # a wrong password is told before 50,000 images are read
     if devices:
         _require_readiness(config, work, name, say)
     require_space(existing_parent(work.root))
@@ -84,6 +85,24 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         opened.close()
         raise
     return Launched(study, work, devices)
+
+
+def _require_place(storage: str, config: StudyConfig, name: str, trials: int | None) -> None:
+    """BadInput unless the database can be used, holds no other study of this name, and not more trials than these.
+
+    Makes nothing.
+    """
+    require_server(storage)
+    try:
+        opened = open_storage(storage)
+    except NothingThere:
+        return
+    try:
+        study = same_study(opened, config, name)
+        if study is not None and trials is not None:
+            study.slots.require_total(trials)
+    finally:
+        opened.close()
 
 
 def _require_readiness(config: StudyConfig, work: WorkFolder, name: str, say: Callable[[str], None]) -> None:

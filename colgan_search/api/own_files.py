@@ -27,15 +27,22 @@ class OwnFiles:
         DataError if it names others that lie neither among the downloads nor in a folder of COLGAN_DATA. Symlinks are
         followed first.
         """
+        return self._applied(config, f"study {study!r}: its config in the database")
+
+    def applied_to_bundle(self, config: StudyConfig, folder: Path) -> StudyConfig:
+        """The same for the config in a bundle or run folder, which somebody else may have made."""
+        return self._applied(config, f"{folder}: its config")
+
+    def _applied(self, config: StudyConfig, whose: str) -> StudyConfig:
         if self.data_root is not None:
             config = with_overrides(config, "--data-root", data={"root": self.data_root})
         elif config.data.root is not None and config.data.name != "digits":
-            _require_allowed(config.data.root, [default_download_folder()], study, "data.root", "--data-root")
+            _require_allowed(config.data.root, [default_download_folder()], whose, "data.root", "--data-root")
         if self.weights is not None:
             config = with_overrides(config, "--weights", evaluation={"weights": self.weights})
         elif config.evaluation.weights is not None and config.evaluation.extractor == "inception":
             downloads = [default_download_folder(), hub_path().parent]
-            _require_allowed(config.evaluation.weights, downloads, study, "evaluation.weights", "--weights")
+            _require_allowed(config.evaluation.weights, downloads, whose, "evaluation.weights", "--weights")
         return config
 
 
@@ -46,7 +53,7 @@ def named_in(config: StudyConfig | None, data_root: str | None, weights: str | N
     return OwnFiles(data_root, weights)
 
 
-def _require_allowed(path: str, downloads: Sequence[Path], study: str, key: str, option: str) -> None:
+def _require_allowed(path: str, downloads: Sequence[Path], whose: str, key: str, option: str) -> None:
     named = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     try:
         place = _resolved(Path(path))
@@ -55,8 +62,8 @@ def _require_allowed(path: str, downloads: Sequence[Path], study: str, key: str,
         allowed = False
     if not allowed:
         raise DataError(
-            f"study {study!r}: its config in the database names {key} {path[:300]!r}, and nobody has said on this "
-            f"machine that it may be read; if it may: {option} {path[:300]!r}, or a folder around it in {VARIABLE}"
+            f"{whose} names {key} {path[:300]!r}, and nobody has said on this machine that it may be read; "
+            f"if it may: {option} {path[:300]!r}, or a folder around it in {VARIABLE}"
         )
 
 

@@ -10,17 +10,18 @@ import torch
 
 from colgan_search import __version__
 from colgan_search.api.downloading import CIFAR10, INCEPTION, check_mirror, fetch
-from colgan_search.api.places import work_folder
+from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig, fingerprint, with_overrides
 from colgan_search.evaluation.cache import sha256_of
 from colgan_search.evaluation.extraction import Extraction
 from colgan_search.evaluation.fid import reference_statistics
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import check_config, choose_device
+from colgan_search.file_names import CONFIG
 from colgan_search.files import require_space, write_text
 from colgan_search.gan.datasets import load_images
 
-MANIFEST, SUMS, README, CONFIG = "manifest.json", "SHA256SUMS", "README.md", "config.yaml"
+MANIFEST, SUMS, README = "manifest.json", "SHA256SUMS", "README.md"
 DATA, WEIGHTS = "cifar10", "weights"
 
 

@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from colgan_search import logs
 from colgan_search.api.guarding import USER, Guard, is_local
 from colgan_search.errors import BadInput
-from colgan_search.search.storage import Storage
+from colgan_search.search.database.storage import Storage
 
 PASSWORD_VARIABLE = "COLGAN_DASHBOARD_PASSWORD"
 SHORTEST_PASSWORD = 8
@@ -67,11 +67,13 @@ def check_dashboard(request: DashboardRequest) -> None:
 
 def serve_dashboard(storage: Storage, request: DashboardRequest, say: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM. BadInput if the address cannot be had, or needs a password."""
-    import optuna_dashboard  # here: a missing password is told without waiting for it
+    from colgan_search.search.care.dashboard import (
+        dashboard_application,  # here: a missing password is told without waiting for it
+    )
 
     check_dashboard(request)
     host, port = request.host, request.port
-    application = Guard(optuna_dashboard.wsgi(storage.optuna), request.password, request.writable)
+    application = Guard(dashboard_application(storage), request.password, request.writable)
     try:
         server = make_server(host, port, application, server_class=_Server, handler_class=_QuietHandler)
     except OSError as error:

@@ -10,21 +10,31 @@ from typing import Any
 
 import torch
 
-from colgan_search.api.places import DEFAULT_WORK_DIR, existing_parent, work_folder
+from colgan_search import __version__
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, existing_parent, work_folder
+from colgan_search.bundles.bundle import write_bundle, write_config
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import BadInput
-from colgan_search.experiment import GENERATORS_FILE, Experiment, check_config, choose_device
+from colgan_search.evaluation.classifier_card import require_worth
+from colgan_search.experiment import Experiment, check_config, choose_device
 from colgan_search.figures import draw_graph
+from colgan_search.file_names import (
+    CHECKPOINTS,
+    GENERATORS_FILE,
+    GRAPH_PICTURE,
+    OUTCOME_FILE,
+    RUN_FILE,
+    SCORES,
+    seed_folder,
+)
 from colgan_search.files import require_space, write_text
-from colgan_search.gan.bundle import write_bundle, write_config
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.past_versions import wrong_with
 from colgan_search.records import Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed
 
-RUN_FILE = "run.json"
-"""Says which graph and config a folder belongs to."""
-
-SCORES_FILE = "scores.json"
+FIRST_VERSION = "0.1.0"
+"""It left no version in its run.json."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,8 @@ def train_graph(
     require_space(existing_parent(request.out))
     experiment = Experiment(request.config, work, device, should_stop=should_stop)
     say(f"found {experiment.real.counted}")
+    if experiment.evaluator.extractor.card is not None:
+        require_worth(experiment.evaluator.extractor.card, "nothing is trained to be scored by it")
     if not claimed:
         write_text(request.out / RUN_FILE, json.dumps(_identity(request)))
     outcomes = tuple(
@@ -98,11 +110,11 @@ def train_graph(
         for number in range(request.seeds)
     )
     trained = Trained(request.graph, outcomes, request.out)
-    write_text(request.out / SCORES_FILE, json.dumps(trained.summary(), indent=1))
+    write_text(request.out / SCORES, json.dumps(trained.summary(), indent=1))
     scores = outcomes[0].scores
     draw_graph(
         request.graph,
-        request.out / "graph.png",
+        request.out / GRAPH_PICTURE,
         scores=None if scores is None else [score.is_mean for score in scores.generators],
         title=f"{request.config.name}: {request.graph.to_text()}",
     )
@@ -110,7 +122,11 @@ def train_graph(
 
 
 def _identity(request: TrainRequest) -> dict[str, str]:
-    return {"fingerprint": fingerprint(request.config), "graph": request.graph.to_text()}
+    return {
+        "version": __version__,
+        "fingerprint": fingerprint(request.config),
+        "graph": request.graph.to_text(),
+    }
 
 
 def _is_claimed(request: TrainRequest) -> bool:
@@ -123,6 +139,12 @@ def _is_claimed(request: TrainRequest) -> bool:
             raise BadInput(
                 f"--out {request.out}: its {RUN_FILE} cannot be read: {error}; choose another folder"
             ) from None
+        theirs = found.get("version", FIRST_VERSION) if isinstance(found, dict) else None
+        if theirs is not None and theirs != __version__:
+            raise BadInput(
+                f"--out {request.out} holds a run of colgan-search {theirs}, this is {__version__}; scores of two "
+                f"versions must not mix{wrong_with(theirs)}; choose another folder"
+            )
         if found != _identity(request):
             raise BadInput(
                 f"--out {request.out} holds another run ({found}), this is {_identity(request)}; choose another folder"
@@ -141,8 +163,8 @@ def _one_seed(
     should_stop: ShouldStop,
     on_iteration: Callable[[int], None],
 ) -> Outcome:
-    folder = request.out / f"seed-{number}"
-    path = folder / "outcome.json"
+    folder = seed_folder(request.out, number)
+    path = folder / OUTCOME_FILE
     if path.exists():
         return Outcome.model_validate_json(path.read_text(encoding="utf-8"))
     seed = derive_seed(request.config.seed, "train", number)
@@ -158,8 +180,9 @@ def _one_seed(
             seed=seed,
             command=request.command,
             variants=outcome.variants,
+            classifier_accuracy=outcome.classifier_accuracy,
         )
     write_text(path, outcome.model_dump_json(indent=1))
-    for checkpoint in folder.glob("checkpoint*.pt"):
+    for checkpoint in folder.glob(CHECKPOINTS):
         checkpoint.unlink()
     return outcome

@@ -12,21 +12,22 @@ from typing import TypeVar
 import torch
 
 from colgan_search import logs
-from colgan_search.api.judging import study_experiment
 from colgan_search.api.own_files import named_in
-from colgan_search.api.places import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
+from colgan_search.api.study_scoring import study_experiment
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.config.schema import ServiceSettings
 from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
-from colgan_search.files import WorkFolder, make_private
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import make_private
 from colgan_search.launch.gpus import own_gpu
-from colgan_search.search.deliver import Spool, deliver_spooled, tell_closings
-from colgan_search.search.housekeeping import tidy
-from colgan_search.search.registry import ProcessId
-from colgan_search.search.retry import through_outages
-from colgan_search.search.storage import open_storage, require_server
-from colgan_search.search.study import OpenStudy, open_study
+from colgan_search.search.budget.workers import ProcessId
+from colgan_search.search.care.housekeeping import tidy
+from colgan_search.search.database.opening import open_storage, require_server
+from colgan_search.search.database.retry import through_outages
+from colgan_search.search.delivering.deliver import Spool, deliver_spooled, tell_closings
+from colgan_search.search.study.opening import OpenStudy, open_study
 from colgan_search.search.worker import Worked, Worker
 
 log = logging.getLogger(__name__)

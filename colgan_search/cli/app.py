@@ -84,7 +84,7 @@ def _full(error: OSError) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    from colgan_search.search.retry import GRANTS, is_outage, is_refusal, one_line
+    from colgan_search.search.database.retry import GRANTS, is_outage, is_refusal, one_line
 
     if is_refusal(error):
         _say(f"error: the database refuses its role what is needed: {one_line(error)}; {GRANTS}")

@@ -37,8 +37,8 @@ def command(
     """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
     if retrain and export is None:
         raise BadInput("--retrain needs --export: the folder for the bundle")
-    if not retrain and (data_root is not None or weights is not None):
-        raise BadInput("--data-root and --weights are for --retrain; leave them out, or add --retrain")
+    if export is None and (data_root is not None or weights is not None):
+        raise BadInput("--data-root and --weights are for --export; leave them out, or add --export")
     with api.opened_study(storage, api.work_folder(work_dir), study, writing=retrain) as opened:
         if export is not None:
             request = api.ExportRequest(

@@ -22,6 +22,13 @@ def of_config(name: str, config: StudyConfig) -> Iterator[None]:
         console.note(
             f"{name}: evaluation.every_epochs: {every} is beyond training.epochs {epochs}: scored at the end alone"
         )
+    with named(name):
+        yield
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """A ConfigError inside the block that begins with a key gets `name`, of what holds the key, before it."""
     try:
         yield
     except ConfigError as error:

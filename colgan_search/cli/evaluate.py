@@ -9,6 +9,7 @@ from rich.table import Table
 
 from colgan_search import api
 from colgan_search.cli import console, options, show
+from colgan_search.cli.configs import named
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput
 
@@ -82,7 +83,8 @@ def command(
     request = api.EvaluateRequest(
         settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device, cache, ema
     )
-    found = api.evaluate(request)
+    with named(config or (f"study {study!r}" if study else "cifar10" if run is None else str(run))):
+        found = api.evaluate(request)
     wrong = found.calibration is not None and not found.calibration.ok
     if as_json:
         console.out(json.dumps(found.as_dict()))

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from colgan_search import api
 from colgan_search.cli import console, show
-from colgan_search.search.registry import WorkerRow
-from colgan_search.search.retry import is_outage, one_line
+from colgan_search.search.budget.workers import WorkerRow, WorkerState
+from colgan_search.search.database.retry import is_outage, one_line
 
 BAR_WIDTH = 40
 LEAST_BAR_WIDTH = 10
@@ -115,7 +115,7 @@ class LiveView:
             table.add_row(
                 show.short_worker(row.worker),
                 row.device,
-                "draining" if draining and row.state != "left" else row.state,
+                "draining" if draining and row.state is not WorkerState.LEFT else str(row.state),
                 console.optional(row.trial_number),
                 f"{row.epoch}/{row.epochs}" if row.epoch is not None else "",
                 f"{row.last_is:.2f}" if row.last_is is not None else "",
@@ -125,4 +125,4 @@ class LiveView:
 
 def _left(row: WorkerRow, finished: bool) -> WorkerRow:
     """A worker that has gone; in a finished study with its last trial at its end."""
-    return replace(row, state="left", epoch=row.epochs if finished else row.epoch)
+    return replace(row, state=WorkerState.LEFT, epoch=row.epochs if finished else row.epoch)

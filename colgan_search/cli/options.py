@@ -40,7 +40,7 @@ SkipBroken = Annotated[
     bool,
     typer.Option(
         "--skip-broken",
-        help="Leave out images that cannot be read, and links, and say how many (data.skip_broken in the config).",
+        help="Leave out images that cannot be read, and links to folders, and say how many (data.skip_broken).",
     ),
 ]
 Weights = Annotated[

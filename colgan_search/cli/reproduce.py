@@ -13,7 +13,7 @@ from colgan_search.cli import console, options
 from colgan_search.errors import ColganError, Interrupted
 
 if TYPE_CHECKING:
-    from colgan_search.api.reproducing import Reproduction
+    from colgan_search.reproduction.running import Reproduction
 
 EXAMPLE = "colgan-search reproduce table1 --scale digits --seeds 5"
 
@@ -74,11 +74,11 @@ def command(
     Absolute values cannot be compared with the paper's: its real images have IS 8.70, CIFAR-10's training images by
     torch-fidelity 11.24, so its protocol is another; only rows can be compared with rows.
     """
-    from colgan_search.api.reproduced_figures import run_figures  # here: these know the database and PyTorch
-    from colgan_search.api.reproducing import Reproduction, run_table
+    from colgan_search.reproduction.paper_figures import run_figures  # here: these know the database and PyTorch
+    from colgan_search.reproduction.running import Reproduction, run_table
 
     figures = table is Table.figures
-    folder = out or api.work_folder(work_dir).root / "reproduce" / (f"figures-{scale.value}" if figures else "")
+    folder = out or api.work_folder(work_dir).reproduced / (f"figures-{scale.value}" if figures else "")
     # Before anything runs: a wrong folder must not be told after weeks.
     api.work_folder(folder, "--work-dir" if out is None else "--out")
     wanted = Reproduction(
@@ -103,7 +103,7 @@ def command(
 
 
 def _report(wanted: "Reproduction", folder: Path, only_report: bool, as_json: bool) -> None:
-    from colgan_search.api.reports import report
+    from colgan_search.reproduction.reports import report
 
     table = report(wanted, measure_real_images=not only_report)
     paths = table.write(folder)
@@ -112,8 +112,8 @@ def _report(wanted: "Reproduction", folder: Path, only_report: bool, as_json: bo
 
 
 def _draw(wanted: "Reproduction", folder: Path, as_json: bool) -> None:
-    from colgan_search.api import figure_claims
-    from colgan_search.api.reproduced_figures import CLAIMS, RECORD, draw_paper_figures
+    from colgan_search.reproduction import figure_claims
+    from colgan_search.reproduction.paper_figures import CLAIMS, RECORD, draw_paper_figures
 
     drawn = draw_paper_figures(wanted, folder, console.note)
     if as_json:

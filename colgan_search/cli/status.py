@@ -51,7 +51,7 @@ def command(
                 table.add_row(
                     show.short_worker(row.worker),
                     row.device,
-                    row.state,
+                    str(row.state),
                     console.optional(row.trial_number),
                     f"{row.epoch}/{row.epochs}" if row.epoch is not None else "",
                     f"{row.last_is:.2f}" if row.last_is is not None else "",

@@ -16,7 +16,7 @@ from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import of_config
 from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config, with_overrides
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
 

@@ -13,8 +13,8 @@ from rich.live import Live
 from colgan_search import api
 from colgan_search.cli import console, show
 from colgan_search.cli.live_view import LiveView
-from colgan_search.search.retry import is_outage, one_line
-from colgan_search.search.slot_records import Budget
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.database.retry import is_outage, one_line
 
 POLL_SECONDS = 0.5
 PLAIN_LINE_SECONDS = 30.0

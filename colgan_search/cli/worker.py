@@ -13,6 +13,7 @@ import typer
 
 from colgan_search import api, logs
 from colgan_search.cli import console, options
+from colgan_search.cli.configs import named
 from colgan_search.config import load_config
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ def command(
     request = api.WorkRequest(
         study, storage, work_dir, device, settings, data_root, weights, wait_for_database, keep_log=log_file is None
     )
-    worked = api.work(request, drain)
+    with named(f"study {study!r}"):
+        worked = api.work(request, drain)
     how = "the study is done" if worked.finished else "drained"
     said = f"{how}; {worked.accepted} results of this worker"
     if as_json:

@@ -31,7 +31,8 @@ class DataSettings(Section):
     channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colour; images are converted")
     limit: int | None = Field(None, ge=2, description="use the first so many images of a fixed shuffle; None = all")
     skip_broken: bool = Field(
-        False, description="imagefolder: leave out what is not a whole image and links; False = refuse the folder"
+        False,
+        description="imagefolder: leave out what is not a whole image and links to folders; False = refuse the folder",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from colgan_search.errors import DataError
 from colgan_search.evaluation.cache import file_digest, locked, never
 from colgan_search.evaluation.classifier_card import Card, card_path, poor
 from colgan_search.evaluation.classifier_training import train_classifier
+from colgan_search.file_names import CLASSIFIER_PREFIX
 from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.images import RealImages, to_pixels
 from colgan_search.records import ShouldStop
@@ -122,7 +123,7 @@ def known_card(real: RealImages, epochs: int, caches: Iterable[Path]) -> Card | 
 
 def _file_name(real: RealImages, epochs: int) -> str:
     text = f"{ARCHITECTURE}/{real.digest}/{len(real.classes)}/{epochs}"
-    return f"classifier-{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
+    return f"{CLASSIFIER_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
 
 
 def _read(module: Classifier, weights: Path) -> Card | None:

@@ -49,14 +49,18 @@ def poor(accuracy: float | None) -> str | None:
     )
 
 
-def require_worth(card: Card) -> None:
-    """DataError if scores by this classifier would be worth nothing."""
+def require_worth(card: Card, so: str | None = None) -> None:
+    """DataError if scores by this classifier would be worth nothing.
+
+    `so`: what is not done then, outside of a study; None = a search does not begin.
+    """
     classes = len(card.classes)
     least = least_accuracy(classes)
     if card.held_out_accuracy < least:
         raise DataError(
             f"the classifier that is to score is right on only {100 * card.held_out_accuracy:.1f} % of its held-out "
             f"images, and guessing among {classes} classes on {100 / classes:.1f} %: below {100 * least:.1f} % every "
-            f"score would be worthless, so the search does not begin; {REMEDY.format(now=f' (now {card.epochs})')}; "
-            "each of these is another study (--study NAME)"
+            f"score would be worthless, so {so or 'the search does not begin'}; "
+            f"{REMEDY.format(now=f' (now {card.epochs})')}"
+            + ("; each of these is another study (--study NAME)" if so is None else "")
         )

@@ -14,6 +14,7 @@ from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics
 
 from colgan_search.evaluation.cache import locked, never
 from colgan_search.evaluation.extraction import Extraction
+from colgan_search.file_names import STATISTICS_PREFIX
 from colgan_search.files import atomic_path, require_space
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
@@ -50,7 +51,7 @@ def reference_statistics(
     However many workers ask at once, one computes and the others wait. A broken cache file is replaced.
     """
     extractor = extraction.extractor
-    path = cache / f"fid-{extractor.name}-{extractor.weights_digest}-{digest}.npz"
+    path = cache / f"{STATISTICS_PREFIX}{extractor.name}-{extractor.weights_digest}-{digest}.npz"
     with locked(path, should_stop):
         statistics = _read(path)
         if statistics is None:

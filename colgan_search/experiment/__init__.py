@@ -5,18 +5,18 @@ from pathlib import Path
 
 import torch
 
+from colgan_search.bundles.weights import save_generators
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import Diverged, GraphError
 from colgan_search.evaluation.classifier import require_classes
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device
 from colgan_search.experiment.run import DIVERGED_VALUE, Run
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import AVERAGES_FILE, GENERATORS_FILE, WorkFolder
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.datasets import load_images
 from colgan_search.gan.trainer import require_images, train
-from colgan_search.gan.weights import AVERAGES_FILE, GENERATORS_FILE, save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import RealImages
 from colgan_search.records import OnProgress, Outcome, ShouldStop

@@ -12,15 +12,10 @@ from colgan_search.experiment.device import device_name
 from colgan_search.gan.state import TrainingState
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, OnProgress, Outcome, Progress, Scores, ShouldStop
-from colgan_search.seeds import derive_seed
+from colgan_search.seeds import derive_seed, final_seed
 
 DIVERGED_VALUE = 1.0
 """The floor of the inception score."""
-
-
-def final_seed(seed: int, epochs: int) -> int:
-    """The seed of the generated images that a training of `seed` is scored with when its `epochs` are over."""
-    return derive_seed(seed, "evaluation", epochs, "final")
 
 
 class Run:

@@ -10,7 +10,7 @@ from colgan_search.extensions.section import Section
 from colgan_search.registry import Registry
 
 if TYPE_CHECKING:
-    from colgan_search.gan.family import DiscriminatorNetwork, GeneratorNetwork
+    from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 
 
 class NetworkSettings(Section):

@@ -7,9 +7,9 @@ import torch
 
 from colgan_search.config import NetworkSettings, TransferSettings
 from colgan_search.errors import ConfigError
+from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.extensions.networks import NETWORKS
 from colgan_search.extensions.transfers import TRANSFERS
-from colgan_search.gan.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.roster import EdgeKind
 
 

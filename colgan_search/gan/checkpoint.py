@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from colgan_search.errors import CheckpointRefused
+from colgan_search.file_names import CHECKPOINT, PREVIOUS_CHECKPOINT
 from colgan_search.files import atomic_path, require_space
 
 FORMAT = 1
@@ -26,8 +27,8 @@ class CheckpointFile:
     """
 
     def __init__(self, folder: Path, identity: str | None) -> None:
-        self.path = folder / "checkpoint.pt"
-        self.previous = folder / "checkpoint.previous.pt"
+        self.path = folder / CHECKPOINT
+        self.previous = folder / PREVIOUS_CHECKPOINT
         self.identity = identity
         self._refused = False  # the file at `path`: not worth replacing a good previous one
 

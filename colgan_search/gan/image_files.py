@@ -1,4 +1,4 @@
-"""Which files of a folder are its images: found without following links, in a fixed order."""
+"""Which files of a folder are its images: found without following links to folders, in a fixed order."""
 
 import os
 import stat
@@ -12,8 +12,10 @@ from colgan_search.errors import DataError
 
 LAYOUT = "data.root is a folder with one folder of images per class, or of images alone (no classes)"
 
-LINK = "is a symbolic link, and links below the folder are not followed: put the images themselves there"
-"""A link may lead in a circle, to another class, or out of the folder; the folder itself may be a link."""
+LINK = "is a symbolic link to a folder, and below the folder of images those are not followed: put the images there"
+"""It may lead in a circle or to another class. The folder of images itself may be a link, and so may an image."""
+
+DEAD_LINK = "is a symbolic link that leads to no file"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Listing:
     classes: tuple[str, ...]
     """Names of the class folders, sorted; none if the images lie in the folder itself."""
     refused: dict[Path, str]
-    """Path -> why it is not read: links, and what is no file."""
+    """Path -> why it is not read: links to folders or to nothing, and what is no file."""
 
 
 def list_classes(root: Path) -> Listing:
@@ -43,8 +45,8 @@ def list_classes(root: Path) -> Listing:
     empty: list[Path] = []
     refused: dict[Path, str] = {}
     for entry in _entries(root):
-        if entry.is_symlink() and _leads_to_folder(entry):
-            refused[entry] = LINK
+        if entry.is_symlink() and (why := _wrong_with(entry)) is not None:
+            refused[entry] = why
         elif entry.is_dir():
             before = len(refused)
             found = list(_walk(entry, refused))
@@ -108,8 +110,8 @@ def _walk(top: Path, refused: dict[Path, str]) -> Iterator[Path]:
             if _is_image(name):
                 if _is_taken(path, refused):
                     yield path
-            elif path.is_symlink() and _leads_to_folder(path):
-                refused[path] = LINK
+            elif path.is_symlink() and (why := _wrong_with(path)) is not None:
+                refused[path] = why
 
 
 def _is_image(name: str) -> bool:
@@ -117,24 +119,27 @@ def _is_image(name: str) -> bool:
 
 
 def _is_taken(path: Path, refused: dict[Path, str]) -> bool:
-    """True for a plain file. Opening a pipe would wait for ever."""
+    """True for a plain file, or a link to one. Opening a pipe would wait for ever."""
+    if path.is_symlink() and (why := _wrong_with(path)) is not None:
+        refused[path] = why
+        return False
     try:
-        mode = path.lstat().st_mode
+        plain = stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
         raise _unreadable(error) from error
-    if stat.S_ISLNK(mode):
-        refused[path] = LINK
-    elif not stat.S_ISREG(mode):
+    if not plain:
         refused[path] = "is not a file"
-    return stat.S_ISREG(mode)
+    return plain
 
 
-def _leads_to_folder(link: Path) -> bool:
-    """True as well for a link that leads in a circle or to nothing: it might have been a class."""
+def _wrong_with(link: Path) -> str | None:
+    """Why a link is not followed; None for one to anything but a folder. One to nothing might have been a class."""
     try:
-        return not link.exists() or link.is_dir()
+        if not link.exists():  # also one that leads in a circle
+            return DEAD_LINK
+        return LINK if link.is_dir() else None
     except OSError:
-        return True
+        return DEAD_LINK
 
 
 def _unreadable(error: OSError) -> DataError:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from colgan_search.config import NetworkSettings, TrainingSettings
+from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.gan.building import build_discriminator, build_generator
-from colgan_search.gan.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.roster import Node, Roster
 from colgan_search.seeds import derive_seed
 

@@ -12,9 +12,9 @@ from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSetti
 from colgan_search.errors import ConfigError, Interrupted, TrialFault
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.finite_watch import FiniteWatch
 from colgan_search.gan.state import LAYOUT, TrainingState, draw_z, new_state, node_seed
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
-from colgan_search.gan.watch import FiniteWatch
 from colgan_search.gates import progress_at
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_pixels

@@ -7,7 +7,8 @@ import torch
 from filelock import FileLock, Timeout
 
 from colgan_search.errors import DeviceError
-from colgan_search.files import WorkFolder, make_private
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import make_private
 
 WORKERS_PER_GPU = 8
 

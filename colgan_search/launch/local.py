@@ -16,10 +16,11 @@ from colgan_search import logs
 from colgan_search.config import RuntimeSettings
 from colgan_search.errors import BadInput, DeviceError
 from colgan_search.experiment import choose_device
-from colgan_search.files import WorkFolder, make_private
-from colgan_search.search.retry import is_outage
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.worker import release_dead
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import make_private
+from colgan_search.search.care.dead_workers import release_dead
+from colgan_search.search.database.retry import is_outage
+from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
 

@@ -74,6 +74,11 @@ def number(value: object, where: str) -> int:
     return int(read(_KINDS[sa.Integer], value, where))
 
 
+def is_number(value: object) -> bool:
+    """True for what `number` takes."""
+    return type(value) is int and 0 <= value <= LARGEST_NUMBER
+
+
 def read(kind: TypeAdapter[T], value: object, where: str) -> T:
     """The value as that kind of record or number."""
     try:

@@ -22,17 +22,18 @@ from colgan_search.errors import (
     StudyError,
     TrialFault,
 )
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import OnProgress, Outcome, ShouldStop
-from colgan_search.search import deliver
-from colgan_search.search.idle import Idle
-from colgan_search.search.keeper import Keeper
-from colgan_search.search.propose import Assignment, Proposer
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.retry import SQLITE_DISK, one_line, through_outages
-from colgan_search.search.slot_records import Claim
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.budget.slot_records import Claim
+from colgan_search.search.budget.workers import ProcessId, Registry, WorkerState
+from colgan_search.search.care.dead_workers import release_dead
+from colgan_search.search.care.idle import Idle
+from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_outages
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.keeper import Keeper
+from colgan_search.search.proposing.propose import Assignment, Proposer
+from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -109,7 +110,7 @@ class Worker:
             raise StorageError(f"{self.study.storage.name}: {one_line(error)}") from error
         finally:
             if self._reachable:  # another wait for the database would make a drain too long
-                self._say_quietly("left")
+                self._say_quietly(WorkerState.LEFT)
 
     def _work(self) -> Worked:
         faults = 0
@@ -123,7 +124,7 @@ class Worker:
                 if budget.finished:
                     self._deliver()  # what a worker that is dead by now had accepted, but not told
                     return Worked(self.accepted, finished=True)
-                self._say_quietly("waiting")
+                self._say_quietly(WorkerState.WAITING)
                 self.drain.wait(idle.pause(budget))
                 continue
             try:
@@ -154,12 +155,12 @@ class Worker:
     def _run_claim(self, claim: Claim) -> None:
         """One trial: its graph, its training, its result on disk and then in the database."""
         self._training = False
-        with Keeper(self.study, claim, self.name) as keeper:
+        with Keeper(self.study, claim, self.name, self.drain) as keeper:
             assignment = self._through_outages(lambda: self.proposer.assign(claim), "asking for a graph")
             how = "taken over" if claim.taken_over else "continued" if claim.trial_number is not None else "begun"
             logs.set_trial(assignment.trial_number)
             log.info("trial %d %s: %s", assignment.trial_number, how, assignment.graph.to_text())
-            self._say_quietly("training", assignment.trial_number)
+            self._say_quietly(WorkerState.TRAINING, assignment.trial_number)
             folder = self.work.run(self.study.name, assignment.trial_number)
 
             def should_stop() -> bool:
@@ -232,9 +233,9 @@ class Worker:
         graph = self._training and not isinstance(error, (DiskFull, BadInput))
         limit = self.study.config.service.max_faults if graph else None
         self._through_outages(lambda: self.study.slots.release(claim, reason, limit), "giving the slot back")
-        self._say_quietly("faulted")
+        self._say_quietly(WorkerState.FAULTED)
 
-    def _say_quietly(self, state: str, trial_number: int | None = None) -> None:
+    def _say_quietly(self, state: WorkerState, trial_number: int | None = None) -> None:
         """Updates the live view; an outage is no reason to stop for it."""
         try:
             self.registry.update(self.name, state, trial_number)
@@ -244,15 +245,3 @@ class Worker:
     def _through_outages(self, call: Callable[[], T], what: str) -> T:
         limit = self.study.config.service.outage_minutes * 60.0
         return through_outages(call, what, limit_seconds=limit, give_up=self.drain)
-
-
-def release_dead(study: OpenStudy) -> int:
-    """Gives back the slots of workers that died on this machine, without waiting for their leases. The number."""
-    registry = Registry(study.storage, study.uid)
-    dead = registry.dead_here()
-    if not dead:
-        return 0
-    released = study.slots.release_of(dead, study.config.service.max_vanished)
-    registry.mark_dead(dead)
-    log.info("%d slots of %d dead workers of this machine given back", released, len(dead))
-    return released

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from colgan_search.search.storage import open_storage
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.urls import normalise_url
 from tests.postgres import Postgres
 
 

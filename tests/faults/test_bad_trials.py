@@ -7,8 +7,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import open_study
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import open_study
 from tests.fleet import Fleet, assert_exact, fake_config, hold_a_slot, make_study, optuna_trials, rows_of, wait_until
 
 

@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import Unreachable
-from colgan_search.search import connecting
-from colgan_search.search import storage as storage_module
-from colgan_search.search.connecting import SERVER_SETTINGS
-from colgan_search.search.storage import open_storage
-from colgan_search.search.tables import studies
+from colgan_search.search.database import connecting
+from colgan_search.search.database import storage as storage_module
+from colgan_search.search.database.connecting import SERVER_SETTINGS
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.tables import studies
 from tests.fleet import (
     DRAIN_SECONDS,
     Fleet,

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from colgan_search.config import load_config
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
 from tests.fleet import Fleet, assert_exact, at_work, fake_config, make_study, rows_of, wait_until
 from tests.integration import cli_helpers as helpers
 

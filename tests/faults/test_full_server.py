@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from colgan_search.api import WorkRequest, working
 from colgan_search.errors import StorageError
-from colgan_search.files import WorkFolder
-from colgan_search.search.storage import open_storage
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.database.opening import open_storage
 from tests.fleet import Fleet, assert_exact, fake_config, make_study, rows_of, wait_until
 from tests.pgbouncer import PgBouncer
 from tests.postgres import Postgres

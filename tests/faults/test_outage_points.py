@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.records import Outcome
-from colgan_search.search import deliver, space
-from colgan_search.search.ask_lock import AskLock
-from colgan_search.search.history import History
-from colgan_search.search.keeper import Keeper
-from colgan_search.search.propose import Proposer
-from colgan_search.search.registry import Registry
-from colgan_search.search.slots import Slots
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import open_study
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.budget.workers import Registry
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.keeper import Keeper
+from colgan_search.search.proposing import space
+from colgan_search.search.proposing.ask_lock import AskLock
+from colgan_search.search.proposing.history import History
+from colgan_search.search.proposing.propose import Proposer
+from colgan_search.search.study.opening import open_study
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import assert_exact, fake_config, make_study, rows_of, slot_tokens, wait_until

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.urls import normalise_url
 from tests.fleet import (
     Fleet,
     assert_exact,

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import StorageError
-from colgan_search.search.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from tests.fleet import Fleet, assert_exact, fake_config, make_study, rows_of
 from tests.pgbouncer import PgBouncer
 from tests.postgres import Postgres

@@ -3,6 +3,8 @@
 import json
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from colgan_search.files import WorkFolder
-from colgan_search.search.keeper import HUNG_EXIT_CODE
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.delivering.keeper import HUNG_EXIT_CODE
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import (
@@ -27,6 +29,7 @@ from tests.fleet import (
     training,
     wait_until,
 )
+from tests.integration import cli_helpers as helpers
 from tests.postgres import Postgres
 
 
@@ -71,6 +74,45 @@ def test_a_drained_worker_gives_its_slot_back_at_once(
         assert fleet.wait() == [0, 0], fleet.log()
     assert_exact(url, 1, config=config)
     assert slot_tokens(url) == [2], "the same trial, claimed again without waiting for its lease"
+
+
+ASKING = """
+import sys, time
+from pathlib import Path
+from colgan_search.search.proposing import space
+from tests.fake_worker import serve
+def endless(*_):
+    Path(sys.argv[2], "asking").touch()
+    while True:
+        time.sleep(0.01)
+space.suggest_graph = endless
+serve(sys.argv[1], "fake", Path(sys.argv[2]), 0.0)
+"""
+"""A worker whose sampler never comes to an end, as `gp` in a study of thousands of trials."""
+
+
+@pytest.mark.slow
+def test_a_drain_while_the_worker_itself_proposes_for_long(prepared_url: str, tmp_path: Path) -> None:
+    config = fake_config(service={"lease_seconds": 600.0})
+    make_study(prepared_url, 1, config).storage.close()
+    command = [sys.executable, "-c", ASKING, prepared_url, str(tmp_path)]
+    with subprocess.Popen(command, env=helpers.environment(), stderr=subprocess.PIPE, text=True) as asking:
+        try:
+            wait_until(lambda: (tmp_path / "asking").exists(), "the proposal begins")
+            asking.send_signal(signal.SIGTERM)
+            code = asking.wait(DRAIN_SECONDS)
+        finally:
+            asking.kill()
+        assert code == 0, asking.stderr.read() if asking.stderr else ""
+    assert rows_of(prepared_url, "SELECT state, token, trial_number, faults FROM colgan_slots") == [
+        ("free", 1, None, "[]")
+    ]
+    assert rows_of(prepared_url, "SELECT ask_until FROM colgan_studies") == [(0.0,)]
+    assert rows_of(prepared_url, "SELECT state FROM colgan_workers") == [("left",)]
+    with Fleet(prepared_url, tmp_path, 0.1) as fleet:
+        fleet.start()
+        assert fleet.wait() == [0], fleet.log()
+    assert_exact(prepared_url, 1, config=config)
 
 
 def test_a_drain_on_sqlite(tmp_path: Path) -> None:

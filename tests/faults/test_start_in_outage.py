@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
 from tests.fleet import rows_of
 from tests.integration import cli_helpers as helpers
 from tests.postgres import Postgres

@@ -17,10 +17,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.records import Outcome
-from colgan_search.search import deliver, propose
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy, create_or_open
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.delivering import deliver
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy, create_or_open
 from tests.fake_worker import FakeExperiment
 
 WAIT_SECONDS = 240.0

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.search.slots import Slots
-from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.tables import now, studies
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.tables import now, studies
 from tests.integration.file_server import Server
 
 
@@ -50,7 +51,7 @@ def storage(prepared_url: str) -> Iterator[Storage]:
 
 def _old_study(storage: Storage, monkeypatch: pytest.MonkeyPatch, total: int) -> Slots:
     # The test's server is young; its start would be a time of grace.
-    monkeypatch.setattr("colgan_search.search.slots.server_started", lambda: sa.literal(0.0))
+    monkeypatch.setattr("colgan_search.search.budget.slots.server_started", lambda: sa.literal(0.0))
     study = Slots(storage, "u")
     study.begin_study(total)
     with storage.transaction() as db:

@@ -12,10 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from colgan_search.search import propose
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import files, metadata, schema
+from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.database.tables import files, metadata, schema
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy
 from tests.integration import cli_helpers as helpers
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

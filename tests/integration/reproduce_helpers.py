@@ -8,14 +8,14 @@ from typing import Any
 import optuna
 
 from colgan_search.api.launching import LaunchRequest
-from colgan_search.api.reproduced_real import real_images_row
-from colgan_search.api.reproduced_rows import RowResult
-from colgan_search.api.reproducing import Reproduction
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Scores
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.reproduction.real_images import real_images_row
+from colgan_search.reproduction.rows import RowResult
+from colgan_search.reproduction.running import Reproduction
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import PROTOCOL, FakeExperiment
 

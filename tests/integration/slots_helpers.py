@@ -1,8 +1,8 @@
 """What the tests of the slots share. Lease times are injected by moving them in the database."""
 
-from colgan_search.search.slot_records import Claim
-from colgan_search.search.slots import Slots
-from colgan_search.search.tables import now, slots
+from colgan_search.search.budget.slot_records import Claim
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.database.tables import now, slots
 
 LEASE = 600.0
 

@@ -8,8 +8,8 @@ import pytest
 
 from colgan_search.api import WorkRequest, working
 from colgan_search.errors import Unreachable
-from colgan_search.files import WorkFolder
-from colgan_search.search.urls import normalise_url
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.database.urls import normalise_url
 from tests.fleet import make_study
 from tests.postgres import Postgres
 from tests.proxy import Proxy

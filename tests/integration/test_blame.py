@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from colgan_search.errors import ColganError
-from colgan_search.files import WorkFolder
-from colgan_search.search import deliver, propose, worker
-from colgan_search.search.study import OpenStudy
+from colgan_search.file_names import WorkFolder
+from colgan_search.search import worker
+from colgan_search.search.delivering import deliver
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, rows_of

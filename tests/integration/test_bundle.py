@@ -14,8 +14,8 @@ from colgan_search import api, logs
 from colgan_search.cli import console
 from colgan_search.cli.app import run
 from colgan_search.evaluation import classifier
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
 from colgan_search.seeds import derive_seed
 from tests.integration.cli_helpers import small_config, write_config
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from colgan_search.cli.app import run
-from colgan_search.files import WorkFolder
-from colgan_search.search import deliver, propose
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.delivering import deliver
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy
 from tests.fake_worker import PROTOCOL
 from tests.integration import cli_helpers as helpers
 

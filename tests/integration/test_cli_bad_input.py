@@ -1,5 +1,6 @@
 """Every wrong input: exit code 2, no traceback, the value and what is right in the message, and nothing written."""
 
+import json
 import shutil
 import socket
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from colgan_search import __version__
 from colgan_search.cli.app import run
 from tests.integration.bad_inputs import CASES, Bad
 from tests.integration.cli_helpers import contents, fake_study, optuna_study, small_config, trials_of, write_config
@@ -38,7 +40,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "other").mkdir()
     (folder / "taken").mkdir()
     (folder / "taken" / "small").write_text("a file in the place of the study's folder")
-    (folder / "other" / "run.json").write_text('{"fingerprint": "0123456789abcdef", "graph": "G1=D:t/G2=D:t"}')
+    other = {"version": __version__, "fingerprint": "0123456789abcdef", "graph": "G1=D:t/G2=D:t"}
+    (folder / "other" / "run.json").write_text(json.dumps(other))
     pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
     for root, classes in {"single": ("cats",), "broken": ("cats", "dogs"), "hollow": ("cats", "dogs")}.items():
         for name in classes:

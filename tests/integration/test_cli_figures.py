@@ -16,17 +16,17 @@ import torch
 from colgan_search import api
 from colgan_search.api import figure_images, figures
 from colgan_search.api.figure_rivals import Weights
+from colgan_search.bundles.weights import load_generators, save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config, parse_config
 from colgan_search.errors import BadInput
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.gan.building import build_generator
-from colgan_search.gan.weights import load_generators, save_generators
 from colgan_search.presets import preset
 from colgan_search.roster import Roster
-from colgan_search.search import results
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.integration.cli_helpers import WAIT_SECONDS

@@ -16,8 +16,8 @@ from PIL import Image
 from colgan_search import __version__
 from colgan_search.cli.app import run
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search import propose
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.proposing import propose
 from tests.fake_worker import fake_value
 from tests.integration.cli_helpers import WAIT_SECONDS, environment, fake_study, optuna_study, small_config
 

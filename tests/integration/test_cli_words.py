@@ -10,16 +10,16 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from colgan_search import logs
+from colgan_search.bundles.bundle import write_bundle
+from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
 from colgan_search.cli.configs import of_config
-from colgan_search.config import parse_config
+from colgan_search.config import load_config, parse_config
 from colgan_search.errors import ConfigError
 from colgan_search.gan.building import build_generator
-from colgan_search.gan.bundle import write_bundle
-from colgan_search.gan.weights import save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
-from colgan_search.search import propose
+from colgan_search.search.proposing import propose
 from tests.integration import cli_helpers as helpers
 
 
@@ -127,6 +127,29 @@ def test_an_error_about_a_key_names_its_config(tmp_path: Path, capsys: pytest.Ca
     assert "my.yaml: evaluation.every_epochs: 9 is beyond training.epochs 2" in capsys.readouterr().err
     with pytest.raises(ConfigError, match=r"^study 'x': no$"), of_config("my.yaml", config):
         raise ConfigError("study 'x': no")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("evaluate --real --config mine.yaml", "mine.yaml: data.limit: 5000"),
+        ("prepare there --config mine.yaml", "mine.yaml: data.limit: 5000"),
+        ("train --graph mad-gan --config mine.yaml", "mine.yaml: data.limit: 5000"),
+        ("launch --config mine.yaml --workers 1", "mine.yaml: data.limit: 5000"),
+        ("evaluate bundle", "bundle: data.limit: 5000"),
+        ("evaluate --real --study small", "study 'small': data.limit: 5000"),
+        ("worker --study small", "study 'small': data.limit: 5000"),
+    ],
+)
+def test_every_command_says_where_a_wrong_key_stands(
+    line: str, said: str, bundle: Path, capsys: pytest.CaptureFixture[str], quiet_process: None
+) -> None:
+    path = helpers.write_config(Path(), data__limit=5000).rename("mine.yaml")
+    if "small" in line:
+        url = "sqlite:///colgan_work/studies.db"
+        helpers.fake_study(url, load_config(str(path)), total=1, done=0).storage.close()
+    (bundle / "config.yaml").write_text(path.read_text())
+    assert f"error: {said} is not allowed" in " ".join(answer(capsys, 2, *line.split()).split())
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.cli.app import run
 from colgan_search.errors import StudyError
-from colgan_search.search import propose
-from colgan_search.search.copying import COPIED_FROM, copy_study
-from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open, open_study
+from colgan_search.search.care.copying import COPIED_FROM, copy_study
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import create_or_open, open_study
+from colgan_search.search.study.shared_files import SharedFiles
 from tests.fake_worker import fake_value
 from tests.integration import cli_helpers as helpers
 from tests.postgres import Postgres

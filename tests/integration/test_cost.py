@@ -13,13 +13,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.roster import Roster
-from colgan_search.search import history, optuna_rows, propose, space
-from colgan_search.search.history import BEST, History
-from colgan_search.search.housekeeping import tidy
-from colgan_search.search.sampler import sampler_seed
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.care.housekeeping import tidy
+from colgan_search.search.optuna_private import trial_rows
+from colgan_search.search.proposing import history, propose, space
+from colgan_search.search.proposing.history import BEST, History
+from colgan_search.search.proposing.sampler import sampler_seed
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, optuna_trials
@@ -78,8 +79,8 @@ def test_what_is_read_past_optuna_is_what_optuna_reads(filled: OpenStudy, prepar
     infinite.suggest_float("x", 0.0, 1.0)
     theirs.tell(infinite, float("inf"))
     with filled.storage.engine.connect() as db:
-        number = optuna_rows.study_id(db, filled.name, filled.uid)
-        read = optuna_rows.read(db, optuna_rows.newer(number, -1, ()), "here", ("graph", "seed"))
+        number = trial_rows.study_id(db, filled.name, filled.uid)
+        read = trial_rows.read(db, trial_rows.newer(number, -1, ()), "here", ("graph", "seed"))
     expected = optuna_trials(prepared_url)
     assert len(read) == len(expected) == 63
     for mine, optunas in zip(read, expected, strict=True):

@@ -9,13 +9,14 @@ import pytest
 from optuna.trial import TrialState
 
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Scores
-from colgan_search.search import deliver, propose
-from colgan_search.search.deliver import Spool, Spooled
-from colgan_search.search.propose import Assignment
-from colgan_search.search.slot_records import Closing
-from colgan_search.search.slots import Slots
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy, open_study
+from colgan_search.search.budget.slot_records import Closing
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.deliver import Spool, Spooled
+from colgan_search.search.proposing import propose
+from colgan_search.search.proposing.propose import Assignment
+from colgan_search.search.study.opening import OpenStudy, open_study
 from tests.fake_worker import PROTOCOL
 from tests.fleet import fake_config, make_study, optuna_trials
 

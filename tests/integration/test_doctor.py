@@ -16,9 +16,11 @@ import sqlalchemy as sa
 from colgan_search.api import doctoring, health
 from colgan_search.cli.app import run
 from colgan_search.files import FREE_SPACE_FLOOR_BYTES
-from colgan_search.search import probe, tables
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.storage import Storage, open_storage
+from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care import probe
+from colgan_search.search.database import tables
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
 from tests.integration import cli_helpers as helpers
 from tests.postgres import PASSWORD, Postgres
 

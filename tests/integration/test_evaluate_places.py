@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from colgan_search.api import trained
+from colgan_search.bundles import trained_generators
 from colgan_search.cli.app import run
 from colgan_search.config import load_config
 from colgan_search.errors import BadInput, DataError, Interrupted
 from colgan_search.evaluation.more_metrics import more_scores
 from colgan_search.experiment import Experiment
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.presets import preset
 from colgan_search.roster import Roster
 from tests.integration.cli_helpers import SMALL, fake_study, small_config, write_config
@@ -69,7 +69,7 @@ def test_a_checkpoint_is_scored_and_its_iteration_told(here: Path, capsys: pytes
     saved = torch.load("trial/checkpoint.pt", weights_only=True)["data"]
     config = load_config("small.yaml")
     for ema, states in ((False, saved["generators"]), (True, saved["averages"])):
-        loaded = trained.find_trained(Path("run"), None, ema).load(config, torch.device("cpu"))
+        loaded = trained_generators.find_trained(Path("run"), None, ema).load(config, torch.device("cpu"))
         for generator, state in zip(loaded, states, strict=True):
             for name, tensor in generator.state_dict().items():
                 assert torch.equal(tensor, state[f"module.{name}" if ema else name])
@@ -103,7 +103,7 @@ def test_checkpoints_that_are_refused(here: Path, tmp_path: Path, capsys: pytest
     assert not (tmp_path / "ran").exists()
     shutil.copytree("run/seed-0", tmp_path / "torn" / "seed-1")
     with pytest.raises(BadInput, match="several unfinished trainings; name one"):
-        trained.find_trained(tmp_path / "torn", None)
+        trained_generators.find_trained(tmp_path / "torn", None)
     # another k, other networks
     three = write_config(tmp_path, k=3)
     assert "holds k = 2 generators, the config has k = 3" in answer(capsys, "trial", "--config", three, code=2)

@@ -6,12 +6,12 @@ import pytest
 
 from colgan_search.api.figure_rivals import rival_of
 from colgan_search.api.figure_sources import transfer_method
+from colgan_search.bundles.weights import recorded_graph, save_generators
 from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError
 from colgan_search.experiment import Experiment
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.gan.building import build_generator
-from colgan_search.gan.weights import recorded_graph, save_generators
 from colgan_search.presets import preset
 from colgan_search.roster import Roster
 from tests.integration.cli_helpers import config_data, small_config

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.api import doctoring, judging, working
+from colgan_search.api import doctoring, study_scoring, working
 from colgan_search.cli import app
 from colgan_search.cli import worker as worker_command
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.search import worker as search_worker
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.study.opening import OpenStudy
 from tests.fake_worker import FakeExperiment
 from tests.integration import cli_helpers as helpers
 from tests.integration import hostile
@@ -81,7 +81,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is trained, drawn or waited for; all that reads the database is real."""
 
     def experiment(study: OpenStudy, work: WorkFolder, *_: Any) -> Callable[..., Any]:
-        judging.study_cache(study, work)  # the shared files
+        study_scoring.study_cache(study, work)  # the shared files
         return FakeExperiment(0.0, "write")
 
     def draw(graph: Any, paths: Path | Sequence[Path], *_: Any, **__: Any) -> None:
@@ -228,7 +228,7 @@ def test_what_is_said_is_shown_and_not_obeyed(template: Path, place: Path, capsy
     file = hostile.copied(template, place / "study.db")
     value, faults = hostile.ESCAPES, [{"worker": "w", "reason": hostile.ESCAPES, "at": 0, "kind": "graph", "epoch": 0}]
     statements = (
-        ("UPDATE colgan_workers SET device = ?, state = ?", (value[:40], value[:40])),
+        ("UPDATE colgan_workers SET device = ?", (value[:40],)),
         ("UPDATE colgan_slots SET faults = ? WHERE state = 'failing'", (json.dumps(faults),)),
     )
     assert hostile.apply(file, Change("escapes", statements))

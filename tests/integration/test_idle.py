@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.files import WorkFolder
-from colgan_search.search.idle import Idle
-from colgan_search.search.slot_records import Budget
-from colgan_search.search.storage import Storage
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.care.idle import Idle
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study

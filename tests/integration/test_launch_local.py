@@ -16,9 +16,9 @@ from PIL import Image
 
 from colgan_search.cli.app import run
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.search.registry import Registry, WorkerRow
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy, open_study
+from colgan_search.search.budget.workers import Registry, WorkerRow
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import OpenStudy, open_study
 from tests.integration.cli_helpers import (
     command,
     dead,

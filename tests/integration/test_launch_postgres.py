@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from colgan_search.search.registry import Registry, WorkerRow
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import open_study
+from colgan_search.search.budget.workers import Registry, WorkerRow
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import open_study
 from tests.integration.cli_helpers import (
     WAIT_SECONDS,
     end,

@@ -3,9 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.search.slots import Slots
-from colgan_search.search.storage import open_storage
-from colgan_search.search.tables import now, slots, studies
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.tables import now, slots, studies
 from tests.integration.slots_helpers import LEASE, claim_for, let_run_out
 
 
@@ -67,7 +67,7 @@ def test_after_the_servers_start(four: Slots, monkeypatch: pytest.MonkeyPatch) -
     claims = [claim_for(four, w) for w in "abcd"]
     let_run_out(four, claims[0])
     for ago, takes_over in ((LEASE - 5, False), (LEASE + 5, True)):
-        monkeypatch.setattr("colgan_search.search.slots.server_started", lambda ago=ago: now() - ago)
+        monkeypatch.setattr("colgan_search.search.budget.slots.server_started", lambda ago=ago: now() - ago)
         assert (four.claim("thief", LEASE) is not None) is takes_over
 
 
@@ -116,7 +116,7 @@ def test_a_server_that_started_later_than_now_has_started_long_ago(
 ) -> None:
     claims = [claim_for(four, worker) for worker in "abcd"]
     let_run_out(four, claims[0])
-    monkeypatch.setattr("colgan_search.search.slots.server_started", lambda: now() + 3600.0)
+    monkeypatch.setattr("colgan_search.search.budget.slots.server_started", lambda: now() + 3600.0)
     assert claim_for(four, "heir").slot == 0
 
 

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from colgan_search.cli.live_view import LiveView
-from colgan_search.search.monitor import Monitor
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import fake_config, make_study
 from tests.integration.test_results import finish
 from tests.unit.test_pace import Clock

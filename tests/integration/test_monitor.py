@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.search.monitor import Monitor
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import workers
+from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.database.tables import workers
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import fake_config, make_study, optuna_trials
 from tests.integration.test_results import finish
 
@@ -47,6 +48,24 @@ def test_the_best_trial_follows_the_results(study: OpenStudy, tmp_path: Path, pr
         assert seen.budget.done == done and seen.best is not None and seen.best.value == highest
 
 
+def test_a_trial_that_ends_after_a_later_one_is_seen_too(study: OpenStudy, tmp_path: Path, prepared_url: str) -> None:
+    monitor = Monitor(study)
+    finish(study, tmp_path)
+    early = study.slots.claim("early", 600.0)
+    assert early is not None
+    propose.assign(study, early)
+    for _ in range(2):
+        finish(study, tmp_path)
+        monitor.snapshot()
+    assert study.slots.release(early)
+    assert finish(study, tmp_path) == 1
+    seen = monitor.snapshot()
+    assert [trial.number for trial in monitor._completed] == [
+        trial.number for trial in sorted(optuna_trials(prepared_url), key=lambda t: -(t.value or 0.0))
+    ]
+    assert seen.best is not None and seen.best.value == study.load().best_value
+
+
 def test_only_workers_that_live_are_shown(study: OpenStudy) -> None:
     here = [_enter(study, 1), _enter(study, 2, "waiting")]
     _enter(study, 3, "left")
@@ -72,3 +91,19 @@ def test_the_time_left_is_the_mean_over_the_workers(study: OpenStudy, tmp_path: 
     seen = Monitor(fresh).snapshot()
     fresh.storage.close()
     assert seen.seconds_left == pytest.approx((5 - 2) * 20.0 / 2)
+
+
+def test_before_the_first_result_one_look_tells_the_time_left(study: OpenStudy) -> None:
+    """`status` sees a study but once."""
+    worker = _enter(study, 1)
+    claim = study.slots.claim(worker, 600.0)
+    assert claim is not None
+    claim = propose.assign(study, claim).claim
+    Registry(study.storage, study.uid).update(worker, "training", 0, 4, 20)
+    with study.storage.transaction() as db:
+        db.execute(workers.update().values(started=workers.c.seen - 45.0))
+    # 10 s an epoch, 20 epochs a trial, five trials of which four epochs are done.
+    assert Monitor(study).snapshot().seconds_left == pytest.approx((5 - 4 / 20) * 200.0)
+    assert study.slots.release(claim)
+    assert study.slots.claim(worker, 600.0) is not None
+    assert Monitor(study).snapshot().seconds_left is None, "it may go on from a checkpoint"

@@ -9,10 +9,15 @@ import pytest
 from PIL import Image
 
 from colgan_search.api.own_files import OwnFiles
+from colgan_search.bundles.bundle import write_bundle
+from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
-from colgan_search.config import StudyConfig
+from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import DataError
 from colgan_search.evaluation.inception import hub_path
+from colgan_search.gan.building import build_generator
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import GeneratorScore, Protocol, Scores
 from tests.integration import cli_helpers as helpers
 
 SECRET = ("patient-4711", "patient-4712")
@@ -59,6 +64,7 @@ IMAGES = {"data__name": "imagefolder", "training__batch": 16}
         ("worker --study small", 2),
         ("evaluate --real --study small", 2),
         ("best --study small --export bundle --retrain", 2),
+        ("best --study small --export bundle", 2),
         ("doctor --study small", 1),
     ],
 )
@@ -131,6 +137,72 @@ def test_weights_are_files_of_the_machine_as_well(tmp_path: Path, monkeypatch: p
     OwnFiles().applied(config(tmp_path / "w.pth", "classifier"), "small")
     monkeypatch.setenv("COLGAN_DATA", str(tmp_path))
     OwnFiles().applied(config(tmp_path / "w.pth"), "small")
+
+
+def _bundle(folder: Path, config: StudyConfig) -> Path:
+    """A bundle of two untrained generators, as somebody else may hand it over."""
+    folder.mkdir()
+    weights = folder / "generators.safetensors"
+    save_generators(weights, [build_generator(config.network, size=8, channels=1, seed=n) for n in range(2)])
+    protocol = Protocol(
+        extractor="classifier", weights_digest="0" * 16, resolution=8, channels=1, images=9, splits=1, reference=None
+    )
+    scores = Scores(generators=2 * (GeneratorScore(is_mean=2.0, is_std=0.1),), protocol=protocol)
+    graph = KnowledgeTransferGraph.from_text("G1=D:t/G2=D:t")
+    return write_bundle(folder, graph, config, weights, scores, seed=1, command="x").folder
+
+
+@pytest.mark.parametrize("kind", ["bundle", "run folder"])
+def test_a_folder_that_only_a_bundle_names_is_not_read(
+    kind: str,
+    private: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quiet_process: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLGAN_DATA", raising=False)
+    bundle = _bundle(tmp_path / "bundle", _config(tmp_path, private))
+    if kind == "run folder":
+        (bundle / "versions.json").unlink()
+    read = []
+    monkeypatch.setattr("colgan_search.api.evaluating.load_images", lambda data: read.append(data) or 1 / 0)
+    assert run(["evaluate", "bundle"]) == 2
+    said = capsys.readouterr().err
+    for part in ("bundle: its config names data.root", str(private), "--data-root", "COLGAN_DATA"):
+        assert part in said, said
+    assert read == []
+    # Named here, it is read: by an option, by the environment, by a config of this machine.
+    for words in (["--data-root", str(private)], ["--config", "small.yaml"], []):
+        if not words:
+            monkeypatch.setenv("COLGAN_DATA", str(tmp_path))
+        run(["evaluate", "bundle", *words])
+        capsys.readouterr()
+    assert [data.root for data in read] == 3 * [str(private)]
+
+
+def test_weights_that_only_a_bundle_names_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLGAN_DATA", raising=False)
+    settings = {"evaluation__extractor": "inception", "evaluation__weights": str(tmp_path / "w.pth")}
+    config = helpers.small_config(tmp_path, **settings)
+    with pytest.raises(DataError, match=r"^bundle: its config names evaluation\.weights .*--weights"):
+        OwnFiles().applied_to_bundle(config, Path("bundle"))
+
+
+def test_an_exported_config_names_what_this_machine_named(
+    attacked: Path, private: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be given to `launch` here later, and then counts as typed by a person."""
+    config = helpers.small_config(tmp_path, **IMAGES, data__root=str(private))
+    folder = tmp_path / "colgan_work" / "small" / "trial-00000"
+    folder.mkdir(parents=True)
+    generators = [build_generator(config.network, size=8, channels=1, seed=n) for n in range(2)]
+    save_generators(folder / "generators.safetensors", generators)
+    mine = tmp_path / "mine"
+    assert run(["best", "--study", "small", "--export", "out", "--data-root", str(mine)]) == 0
+    assert load_config("out/config.yaml").data.root == str(mine)
+    assert run(["best", "--study", "small", "--data-root", str(mine)]) == 2
 
 
 @pytest.mark.slow

@@ -6,19 +6,23 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from colgan_search import api
+from colgan_search.cli import watch
 from colgan_search.cli.app import run
+from colgan_search.cli.live_view import LiveView
 from colgan_search.errors import DataError
 from colgan_search.evaluation import classifier
 from colgan_search.evaluation.classifier_card import card_path
-from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy, create_or_open, open_study
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import OpenStudy, create_or_open, open_study
+from colgan_search.search.study.shared_files import SharedFiles
 from tests.integration.cli_helpers import fake_study, optuna_study, run_cli, small_config, write_config
 from tests.unit.test_classifier_card import card
 
@@ -121,6 +125,50 @@ def test_below_the_floor_no_slot_is_claimed(
     assert run(["doctor", "--json", "--config", config, "--work-dir", str(tmp_path / "work")]) == 1
     checks = {check["name"]: check["what"] for check in json.loads(capsys.readouterr().out)["checks"]}
     assert checks["weights"] in refusal
+
+
+def test_below_the_floor_nothing_is_trained_or_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(classifier, "train_classifier", lambda *a: 0.199)
+    monkeypatch.chdir(tmp_path)
+    write_config(tmp_path)
+    worthless = "below 20.0 % every score would be worthless, so nothing is"
+    assert run(["train", "--config", "small.yaml", "--graph", GRAPH, "--out", "run"]) == 2
+    assert f"{worthless} trained to be scored by it" in (said := capsys.readouterr().err) and "--study" not in said
+    assert not Path("run").exists()
+    assert run(["evaluate", "--real", "--config", "small.yaml"]) == 2
+    assert f"{worthless} scored by it" in capsys.readouterr().err
+
+
+def test_a_bundle_says_how_good_its_judge_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "train_classifier", lambda *a: 0.42)
+    monkeypatch.chdir(tmp_path)
+    config = str(write_config(tmp_path))
+    assert run(["train", "--config", config, "--graph", GRAPH, "--out", "run"]) == 0
+    url = f"sqlite:///{tmp_path / 'colgan_work' / 'studies.db'}"
+    create_or_open(open_storage(url, create=True), small_config(tmp_path), "small", 1).storage.close()
+    assert api.work(api.WorkRequest("small", url), threading.Event()).accepted == 1
+    assert run(["best", "--export", "winner"]) == 0
+    next(Path("colgan_work/small").glob("trial-*/generators.safetensors")).unlink()
+    assert run(["best", "--export", "again", "--retrain"]) == 0
+    for bundle in ("run/seed-0", "winner", "again"):
+        assert json.loads(Path(bundle, "scores.json").read_text())["classifier_accuracy"] == 0.42, bundle
+
+
+def test_launch_says_it_while_its_workers_work(
+    study: OpenStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared(study, tmp_path, 0.42)
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.0)
+    looks = iter([True, True, False])
+    watch._plain(api.Monitor(study), SimpleNamespace(poll=lambda: next(looks)))  # type: ignore[arg-type]
+    assert capsys.readouterr().err.count(SAID) == 1
+    terminal = Console(width=200, file=io.StringIO(), _environ={})
+    view = LiveView(study, api.Monitor(study), 1, terminal)
+    with terminal.capture() as shown:
+        terminal.print(view.render(False))
+    assert SAID in shown.get()
 
 
 @pytest.mark.slow

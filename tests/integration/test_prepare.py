@@ -21,8 +21,8 @@ from colgan_search.config import DataSettings, load_config
 from colgan_search.evaluation import classifier, fid, scores
 from colgan_search.evaluation.cache import sha256_of
 from colgan_search.gan.datasets import load_images
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
 from tests.integration.cli_helpers import write_config
 from tests.integration.file_server import Server
 from tests.unit.evaluation_helpers import first_pixels

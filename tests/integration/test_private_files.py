@@ -11,7 +11,7 @@ import pytest
 
 from colgan_search import api, logs
 from colgan_search.files import make_private
-from colgan_search.search.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from tests.integration import cli_helpers as helpers
 
 

@@ -13,10 +13,11 @@ from colgan_search.errors import Interrupted, LeaseLost, StudyError
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.roster import Roster
-from colgan_search.search import ask_lock, history, optuna_rows, optuna_writes, propose, space
-from colgan_search.search.slot_records import Claim
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import now, studies
+from colgan_search.search.budget.slot_records import Claim
+from colgan_search.search.database.tables import now, studies
+from colgan_search.search.optuna_private import trial_rows, trial_writes
+from colgan_search.search.proposing import ask_lock, history, propose, space
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.seeds import derive_seed
 from tests.fleet import fake_config, make_study, rows_of
 
@@ -78,7 +79,7 @@ def test_a_worker_that_dies_before_its_trial_is_written_leaves_nothing(
         raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((space, "suggest_graph") if point == "suggesting" else (optuna_writes, "add")), die)
+        patch.setattr(*((space, "suggest_graph") if point == "suggesting" else (trial_writes, "add")), die)
         with pytest.raises(Died):
             propose.assign(study, _claim(study, "a"))
     assert study.load().trials == [] and study.slots.bound_trials() == {}
@@ -90,7 +91,7 @@ def test_a_worker_that_dies_before_its_trial_is_written_leaves_nothing(
 @pytest.mark.parametrize("point", ["asked", "half suggested", "suggested", "attributes set"])
 def test_a_trial_that_was_asked_of_optuna_and_never_bound_is_adopted(study: OpenStudy, point: str) -> None:
     trial = study.load().ask()
-    gates = [gate.value for gate in study.config.search.gates]
+    gates = [gate.name for gate in study.config.search.gates]
     if point == "half suggested":
         trial.suggest_categorical("D->G1", gates)
     if point in ("suggested", "attributes set"):
@@ -229,7 +230,7 @@ def test_a_long_study_is_read_before_the_lock_and_under_it_only_what_is_new(
     for i in range(3):
         propose.assign(study, _claim(study, f"w{i}"))
     study.load().tell(0, 2.0)
-    real = optuna_rows.read
+    real = trial_rows.read
     reads: list[tuple[int, bool]] = []
 
     def read(*arguments: Any) -> list[FrozenTrial]:
@@ -240,7 +241,7 @@ def test_a_long_study_is_read_before_the_lock_and_under_it_only_what_is_new(
         reads.append((len(found), locked))
         return found
 
-    monkeypatch.setattr(optuna_rows, "read", read)
+    monkeypatch.setattr(trial_rows, "read", read)
     worker = propose.Proposer(study, "late")
     worker.assign(_claim(study, "late"))
     assert reads == [(3, False), (2, True)], "all three; then, under the lock, the two that run"
@@ -297,7 +298,7 @@ class TestOrder:
 
         study = make_study(prepared_url, 5, fake_config(k=2, search={"first": ["mad-gan", "all-through"]}))
         with monkeypatch.context() as patch:
-            patch.setattr(optuna_writes, "add", die)
+            patch.setattr(trial_writes, "add", die)
             with pytest.raises(Died):
                 propose.assign(study, _claim(study, "a"))
         study.slots.release_of(["a"])

@@ -5,17 +5,23 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 import sqlalchemy as sa
 
 from colgan_search import __version__
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import workers
-from colgan_search.search.worker import release_dead
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.budget.workers import ProcessId, Registry, WorkerState
+from colgan_search.search.care.dead_workers import release_dead
+from colgan_search.search.database.tables import workers
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.worker import Worker
+from tests.fake_worker import FakeExperiment
 from tests.fleet import forks, make_study, wait_until
 
 
@@ -50,7 +56,7 @@ def other() -> Iterator[tuple[ProcessId, multiprocessing.process.BaseProcess]]:
 def test_a_worker_is_seen_with_what_it_does(registry: Registry) -> None:
     me = ProcessId.mine()
     registry.enter(me, "cuda:0")
-    registry.update(me.name, "training", 7, 2, 50, 4.25)
+    registry.update(me.name, WorkerState.TRAINING, 7, 2, 50, 4.25)
     (row,) = registry.all()
     assert (row.worker, row.process, row.device, row.version) == (me.name, me, "cuda:0", __version__)
     assert (row.state, row.trial_number, row.epoch, row.epochs, row.last_is) == ("training", 7, 2, 50, 4.25)
@@ -140,7 +146,44 @@ def test_only_dead_workers_slots_are_given_back_and_each_death_is_noted_once(
 def test_a_worker_that_left_is_not_looked_for(study: OpenStudy, registry: Registry) -> None:
     gone = dataclasses.replace(ProcessId.mine(), ticks=1)
     registry.enter(gone, "cpu")
-    registry.update(gone.name, "left")
+    registry.update(gone.name, WorkerState.LEFT)
     assert registry.dead_here() == []
     with registry.storage.engine.connect() as db:
         assert db.execute(sa.select(workers.c.state)).scalars().all() == ["left"]
+
+
+SPOILT = ("process = '{}'", "process = 'x'", "last_is = 1e300", "epoch = -1", "state = 'asleep'")
+
+
+@pytest.mark.parametrize("change", SPOILT)
+def test_a_row_that_cannot_be_read_is_passed_over_with_a_word(
+    change: str, study: OpenStudy, registry: Registry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every worker's role may write one; it must not keep all the others from the study."""
+    mine = ProcessId.mine()
+    bad = dataclasses.replace(mine, pid=1, host="spoilt")
+    for identity in (mine, bad):
+        registry.enter(identity, "cpu")
+    with registry.storage.transaction() as db:
+        db.execute(sa.text(f"UPDATE colgan_workers SET {change} WHERE worker = '{bad.name}'"))
+    for _ in range(3):  # a live view reads them every second
+        assert [row.worker for row in registry.all()] == [mine.name]
+    assert registry.names() == {mine.name, bad.name}, "its log is not a stranger's"
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == 1 and bad.name in said[0] and "passed over" in said[0], said
+    worker = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path), "cpu", threading.Event())
+    assert worker.run().finished
+    assert study.slots.budget().done == 4
+
+
+def test_a_dead_workers_slot_is_taken_over_whatever_its_row_says(study: OpenStudy, registry: Registry) -> None:
+    bad = dataclasses.replace(ProcessId.mine(), machine="elsewhere", host="spoilt")
+    registry.enter(bad, "cpu")
+    claim = study.slots.claim(bad.name, 60.0)
+    assert claim is not None
+    propose.assign(study, claim)
+    registry.update(bad.name, WorkerState.TRAINING, 0)
+    with registry.storage.transaction() as db:
+        db.execute(workers.update().values(epoch=-1))
+    assert study.slots.release_of([bad.name]) == 1
+    assert study.slots.budget().free == 1

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from colgan_search.api.launching import LaunchRequest
-from colgan_search.api.paper_tables import TABLES
-from colgan_search.api.reports import report
-from colgan_search.api.reproduced_rows import gather
-from colgan_search.api.reproducing import Reproduction, run_table
 from colgan_search.config import load_config, shipped_configs
 from colgan_search.errors import BadInput
 from colgan_search.experiment import check_config
 from colgan_search.presets import preset
+from colgan_search.reproduction.paper_tables import TABLES
+from colgan_search.reproduction.reports import report
+from colgan_search.reproduction.rows import gather
+from colgan_search.reproduction.running import Reproduction, run_table
 from tests.integration.reproduce_helpers import Scored, studies, values, work
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import optuna
 import pytest
 
-from colgan_search.api import reproduced_real
-from colgan_search.api.reproduced_rows import gather
-from colgan_search.api.reproducing import Reproduction, run_table
 from colgan_search.cli import reproduce
 from colgan_search.cli.app import run
 from colgan_search.errors import Interrupted
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import open_study
+from colgan_search.reproduction import real_images
+from colgan_search.reproduction.rows import gather
+from colgan_search.reproduction.running import Reproduction, run_table
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import open_study
 from tests.integration.reproduce_helpers import studies, values, work
 
 
@@ -124,7 +124,7 @@ def test_a_prepared_folder_reaches_the_studies_and_the_real_images(
         asked.append(study)
         raise Interrupted("seen enough")
 
-    monkeypatch.setattr(reproduced_real, "study_experiment", spy)
+    monkeypatch.setattr(real_images, "study_experiment", spy)
     monkeypatch.setattr(reproduce, "_run", lambda request: True)
     assert typed(*words, *mine[:1], "/mine/cifar10", *mine[2:3], "/mine/inception.pth", "--device", "cpu") == 0
     assert asked[0].name == "paper-table1-dcgan"

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from colgan_search.api import figures, reproduced_figures
+from colgan_search.api import figures
 from colgan_search.api.figures import Drawn
-from colgan_search.api.measured_pairs import measure_pairs
-from colgan_search.api.reproduced_figures import draw_paper_figures, run_figures
-from colgan_search.api.reproducing import Reproduction
+from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import load_config
 from colgan_search.errors import DataError, StorageError
-from colgan_search.experiment import GENERATORS_FILE
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import GENERATORS_FILE, WorkFolder
 from colgan_search.gan.building import build_generator
-from colgan_search.gan.weights import save_generators
-from colgan_search.search import results
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import open_study
+from colgan_search.reproduction import paper_figures
+from colgan_search.reproduction.measured_pairs import measure_pairs
+from colgan_search.reproduction.paper_figures import draw_paper_figures, run_figures
+from colgan_search.reproduction.running import Reproduction
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import open_study
 from tests.integration.reproduce_helpers import studies, values, work
 
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ def leave_generators(wanted: Reproduction, config: str, number: int | None = Non
 @pytest.fixture
 def no_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measuring them trains a classifier."""
-    monkeypatch.setattr(reproduced_figures, "measure_pairs", lambda *arguments: None)
+    monkeypatch.setattr(paper_figures, "measure_pairs", lambda *arguments: None)
 
 
 def test_figures_after_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +164,7 @@ def test_the_claims_of_figures_5_and_6(
 ) -> None:
     """Both generators of the proposed pair are one network, MAD-GAN's two: the images of one z are alike, surely."""
     monkeypatch.setattr(figures, "draw_tsne", lambda systems, paths, note: None)
-    monkeypatch.setattr(reproduced_figures, "measure_pairs", partial(measure_pairs, images=60))
+    monkeypatch.setattr(paper_figures, "measure_pairs", partial(measure_pairs, images=60))
     wanted = wanted_in(tmp_path)
     for name, alike in (("table1-proposed", True), ("table1-mad-gan", False)):
         work(wanted.request(load_config(f"paper-digits/{name}"), 4))

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import Outage, StudyError
-from colgan_search.search import retry
-from colgan_search.search.retry import is_outage, one_line, through_outages
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import OpenStudy
+from colgan_search.search.database import retry
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.retry import is_outage, one_line, through_outages
+from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import make_study
 from tests.postgres import PASSWORD, Postgres
 
@@ -140,7 +140,7 @@ def _run(study: OpenStudy, statement: str) -> None:
 
 
 def test_a_locked_sqlite_file_is_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("colgan_search.search.storage.SQLITE_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("colgan_search.search.database.storage.SQLITE_BUSY_SECONDS", 0.1)
     study = make_study(f"sqlite:///{tmp_path}/a.db", 1)
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -12,10 +12,11 @@ import psycopg2
 import pytest
 
 from colgan_search.cli.app import run
-from colgan_search.files import WorkFolder
-from colgan_search.search import deliver, propose
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open, open_study
+from colgan_search.file_names import WorkFolder
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.delivering import deliver
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import create_or_open, open_study
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, rows_of

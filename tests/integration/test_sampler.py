@@ -3,7 +3,7 @@
 import pytest
 
 from colgan_search.gates import CUTOFF, POSITIVE, THROUGH
-from colgan_search.search import propose
+from colgan_search.search.proposing import propose
 from tests.fleet import fake_config, make_study
 
 

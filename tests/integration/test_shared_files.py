@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from colgan_search.config import load_config
-from colgan_search.search.shared_files import SharedFiles
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
+from colgan_search.search.study.shared_files import SharedFiles
 
 
 def test_the_first_worker_decides(storage_url: str, tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
-from colgan_search.search.slot_records import Budget, Claim
-from colgan_search.search.slots import Slots
-from colgan_search.search.storage import Storage
-from colgan_search.search.tables import now, slots, workers
+from colgan_search.search.budget.slot_records import Budget, Claim
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.tables import now, slots, workers
 from tests.integration.slots_helpers import LEASE, claim_for, let_run_out
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 
 import sqlalchemy as sa
 
-from colgan_search.search.slot_records import Budget
-from colgan_search.search.slots import Slots
-from colgan_search.search.storage import open_storage
-from colgan_search.search.tables import slots
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.tables import slots
 from tests.integration.slots_helpers import LEASE
 
 

@@ -14,10 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import StorageError
-from colgan_search.search import storage as storage_module
-from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.study import create_or_open, open_study, study_names
-from colgan_search.search.urls import normalise_url
+from colgan_search.search.database import storage as storage_module
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.database.urls import normalise_url
+from colgan_search.search.study.opening import create_or_open, open_study, study_names
 from tests.fleet import fake_config, forks, rows_of, wait_until
 from tests.postgres import PASSWORD, Postgres
 

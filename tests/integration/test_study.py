@@ -6,9 +6,10 @@ import sqlalchemy as sa
 
 from colgan_search.config import fingerprint, with_overrides
 from colgan_search.errors import StudyError
-from colgan_search.search import propose
-from colgan_search.search.storage import Storage, open_storage
-from colgan_search.search.study import OpenStudy, create_or_open, open_study, study_names
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
+from colgan_search.search.proposing import propose
+from colgan_search.search.study.opening import OpenStudy, create_or_open, open_study, study_names
 from tests.fleet import fake_config, rows_of
 
 
@@ -122,7 +123,7 @@ def test_a_study_that_was_cut_short_is_made_whole(
         patch.setattr(optuna.Study, "set_user_attr", set_user_attr)
         patch.setattr(optuna.Study, "set_metric_names", set_metric_names)
         if stop_after == "create_study":
-            patch.setattr("colgan_search.search.slots.Slots.begin_study", begin_study)
+            patch.setattr("colgan_search.search.budget.slots.Slots.begin_study", begin_study)
         with pytest.raises(Died):
             create_or_open(storage, fake_config(), "fake", 3)
     with pytest.raises(StudyError):

@@ -13,7 +13,7 @@ import pytest
 
 from colgan_search.cli.app import run
 from colgan_search.errors import StorageError
-from colgan_search.search.storage import open_storage
+from colgan_search.search.database.opening import open_storage
 from tests.integration import cli_helpers as helpers
 from tests.postgres import PASSWORD, Postgres
 

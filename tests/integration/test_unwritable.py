@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from colgan_search import api
-from colgan_search.api.places import output_file, work_folder
+from colgan_search.api.work_and_storage import output_file, work_folder
 from colgan_search.cli.app import run
 from colgan_search.errors import DataError
-from colgan_search.search.storage import open_storage
-from colgan_search.search.study import create_or_open
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study.opening import create_or_open
 from tests.integration.cli_helpers import small_config, write_config
 
 pytestmark = pytest.mark.usefixtures("quiet_process")

@@ -13,14 +13,15 @@ from optuna.trial import TrialState
 
 from colgan_search.api import working
 from colgan_search.errors import DiskFull
-from colgan_search.files import WorkFolder
-from colgan_search.search import deliver, worker
-from colgan_search.search.deliver import Spool
-from colgan_search.search.registry import ProcessId, Registry
-from colgan_search.search.slot_records import Claim
-from colgan_search.search.slots import Slots
-from colgan_search.search.study import OpenStudy
-from colgan_search.search.tables import slots
+from colgan_search.file_names import WorkFolder
+from colgan_search.search import worker
+from colgan_search.search.budget.slot_records import Claim
+from colgan_search.search.budget.slots import Slots
+from colgan_search.search.budget.workers import ProcessId, Registry
+from colgan_search.search.database.tables import slots
+from colgan_search.search.delivering import deliver
+from colgan_search.search.delivering.deliver import Spool
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import fake_config, make_study, optuna_trials

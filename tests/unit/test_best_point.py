@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import Interrupted
-from colgan_search.experiment import AVERAGES_FILE, GENERATORS_FILE, Experiment
+from colgan_search.experiment import Experiment
 from colgan_search.experiment.best_point import BestPoint
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import AVERAGES_FILE, GENERATORS_FILE, WorkFolder
 from colgan_search.gan.checkpoint import CheckpointFile
-from colgan_search.gan.weights import load_generators
 from colgan_search.presets import preset
 from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
 from colgan_search.roster import Roster

@@ -14,13 +14,14 @@ import yaml
 from PIL import Image
 from torch import nn
 
+from colgan_search import file_names
+from colgan_search.bundles import bundle as bundles
+from colgan_search.bundles.bundle import Bundle, find_bundle, read_bundle, require_free, write_bundle
+from colgan_search.bundles.sampling import sample_images, write_samples
+from colgan_search.bundles.weights import save_generators
 from colgan_search.config import StudyConfig, fingerprint, parse_config
 from colgan_search.errors import BadInput, ConfigError, DataError
-from colgan_search.gan import bundle as bundles
 from colgan_search.gan.building import build_generator
-from colgan_search.gan.bundle import Bundle, find_bundle, read_bundle, require_free, write_bundle
-from colgan_search.gan.sampling import sample_images, write_samples
-from colgan_search.gan.weights import save_generators
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_bytes
 from colgan_search.records import GeneratorScore, Protocol, Scores
@@ -91,7 +92,7 @@ def test_samples_follow_from_seed_and_index_alone(bundle: Bundle) -> None:
 
 def test_what_a_bundle_holds(bundle: Bundle) -> None:
     folder = bundle.folder
-    assert {path.name for path in folder.iterdir()} == set(bundles.FILES) - {"generators-ema.safetensors"}
+    assert {path.name for path in folder.iterdir()} == set(file_names.BUNDLE) - {"generators-ema.safetensors"}
     assert json.loads((folder / "graph.json").read_text()) == GRAPH.to_json()
     scores = json.loads((folder / "scores.json").read_text())
     assert (scores["value"], scores["best_generator"], scores["seed"]) == (3.0, "G2", "11")

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from colgan_search.api.answering import answer, answer_claims, together
-from colgan_search.api.measuring import MEASURES
-from colgan_search.api.paper_claims import CLAIMS, FID_MARGIN, IS_MARGIN, Claim, Comparison, Kind
-from colgan_search.api.paper_tables import TABLES, row_of
-from colgan_search.api.reproduced_studies import RowStudies
 from colgan_search.evaluation.comparing import Verdict
-from colgan_search.search.results import TrialRecord
+from colgan_search.reproduction.answers import answer, answer_claims, together
+from colgan_search.reproduction.comparisons import MEASURES
+from colgan_search.reproduction.paper_claims import CLAIMS, FID_MARGIN, IS_MARGIN, Claim, Comparison, Kind
+from colgan_search.reproduction.paper_tables import TABLES, row_of
+from colgan_search.reproduction.studies import RowStudies
+from colgan_search.search.study.results import TrialRecord
 
 PROTOCOL: dict[str, Any] = {"extractor": "classifier", "weights_digest": "0" * 16, "splits": 1}
 BUFFERED = "G1=D:t,G2:p,G3:p/G2=D:t/G3=G1:p"

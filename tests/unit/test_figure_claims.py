@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from colgan_search.api.figure_claims import QUESTIONS, Answered, answers, as_dict, markdown, summary
-from colgan_search.api.measured_pairs import MeasuredPair, MeasuredPairs
 from colgan_search.evaluation.diversity import Diversity
+from colgan_search.reproduction.figure_claims import QUESTIONS, Answered, answers, as_dict, markdown, summary
+from colgan_search.reproduction.measured_pairs import MeasuredPair, MeasuredPairs
 
 PAIRED, OVERLAPS, OVERLAPS_MORE, WIDER, ONE_WIDER, COVERS = range(len(QUESTIONS))
 

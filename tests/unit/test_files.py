@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from colgan_search.errors import DiskFull
-from colgan_search.files import WorkFolder, atomic_path, require_space, write_text
+from colgan_search.file_names import WorkFolder
+from colgan_search.files import atomic_path, require_space, write_text
 
 
 def names_in(folder: Path) -> list[str]:

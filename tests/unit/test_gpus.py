@@ -10,7 +10,7 @@ import torch
 
 from colgan_search.config import RuntimeSettings
 from colgan_search.errors import DeviceError
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.launch.gpus import WORKERS_PER_GPU, least_used, own_gpu
 from colgan_search.launch.local import plan_devices
 
@@ -19,7 +19,7 @@ NAMES = ["GPU-a", "GPU-b", "GPU-c"]
 HOLDER = """
 import sys, time
 from pathlib import Path
-from colgan_search.files import WorkFolder
+from colgan_search.file_names import WorkFolder
 from colgan_search.launch.local import plan_devices
 from colgan_search.launch.gpus import least_used
 with least_used(["GPU-a", "GPU-b", "GPU-c"], WorkFolder(Path(sys.argv[1]))) as index:

@@ -25,7 +25,7 @@ def test_edges_end_at_generators_and_are_k_squared() -> None:
 @pytest.mark.parametrize("k", [0, -1])
 def test_a_graph_has_a_generator(k: int) -> None:
     with pytest.raises(GraphError, match="at least one generator"):
-        Roster(k).edges
+        Roster(k)
 
 
 def test_gates_of_edges() -> None:

@@ -109,7 +109,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
 def test_a_link_in_a_circle_is_refused_and_skipped(root: Path) -> None:
     before = folder(root)
     (root / "cats" / "again").symlink_to(root, target_is_directory=True)
-    with pytest.raises(DataError, match=r"cats/again: is a symbolic link, .* not followed.*--skip-broken"):
+    with pytest.raises(DataError, match=r"cats/again: is a symbolic link to a folder, .* not followed.*--skip-broken"):
         folder(root)
     real = folder(root, skip_broken=True)
     assert torch.equal(real.images, before.images) and torch.equal(real.labels, before.labels)
@@ -124,15 +124,47 @@ def test_two_links_that_hold_each_other_come_to_an_end(root: Path) -> None:
     assert (len(real.images), real.left_out) == (3, 4)
 
 
-@pytest.mark.parametrize("place", ["cats/x.png", "cats/below", "birds"])
-def test_links_that_lead_out_are_refused(root: Path, tmp_path_factory: pytest.TempPathFactory, place: str) -> None:
+@pytest.mark.parametrize("place", ["cats/below.png", "cats/below", "birds"])
+def test_links_to_folders_elsewhere_are_refused(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, place: str
+) -> None:
     outside = tmp_path_factory.mktemp("private")
     Image.fromarray(picture()).save(outside / "secret.png")
-    (root / place).symlink_to(outside / "secret.png" if place.endswith("png") else outside)
+    (root / place).symlink_to(outside, target_is_directory=True)
     with pytest.raises(DataError, match=rf"{place}: is a symbolic link"):
         folder(root)
     real = folder(root, skip_broken=True)
     assert (len(real.images), real.classes, real.left_out) == (3, ("cats", "dogs"), 1)
+
+
+def test_links_to_single_images_are_followed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A class put together out of a larger set without copying it, as many do."""
+    elsewhere = tmp_path_factory.mktemp("larger set")
+    linked = elsewhere / "linked"
+    for path in [path for path in root.rglob("*") if path.is_file()]:
+        link = linked / path.relative_to(root)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    copied, found = folder(root), folder(linked)
+    assert (found.digest, found.classes, found.left_out) == (copied.digest, ("cats", "dogs"), 0)
+    assert torch.equal(found.labels, copied.labels)
+    flat = elsewhere / "flat"
+    flat.mkdir()
+    (flat / "a.png").symlink_to(root / "cats" / "a.png")
+    assert (len(folder(flat).images), folder(flat).classes) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("nowhere.png", "leads to no file"), ("x.png", "leads to no file"), ("pipe", "is not a file")],
+    ids=["nothing", "itself", "pipe"],
+)
+def test_links_to_no_image_are_refused(root: Path, target: str, said: str) -> None:
+    os.mkfifo(root / "pipe")
+    (root / "cats" / "x.png").symlink_to("x.png" if target == "x.png" else root / target)
+    with pytest.raises(DataError, match=rf"cats/x\.png: .*{said}"):
+        folder(root)
+    assert (len(folder(root, skip_broken=True).images), folder(root, skip_broken=True).left_out) == (3, 1)
 
 
 def test_the_folder_itself_may_be_a_link(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -211,7 +243,7 @@ def test_half_transparent_black_is_grey(root: Path) -> None:
 def test_all_broken_images_are_told_at_once(root: Path) -> None:
     for number in range(25):
         (root / "cats" / f"x{number:02}.png").write_bytes(b"no image")
-    (root / "dogs" / "link.png").symlink_to("deep/c.png")
+    (root / "dogs" / "link.png").symlink_to("nowhere.png")
     with pytest.raises(DataError) as told:
         folder(root)
     lines = str(told.value).splitlines()

@@ -1,12 +1,13 @@
 """The time that a study still takes: computed by hand for a few workers and trials."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from colgan_search.search.pace import Pace, TimeLeft, TrialTime, time_left
-from colgan_search.search.registry import ProcessId, WorkerRow
-from colgan_search.search.slot_records import Budget
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.budget.workers import ProcessId, WorkerRow
+from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
 
 PROCESS = ProcessId("host", "machine", 1, 0.0, None)
 
@@ -112,3 +113,14 @@ def test_workers_that_agree_after_one_epoch_are_not_certain(clock: Clock) -> Non
     assert pace.trial_times() == [TrialTime(200.0, 20.0)] * 2  # a second late in one of twenty epochs
     found = time_left(budget(4, 0), [row(trial=None), row("b", trial=None)], pace.trial_times(), ())
     assert found == TimeLeft(400.0, pytest.approx(math.sqrt(4**2 * 20.0**2 / 2) / 2))
+
+
+def test_one_look_at_the_first_trials_tells_their_seconds() -> None:
+    def at(epoch: int | None, up: float | None, trial: int = 0) -> WorkerRow:
+        return replace(row(trial=trial, epoch=epoch), up=up)
+
+    # 45 s for four epochs and half of the fifth: 10 s each, 20 of them.
+    assert first_trial_times([at(4, 45.0)], {0}) == [TrialTime(pytest.approx(200.0), pytest.approx(25.0))]
+    # What goes on from a checkpoint, has no epoch yet or is too short says nothing.
+    unknown = [at(4, 45.0, trial=1), at(0, 45.0), at(None, 45.0), at(4, 1.9), at(4, None)]
+    assert first_trial_times(unknown, {0}) == []

@@ -3,10 +3,10 @@
 import pytest
 
 from colgan_search import presets
-from colgan_search.api.paper_tables import REAL_IMAGES_IS, TABLES
 from colgan_search.config import load_config
 from colgan_search.gates import CUTOFF
 from colgan_search.records import GeneratorScore, Protocol, Scores
+from colgan_search.reproduction.paper_tables import REAL_IMAGES_IS, TABLES
 from colgan_search.roster import Roster
 
 ALL, TWO = {"through", "cutoff", "negative", "positive"}, {"through", "cutoff"}

@@ -5,7 +5,7 @@ from optuna.distributions import CategoricalDistribution
 
 from colgan_search.gates import CUTOFF, PAPER_GATES, THROUGH
 from colgan_search.roster import Roster
-from colgan_search.search.space import distributions, graph_of, params_of, suggest_graph
+from colgan_search.search.proposing.space import distributions, graph_of, params_of, suggest_graph
 
 NAMES = ["D->G1", "G2->G1", "G3->G1", "D->G2", "G1->G2", "G3->G2", "D->G3", "G1->G3", "G2->G3"]
 

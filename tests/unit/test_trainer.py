@@ -6,10 +6,10 @@ import torch
 from colgan_search.config import TransferSettings
 from colgan_search.errors import ConfigError, Diverged, TrialFault
 from colgan_search.gan import trainer
+from colgan_search.gan.finite_watch import EVERY_ITERATIONS, FiniteWatch
 from colgan_search.gan.state import TrainingState, draw_z
 from colgan_search.gan.steps import Lessons, discriminator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
-from colgan_search.gan.watch import EVERY_ITERATIONS, FiniteWatch
 from colgan_search.graph import KnowledgeTransferGraph
 from tests.unit.gan_helpers import (
     CPU,

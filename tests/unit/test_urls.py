@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from colgan_search.errors import StorageError
-from colgan_search.search.urls import hide_password, normalise_url, passwords
+from colgan_search.search.database.urls import hide_password, normalise_url, passwords
 from tests.postgres import PASSWORD
 
 QUOTED = "p%40ss%3Aw%2Frd%251"

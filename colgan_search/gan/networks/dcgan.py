@@ -9,7 +9,7 @@ from colgan_search.errors import ConfigError
 from colgan_search.extensions.networks import Network, NetworkSettings
 
 if TYPE_CHECKING:
-    from colgan_search.gan.family import DiscriminatorNetwork, GeneratorNetwork
+    from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 
 SIZES = (8, 16, 32, 64, 128, 256)
 """Heights and widths in pixels that the family makes: 4 * 2^n."""

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.extensions.transfers import Maps
-from colgan_search.gan.family import DiscriminatorNetwork, GeneratorNetwork
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,79 @@
+"""How a study stands at this moment: for the live view, `status` and plain progress lines."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.budget.workers import GONE, Registry, WorkerRow
+from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
+from colgan_search.search.study import results
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.results import TrialRecord
+from colgan_search.search.study.shared_files import SharedFiles
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A study's budget, its workers that have not left, its best trial, and what the rest may take."""
+
+    budget: Budget
+    workers: tuple[WorkerRow, ...]
+    best: TrialRecord | None
+    seconds_left: float | None
+    """By the trials that have ended, or else by the epochs seen so far (see `pace`); None before these."""
+    classifier_accuracy: float | None = None
+    """Held-out accuracy, 0..1, of the classifier that scores; None with another extractor, or before it is trained."""
+    seconds_spread: float | None = None
+    """Standard deviation of `seconds_left`; None as long as only one time is known."""
+
+
+class Monitor:
+    """Takes snapshots; reads the trials again only when the number of results has changed, and the old ones once."""
+
+    def __init__(self, study: OpenStudy, clock: Callable[[], float] = time.monotonic) -> None:
+        self.study = study
+        self._pace = Pace(clock)
+        self._done = -1
+        self._ended: list[TrialRecord] = []
+        self._completed: list[TrialRecord] = []
+        self._accuracy: float | None = None
+
+    def snapshot(self) -> Snapshot:
+        """The study as it is now."""
+        budget = self.study.slots.budget()
+        if budget.done != self._done or len(self._completed) < budget.done:
+            self._completed = self._read()
+            self._done = budget.done
+        silent = 3 * self.study.config.service.lease_seconds
+        rows = Registry(self.study.storage, self.study.uid).all()
+        workers = tuple(row for row in rows if row.state not in GONE and row.quiet < silent)
+        if self._accuracy is None and self.study.config.evaluation.extractor == "classifier":
+            self._accuracy = SharedFiles(self.study).classifier_accuracy()
+        best = self._completed[0] if self._completed else None
+        left = self._left(budget, workers)
+        return Snapshot(
+            budget,
+            workers,
+            best,
+            None if left is None else left.seconds,
+            self._accuracy,
+            None if left is None else left.spread,
+        )
+
+    def _read(self) -> list[TrialRecord]:
+        """The complete trials, best first. Those below the first one that has not ended are read once."""
+        rest = results.trials(self.study, self._ended[-1].number + 1 if self._ended else 0)
+        ended = list(takewhile(lambda trial: trial.state not in results.UNFINISHED, rest))
+        self._ended += ended
+        return results.best_first([*self._ended, *rest[len(ended) :]])
+
+    def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
+        self._pace.see(workers)
+        times = [TrialTime(trial.seconds) for trial in self._completed if trial.seconds is not None]
+        told = {trial.number for trial in self._completed}
+        times = times or self._pace.trial_times()
+        if not times and any(row.epoch for row in workers):  # one look is all that `status` has
+            times = first_trial_times(workers, self.study.slots.first_claims())
+        return time_left(budget, workers, times, told)

@@ -1,0 +1,154 @@
+"""Trials as plain records, and the best graph among them."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import Field, TypeAdapter
+
+from colgan_search.errors import StudyError
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import Outcome, Protocol
+from colgan_search.search import trust
+from colgan_search.search.budget.slot_records import ACCEPTED, FAILING, LEASED
+from colgan_search.search.database.tables import slots
+from colgan_search.search.optuna_private import trial_rows
+from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.outcomes import outcome_of
+from colgan_search.search.study.trial_attributes import GRAPH, SEED
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial, one line per field. Scores are None until the trial is complete."""
+
+    number: trust.Number
+    state: str
+    """running, waiting (given back, to be gone on with), complete or fail."""
+    value: trust.Real | None
+    """Maximum IS over the generators; 1.0 if the trial diverged."""
+    graph: trust.GraphText | None
+    best_generator: Annotated[str, Field(strict=True, pattern=r"^G[0-9]{1,2}$")] | None
+    is_mean: tuple[trust.Real, ...] | None
+    """Of G1..Gk."""
+    is_std: tuple[trust.Real, ...] | None
+    """Over the splits of one scoring, not over training seeds."""
+    fid: tuple[trust.Real | None, ...] | None
+    seed: trust.Seed | None
+    seconds: trust.Positive | None
+    worker: trust.Word | None
+    diverged: trust.Text | None
+    started: str | None
+    """UTC is not recorded by Optuna: local time of the worker that began it, ISO 8601."""
+    finished: str | None
+    protocol: dict[str, Any] | None
+    classifier_accuracy: Annotated[float, Field(strict=True, ge=0.0, le=1.0)] | None = None
+    """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: every field under its name; the seed as text, since many readers of JSON round beyond 2**53."""
+        return {**asdict(self), "seed": None if self.seed is None else str(self.seed)}
+
+    def as_row(self) -> dict[str, str]:
+        """For CSV: every field as text; lists as JSON, None as nothing."""
+        return {
+            key: "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            for key, value in self.as_dict().items()
+        }
+
+
+RECORD = TypeAdapter(TrialRecord)
+PROTOCOL = TypeAdapter(Protocol)
+
+FROM_ATTRIBUTES = (
+    *(GRAPH, SEED, "best_generator", "is_mean", "is_std", "fid"),
+    *("seconds", "worker", "diverged", "protocol", "classifier_accuracy"),
+)
+"""User attributes that a record is made of."""
+
+UNFINISHED = ("running", "waiting")
+"""States of a record that is not the last one yet."""
+
+
+def trials(study: OpenStudy, first: int = 0) -> list[TrialRecord]:
+    """All trials that were ever begun, from number `first` on, in the order of their numbers.
+
+    StudyError if one is not as we write them, or if the study was deleted.
+    """
+    with study.storage.engine.connect() as db:
+        which = trial_rows.from_number(trial_rows.study_id(db, study.name, study.uid), first)
+        where = f"study {study.name!r}: its trials"
+        found = trial_rows.read(db, which, where, FROM_ATTRIBUTES, with_params=False)
+    records = [_record(study, trial) for trial in found]
+    if all(record.state != "running" for record in records):
+        return records
+    # To Optuna a trial runs until it is told: only its slot knows whether somebody is at it.
+    held = _held(study)
+    return [
+        replace(record, state="waiting") if record.state == "running" and record.number not in held else record
+        for record in records
+    ]
+
+
+def _held(study: OpenStudy) -> set[int]:
+    """Numbers of the trials that workers hold, or have left a result of that is not told yet."""
+    at_work = slots.c.state.in_((LEASED, ACCEPTED, FAILING))
+    with study.storage.engine.connect() as db:
+        numbers = db.execute(sa.select(slots.c.trial_number).where(slots.c.uid == study.uid, at_work)).scalars()
+        return {number for number in numbers if number is not None}
+
+
+def completed(study: OpenStudy) -> list[TrialRecord]:
+    """The complete trials, best first; the earlier one first among equals."""
+    return best_first(trials(study))
+
+
+def best_first(records: list[TrialRecord]) -> list[TrialRecord]:
+    """The complete ones of these, as `completed` has them."""
+    done = [trial for trial in records if trial.state == "complete" and trial.value is not None]
+    return sorted(done, key=lambda trial: (-(trial.value or 0.0), trial.number))
+
+
+def best(study: OpenStudy) -> TrialRecord:
+    """The trial with the highest value. StudyError if none is complete."""
+    done = completed(study)
+    if not done:
+        raise StudyError(f"study {study.name!r} has no complete trial yet; `colgan-search status` shows how far it is")
+    return done[0]
+
+
+def best_graph(record: TrialRecord) -> KnowledgeTransferGraph:
+    """The graph of a record. StudyError if it has none."""
+    if record.graph is None:
+        raise StudyError(f"trial {record.number} has no graph")
+    return KnowledgeTransferGraph.from_text(record.graph)
+
+
+def outcome(study: OpenStudy, number: int) -> Outcome | None:
+    """The whole accepted result of a trial, with its history of scores; None as long as it has none."""
+    with study.storage.engine.connect() as db:
+        text = db.execute(
+            sa.select(slots.c.outcome).where(slots.c.uid == study.uid, slots.c.trial_number == number)
+        ).scalar()
+    return None if text is None else outcome_of(text, study.config.k, f"study {study.name!r}: trial {number}")[1]
+
+
+def _record(study: OpenStudy, trial: FrozenTrial) -> TrialRecord:
+    where = f"study {study.name!r}: trial {trial.number}"
+    attributes = trial.user_attrs
+    if (protocol := attributes.get("protocol")) is not None:
+        protocol = trust.read(PROTOCOL, protocol, f"{where}: protocol").model_dump(mode="json")
+    fields = {name: attributes.get(name) for name in FROM_ATTRIBUTES} | {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": trial.value if trial.state == TrialState.COMPLETE else None,
+        "started": trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
+        "finished": trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
+        "protocol": protocol,
+    }
+    record = trust.read(RECORD, fields, where)
+    for name in ("is_mean", "is_std", "fid"):
+        trust.require_length(getattr(record, name), study.config.k, f"{where}: {name}")
+    return record
