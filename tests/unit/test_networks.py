@@ -184,6 +184,21 @@ def test_layers_that_are_not_there() -> None:
         check_settings(network(), FeatureTransferSettings(layers=(3, 4)), None, size=16, channels=3)
 
 
+@pytest.mark.parametrize("norm", ["spectral", "batch"])
+@pytest.mark.parametrize("maps", ["activation", "convolution"])
+def test_the_discriminators_maps_are_its_layers_outputs(norm: str, maps: str) -> None:
+    discriminator = build_discriminator(network(discriminator_norm=norm), size=16, channels=1, outputs=3, seed=1).eval()
+    seen: list[torch.Tensor] = []
+    layers = discriminator.convolutions if maps == "convolution" else discriminator.activations
+    for layer in list(layers)[:2]:
+        layer.register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
+    images = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    logits, found = discriminator.forward_with_maps(images, (1, 2), maps)  # type: ignore[arg-type]
+    assert [tuple(found[layer].shape) for layer in (1, 2)] == [(2, 4, 8, 8), (2, 8, 4, 4)]
+    assert all(torch.equal(found[layer], output) for layer, output in zip((1, 2), seen, strict=True))
+    assert torch.equal(logits, discriminator(images))
+
+
 def test_layers_of_the_discriminator_that_are_not_there() -> None:
     check_settings(network(), IMAGE, FeatureTransferSettings(layers=(1, 2)), size=16, channels=3)
     with pytest.raises(ConfigError, match=r"discriminator_transfer.layers: \[3\] .* discriminator .* layers 1..2"):
