@@ -84,6 +84,10 @@ class Registry(Generic[M]):
             self._loaded[name] = self._checked(name, found, point)
         return self._loaded[name]
 
+    def unknown(self, name: str) -> UnknownMember:
+        """The error for a name that no member has."""
+        return UnknownMember(f"unknown {self.kind} {name!r}; known are: {', '.join(self.names())}")
+
     def __iter__(self) -> Iterator[M]:
         """Every member, loaded."""
         return (self.get(name) for name in self.names())
@@ -93,7 +97,7 @@ class Registry(Generic[M]):
 
     def _point(self, name: str) -> EntryPoint:
         if name not in self._points:
-            raise UnknownMember(f"unknown {self.kind} {name!r}; known are: {', '.join(self.names())}")
+            raise self.unknown(name)
         return self._points[name]
 
     def _checked(self, name: str, found: object, point: EntryPoint) -> M:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from colgan_search.errors import PluginError, UnknownMember
 from colgan_search.registry import Registry
@@ -37,9 +38,17 @@ def chosen_by(registry: Registry[S], key: str, usual: str) -> Callable[[Any, Val
         if not isinstance(value, Mapping) or not isinstance(value.get(key, usual), str):
             return value
         name = value.get(key, usual)
+        if name not in registry:
+            raise misnamed(registry, key, name)
         return settle(registry, name, {**value, key: name}, info)
 
     return choose
+
+
+def misnamed(registry: Registry[S], key: str, name: str) -> ValidationError:
+    """What pydantic says of an unknown member, at its own key."""
+    unknown = PydanticCustomError("unknown_member", "{said}", {"said": str(registry.unknown(name))})
+    return ValidationError.from_exception_data(registry.kind, [{"type": unknown, "loc": (key,), "input": name}])
 
 
 def settle(registry: Registry[S], name: str, value: Mapping[str, Any], info: ValidationInfo) -> Section:

@@ -33,11 +33,11 @@ def left_by(folder: Path, graph: str) -> Path:
 def test_a_trials_weights_say_of_which_graph_they_are(tmp_path: Path) -> None:
     mad_gan, other = left_by(tmp_path, "mad-gan"), left_by(tmp_path, "all-through")
     assert recorded_graph(mad_gan / FILE) == preset("mad-gan", Roster(2))
-    assert rival_of(mad_gan, 2).label == "MAD-GAN, mad-gan"
+    assert rival_of(mad_gan, Roster(2)).label == "MAD-GAN, mad-gan"
     with pytest.raises(DataError, match="is a run of G1=D:t,G2:t/G2=D:t,G1:t, not of the graph mad-gan"):
-        rival_of(other, 2)
+        rival_of(other, Roster(2))
     with pytest.raises(DataError, match="k = 2 generators, the proposed one has k = 3"):
-        rival_of(mad_gan, 3)
+        rival_of(mad_gan, Roster(3))
 
 
 def test_weights_that_do_not_say_are_called_by_their_folder(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_weights_that_do_not_say_are_called_by_their_folder(tmp_path: Path) -> N
     network = small_config(tmp_path).network
     save_generators(run / FILE, [build_generator(network, size=8, channels=1, seed=seed) for seed in (1, 2)])
     assert recorded_graph(run / FILE) is None
-    assert rival_of(run, 2).label == "study/trial-00007 (graph unknown)"
+    assert rival_of(run, Roster(2)).label == "study/trial-00007 (graph unknown)"
     assert rival_of(run, Roster(2), preset("mad-gan", Roster(2))).label == "MAD-GAN, trial 7"
     with pytest.raises(DataError, match="not of the graph mad-gan"):
         rival_of(run, Roster(2), preset("one-way", Roster(2)))
