@@ -36,7 +36,7 @@ def test_a_trials_weights_say_of_which_graph_they_are(tmp_path: Path) -> None:
     assert rival_of(mad_gan, Roster(2)).label == "MAD-GAN, mad-gan"
     with pytest.raises(DataError, match="is a run of G1=D:t,G2:t/G2=D:t,G1:t, not of the graph mad-gan"):
         rival_of(other, Roster(2))
-    with pytest.raises(DataError, match="k = 2 generators, the proposed one has k = 3"):
+    with pytest.raises(DataError, match="k = 2, the proposed one has k = 3"):
         rival_of(mad_gan, Roster(3))
 
 
