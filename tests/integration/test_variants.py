@@ -153,4 +153,3 @@ def test_trained_again_with_files_of_this_machine(
     assert set(json.loads(Path("again/scores.json").read_text())["variants"]) == NAMES
     assert "root: my/data" in Path("again/config.yaml").read_text()  # what this machine was told, not the database
     weights.with_name("gone").rename(weights)
-    assert "--retrain" in answer(capsys, *line, "--data-root", "x", code=2)
