@@ -150,7 +150,7 @@ def main() -> None:
     torch.set_num_threads(1)
     config = load_config(wanted.config)
     every = config.training.epochs // 4 or 1
-    config = with_overrides(config, evaluation={"every_epochs": every})
+    config = with_overrides(config, {"evaluation.every_epochs": every})
     part, parts = map(int, wanted.part.split("/"))
     jobs = [(graph, seed) for seed in range(1, wanted.seeds + 1) for graph in graphs(config.k, wanted.random)]
     experiment = None

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search import __version__
 from colgan_search.api import health
 from colgan_search.api.doubts import doubt
 from colgan_search.api.health import Check
@@ -22,6 +21,7 @@ from colgan_search.search.database.tables import SCHEMA_VERSION
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.study.opening import UID, OpenStudy, attributes_of, open_study, study_names
 from colgan_search.search.trust import shown
+from colgan_search.version import __version__
 
 SLOW_SECONDS = 0.1
 """A claim asks the database a few times: slower than this, workers wait noticeably."""

@@ -38,16 +38,16 @@ class Calibration(Record):
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """Exactly one of `run` (see `trained.find_trained`), `images` and `real`.
+    """Exactly one of `run` (a bundle or run folder), `images` and `real`.
 
-    `config` None = the run's own. `overrides`: section -> key -> value on top of it (see `config.with_overrides`).
+    `config` None = the run's own. `overrides`: key path -> value on top of it, as in `load_config`.
     """
 
-    config: StudyConfig | None
+    config: StudyConfig | None = None
     run: Path | None = None
     images: Path | None = None
     real: bool = False
-    overrides: Mapping[str, Mapping[str, Any]] | None = None
+    overrides: Mapping[str, Any] | None = None
     kid: bool = False
     precision_recall: bool = False
     seed: int | None = None
@@ -55,7 +55,7 @@ class EvaluateRequest:
     work_dir: Path = DEFAULT_WORK_DIR
     device: str | None = None
     cache: Path | None = None
-    """Where extractor and statistics are kept (`judging.study_cache`); None = the work folder's cache."""
+    """Where extractor and statistics are kept (`study_scoring.study_cache`); None = the work folder's cache."""
     ema: bool = False
     """The moving averages of the run's generators."""
 
@@ -102,7 +102,7 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     config = request.config or (trained.config if trained is not None else None)
     if config is None:
         raise BadInput("say which real images to compare with, and how: --config or --study")
-    config = with_overrides(config, "command line", **request.overrides) if request.overrides else config
+    config = with_overrides(config, request.overrides, "command line") if request.overrides else config
     if request.config is None and request.run is not None:
         config = _own(request.overrides or {}).applied_to_bundle(config, request.run)
     device = choose_device(config.runtime, request.device)
@@ -138,9 +138,9 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     return Evaluated(config, names, scores, tuple(more), calibration, None, evaluator.extractor.accuracy)
 
 
-def _own(overrides: Mapping[str, Mapping[str, Any]]) -> OwnFiles:
+def _own(overrides: Mapping[str, Any]) -> OwnFiles:
     """What was named on this machine."""
-    root, weights = overrides.get("data", {}).get("root"), overrides.get("evaluation", {}).get("weights")
+    root, weights = overrides.get("data.root"), overrides.get("evaluation.weights")
     return OwnFiles(None if root is None else str(root), None if weights is None else str(weights))
 
 

@@ -15,7 +15,6 @@ import psutil
 import torch
 from torchvision.datasets import CIFAR10
 
-from colgan_search import __version__
 from colgan_search.api.study_scoring import classifier_caches
 from colgan_search.api.work_and_storage import existing_parent
 from colgan_search.config import StudyConfig
@@ -29,6 +28,7 @@ from colgan_search.files import FREE_SPACE_FLOOR_BYTES
 from colgan_search.gan.datasets import default_download_folder
 from colgan_search.gan.trainer import require_images
 from colgan_search.images import RealImages
+from colgan_search.version import __version__
 
 MEMORY_BYTES_PER_WORKER = 2 * 2**30
 """PyTorch, CIFAR-10 at 64 x 64 and a trial's networks, rounded up."""

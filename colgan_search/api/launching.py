@@ -24,7 +24,7 @@ from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import require_space
-from colgan_search.launch.local import LocalWorkers, plan_devices
+from colgan_search.launchers.local import LocalWorkers, plan_devices
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.proposing import space
 from colgan_search.search.study.opening import OpenStudy, create_or_open, same_study

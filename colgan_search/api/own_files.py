@@ -35,11 +35,11 @@ class OwnFiles:
 
     def _applied(self, config: StudyConfig, whose: str) -> StudyConfig:
         if self.data_root is not None:
-            config = with_overrides(config, "--data-root", data={"root": self.data_root})
+            config = with_overrides(config, {"data.root": self.data_root}, "--data-root")
         elif config.data.root is not None and config.data.name != "digits":
             _require_allowed(config.data.root, [default_download_folder()], whose, "data.root", "--data-root")
         if self.weights is not None:
-            config = with_overrides(config, "--weights", evaluation={"weights": self.weights})
+            config = with_overrides(config, {"evaluation.weights": self.weights}, "--weights")
         elif config.evaluation.weights is not None and config.evaluation.extractor == "inception":
             downloads = [default_download_folder(), hub_path().parent]
             _require_allowed(config.evaluation.weights, downloads, whose, "evaluation.weights", "--weights")

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from colgan_search import __version__
 from colgan_search.api.downloading import CIFAR10, INCEPTION, check_mirror, fetch
 from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig, fingerprint, with_overrides
@@ -20,6 +19,7 @@ from colgan_search.experiment import check_config, choose_device
 from colgan_search.file_names import CONFIG
 from colgan_search.files import require_space, write_text
 from colgan_search.gan.datasets import load_images
+from colgan_search.version import __version__
 
 MANIFEST, SUMS, README = "manifest.json", "SHA256SUMS", "README.md"
 DATA, WEIGHTS = "cifar10", "weights"
@@ -80,14 +80,14 @@ def _fetch(request: PrepareRequest, root: Path, say: Callable[[str], None]) -> t
         folder.mkdir(exist_ok=True)
         require_space(folder, 2 * CIFAR10.bytes)  # unpacked beside the archive
         fetch(CIFAR10, folder, request.mirror, say)
-        config = with_overrides(config, data={"root": str(folder)})
+        config = with_overrides(config, {"data.root": str(folder)})
         options.append(f'--data-root "$PWD/{DATA}"')
     elif config.data.root is not None:
         say(f"the images in {config.data.root} are yours: carry them as well, and name their place with --data-root")
     if config.evaluation.extractor == "inception":
         (root / WEIGHTS).mkdir(exist_ok=True)
         weights = fetch(INCEPTION, root / WEIGHTS, request.mirror, say)
-        config = with_overrides(config, evaluation={"weights": str(weights)})
+        config = with_overrides(config, {"evaluation.weights": str(weights)})
         options.append(f'--weights "$PWD/{WEIGHTS}/{weights.name}"')
     return config, [*options, '--work-dir "$PWD"']
 

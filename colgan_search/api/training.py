@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from colgan_search import __version__
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, existing_parent, work_folder
 from colgan_search.bundles.bundle import write_bundle, write_config
 from colgan_search.config import StudyConfig, fingerprint
@@ -32,6 +31,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.past_versions import wrong_with
 from colgan_search.records import Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed
+from colgan_search.version import __version__
 
 FIRST_VERSION = "0.1.0"
 """It left no version in its run.json."""

@@ -21,7 +21,7 @@ from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import make_private
-from colgan_search.launch.gpus import own_gpu
+from colgan_search.launchers.gpus import own_gpu
 from colgan_search.search.budget.workers import ProcessId
 from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.database.opening import open_storage, require_server

@@ -20,7 +20,6 @@ import yaml
 from pydantic import BaseModel
 from torch import nn
 
-from colgan_search import __version__
 from colgan_search.bundles.sampling import sample_images, write_grid
 from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig, load_config, parse_config, read_yaml
@@ -42,6 +41,7 @@ from colgan_search.files import atomic_path, require_space, write_text
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.past_versions import wrong_with
 from colgan_search.records import Scores
+from colgan_search.version import __version__
 
 AVERAGES_SCORES = "last-ema"
 """The name of the moving averages' scores (see `records.Outcome`)."""

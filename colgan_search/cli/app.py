@@ -8,10 +8,11 @@ import traceback
 
 import typer
 
-from colgan_search import __version__, logs
+from colgan_search import logs
 from colgan_search.cli import usage
 from colgan_search.cli.commands import Commands
 from colgan_search.errors import ColganError, Interrupted
+from colgan_search.version import __version__
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Whatever was being written, to a file or to standard output, could not be for want of space."""

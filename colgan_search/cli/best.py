@@ -4,14 +4,18 @@ import json
 import signal
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options, show
 from colgan_search.errors import BadInput
+from colgan_search.file_names import DEFAULT_WORK_DIR
 from colgan_search.records import Progress
+
+if TYPE_CHECKING:
+    from colgan_search.api.bundles import ExportRequest
+
 
 EXAMPLE = "colgan-search best --study digits --picture best.svg"
 
@@ -31,20 +35,25 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
+    from colgan_search.api.bundles import ExportRequest
+    from colgan_search.api.doubts import doubt
+    from colgan_search.api.work_and_storage import opened_study, work_folder
+    from colgan_search.search.study import results
+
     if retrain and export is None:
         raise BadInput("--retrain needs --export: the folder for the bundle")
     if export is None and (data_root is not None or weights is not None):
         raise BadInput("--data-root and --weights are for --export; leave them out, or add --export")
-    with api.opened_study(storage, api.work_folder(work_dir), study, writing=retrain) as opened:
+    with opened_study(storage, work_folder(work_dir), study, writing=retrain) as opened:
         if export is not None:
-            request = api.ExportRequest(
+            request = ExportRequest(
                 opened,
                 export,
-                api.work_folder(work_dir),
+                work_folder(work_dir),
                 console.typed(),
                 retrain=retrain,
                 device=device,
@@ -55,22 +64,24 @@ def command(
         if not as_json:
             show.best(opened, work_dir, picture)
             return
-        record = api.best(opened)
+        record = results.best(opened)
         files = show.draw_best(opened, record, work_dir, picture)
-        recorded = api.outcome(opened, record.number)
+        recorded = results.outcome(opened, record.number)
         data = {
             "study": opened.name,
             **record.as_dict(),
             "variants": {} if recorded is None else recorded.model_dump(mode="json")["variants"],
-            "graph_json": api.best_graph(record).to_json(),
-            "warning": api.doubt(opened),
+            "graph_json": results.best_graph(record).to_json(),
+            "warning": doubt(opened),
             "pictures": [str(path) for path in files],
             "bundle": None if export is None else str(export),
         }
         console.out(json.dumps(data))
 
 
-def _export(request: "api.ExportRequest") -> None:
+def _export(request: "ExportRequest") -> None:
+    from colgan_search.api.bundles import export_best
+
     stop = threading.Event()
     if request.retrain:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
@@ -79,5 +90,5 @@ def _export(request: "api.ExportRequest") -> None:
     def on_progress(progress: Progress) -> None:
         console.note(f"training again: epoch {progress.epoch}/{progress.epochs}")
 
-    bundle = api.export_best(request, on_progress, stop.is_set)
+    bundle = export_best(request, on_progress, stop.is_set)
     console.note(f"bundle left in {bundle.folder}; images from it: colgan-search sample {bundle.folder}")

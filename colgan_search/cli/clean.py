@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from colgan_search import api
 from colgan_search.cli import console, options
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search clean --study digits --yes"
 
@@ -15,7 +15,7 @@ EXAMPLE = "colgan-search clean --study digits --yes"
 def command(
     study: options.Study = None,
     storage: options.Storage = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     caches: Annotated[
         bool,
         typer.Option(

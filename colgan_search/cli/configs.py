@@ -3,12 +3,21 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from colgan_search.cli import console
-from colgan_search.config import StudyConfig
+from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import ConfigError
 
 KEY = re.compile(r"(data|network|transfer|training|evaluation|search)\.")
+
+
+def overridden(config: StudyConfig, *options: tuple[str, str, Any]) -> StudyConfig:
+    """The config with what options of the command line say: (option, key path, value; None = not given)."""
+    for option, path, value in options:
+        if value is not None:
+            config = with_overrides(config, {path: value}, option)
+    return config
 
 
 @contextmanager

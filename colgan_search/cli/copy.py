@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search copy --study cifar10 --storage sqlite:///colgan_work/studies.db --to postgresql://HOST/colgan"
 TRIALS_PER_LINE = 100
@@ -25,7 +25,7 @@ def command(
     study: options.Study = None,
     storage: options.Storage = None,
     name: Annotated[str | None, typer.Option("--name", help="The copy's name; without it the study's.")] = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Copy a study into another database, SQLite or PostgreSQL: to back it up, or to go on there with the same budget.

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search dashboard --port 8080"
 
@@ -27,15 +27,21 @@ def command(
             help="Ask for the password in this file's first line; or in COLGAN_DASHBOARD_PASSWORD. Any user name does.",
         ),
     ] = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
 ) -> None:
     """Serve optuna-dashboard until Ctrl-C. It only shows, and answers this machine only, unless told otherwise.
 
     For others (--host 0.0.0.0) a password is required. Requests that pages of other sites send are refused.
     """
-    from colgan_search.api.serving import DashboardRequest, check_dashboard, read_password  # here: it knows Optuna
+    from colgan_search.api.serving import (  # here: it knows Optuna
+        DashboardRequest,
+        check_dashboard,
+        read_password,
+        serve_dashboard,
+    )
+    from colgan_search.api.work_and_storage import opened_storage, work_folder
 
     request = DashboardRequest(host, port, writable, read_password(password_file))
     check_dashboard(request)
-    with api.opened_storage(storage, api.work_folder(work_dir), writing=writable) as opened:
-        api.serve_dashboard(opened, request, console.note)
+    with opened_storage(storage, work_folder(work_dir), writing=writable) as opened:
+        serve_dashboard(opened, request, console.note)

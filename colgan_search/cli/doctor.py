@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search doctor --study digits"
 
@@ -24,7 +24,7 @@ def command(
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     skip_broken: options.SkipBroken = False,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> int:
     """Look at this machine, the database and its studies: every line is ok, warning or error, with what to do.
@@ -37,7 +37,7 @@ def command(
     if skip_broken:
         if settings is None:
             raise BadInput("--skip-broken changes the data of a --config; a study has its own setting")
-        settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
+        settings = with_overrides(settings, {"data.skip_broken": True}, "--skip-broken")
     checks = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights))
     counts = Counter(check.level for check in checks)
     if as_json:

@@ -2,16 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from colgan_search import api
 from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import named
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput
+from colgan_search.file_names import DEFAULT_WORK_DIR
+
+if TYPE_CHECKING:
+    from colgan_search.api.evaluating import Evaluated
+    from colgan_search.api.own_files import OwnFiles
+
 
 EXAMPLE = "colgan-search evaluate --real --config digits --splits 10"
 
@@ -59,7 +64,7 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> int:
     """Score trained generators, a folder of images, or the real images: IS and FID, and KID, precision and recall.
@@ -67,24 +72,25 @@ def command(
     The real CIFAR-10 images at 32 x 32 under Inception must give torch-fidelity's figure, 11.24 +- 0.10: `evaluate
     --real --config cifar10 --size 32` checks this installation, and exits with 1 if they do not.
     """
-    own = api.OwnFiles(data_root, weights)
+    from colgan_search.api.evaluating import EvaluateRequest, evaluate
+    from colgan_search.api.own_files import OwnFiles
+
+    own = OwnFiles(data_root, weights)
     settings, cache = _settings(config, study, storage, work_dir, own, default=run is None)
-    overrides: dict[str, dict[str, Any]] = {}
-    for section, key, value in (
-        ("evaluation", "images", images_per_generator),
-        ("evaluation", "splits", splits),
-        ("evaluation", "extractor", extractor),
-        ("evaluation", "weights", weights),
-        ("data", "size", size),
-        ("data", "root", data_root),
-    ):
-        if value is not None:
-            overrides.setdefault(section, {})[key] = value
-    request = api.EvaluateRequest(
+    named_here = {
+        "evaluation.images": images_per_generator,
+        "evaluation.splits": splits,
+        "evaluation.extractor": extractor,
+        "evaluation.weights": weights,
+        "data.size": size,
+        "data.root": data_root,
+    }
+    overrides = {key: value for key, value in named_here.items() if value is not None}
+    request = EvaluateRequest(
         settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device, cache, ema
     )
     with named(config or (f"study {study!r}" if study else "cifar10" if run is None else str(run))):
-        found = api.evaluate(request)
+        found = evaluate(request)
     wrong = found.calibration is not None and not found.calibration.ok
     if as_json:
         console.out(json.dumps(found.as_dict()))
@@ -94,20 +100,25 @@ def command(
 
 
 def _settings(
-    config: str | None, study: str | None, storage: str | None, work_dir: Path, own: "api.OwnFiles", default: bool
+    config: str | None, study: str | None, storage: str | None, work_dir: Path, own: "OwnFiles", default: bool
 ) -> tuple[StudyConfig | None, Path | None]:
     """The config that is named, or the study's with its cache, or cifar10 if there has to be one."""
+    from colgan_search.api.study_scoring import study_cache
+    from colgan_search.api.work_and_storage import opened_study, work_folder
+
     if study is not None:
         if config is not None:
             raise BadInput("--study has its own config; leave out --config, or --study")
-        with api.opened_study(storage, api.work_folder(work_dir), study) as opened:
-            return own.applied(opened.config, study), api.study_cache(opened, api.work_folder(work_dir))
+        with opened_study(storage, work_folder(work_dir), study) as opened:
+            return own.applied(opened.config, study), study_cache(opened, work_folder(work_dir))
     if config is None and not default:
         return None, None
     return load_config(config or "cifar10"), None
 
 
-def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
+def _show(found: "Evaluated", kid: bool, precision_recall: bool) -> None:
+    from colgan_search.evaluation.classifier_card import poor
+
     protocol = found.scores.protocol
     columns = ["", "IS", show.deviation_title(protocol.splits), "FID"]
     table = Table(
@@ -128,7 +139,7 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
         f"measured with {protocol.extractor} ({protocol.weights_digest}), {protocol.images} images of "
         f"{protocol.resolution} x {protocol.resolution} pixels in {colour}, {show.splits_text(protocol.splits)}"
     )
-    if (doubt := api.poor(found.classifier_accuracy)) is not None:
+    if (doubt := poor(found.classifier_accuracy)) is not None:
         console.out(show.doubt_line(doubt))
     if found.compared is not None:
         console.out(found.compared)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search figures --study digits --out pictures --format png,svg"
 
@@ -39,14 +39,16 @@ def command(
     tsne_z: Annotated[
         str, typer.Option("--tsne-z", help="shared = the same z through all generators (the paper's), or own.")
     ] = "shared",
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Draw samples (figure 5), t-SNE (6), the boxplot of all trials (7), the best graph (8), IS over epochs and ramps.
 
     Draws what the study and this machine's run folders hold, and says in one line each what cannot be drawn, and why.
     """
-    request = api.FiguresRequest(
+    from colgan_search.api.figures import FiguresRequest, draw_figures
+
+    request = FiguresRequest(
         study=study,
         run=run,
         out=out,
@@ -58,7 +60,7 @@ def command(
         storage=storage,
         work_dir=work_dir,
     )
-    drawn = api.draw_figures(request, console.note)
+    drawn = draw_figures(request, console.note)
     if as_json:
         files = {name: [str(path) for path in paths] for name, paths in drawn.files.items()}
         console.out(json.dumps({"figures": files, "missing": drawn.missing}))

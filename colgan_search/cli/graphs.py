@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from colgan_search import api, presets
+from colgan_search import presets
 from colgan_search.cli import console, options
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate, parse_gate
@@ -87,10 +87,11 @@ def _describe(text: str, roster: Roster | None, picture: Path | None, style: str
 
 
 def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str | None) -> list[Path]:
+    from colgan_search.api.work_and_storage import output_file
     from colgan_search.figures import draw_graph  # here: counting does without Matplotlib
     from colgan_search.figures.pens import HOUSE
 
-    api.output_file(picture, "--picture")
+    output_file(picture, "--picture")
     return draw_graph(graph, picture, title=graph.to_text(), style=style or HOUSE)
 
 

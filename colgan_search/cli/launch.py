@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api, logs
+from colgan_search import logs
 from colgan_search.cli import console, options, show
-from colgan_search.cli.configs import of_config
-from colgan_search.config import load_config, with_overrides
-from colgan_search.errors import BadInput, ColganError
+from colgan_search.cli.configs import of_config, overridden
+from colgan_search.config import load_config
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search launch --config digits --trials 12"
 
@@ -35,26 +35,26 @@ def command(
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     skip_broken: options.SkipBroken = False,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
 ) -> int:
     """Begin or resume a search: one worker per GPU, until the study has its total of trials.
 
     Without --config it is the paper's Table 3 search on CIFAR-10. The same command again resumes; Ctrl-C drains
     (checkpoints, then ends), a second Ctrl-C ends at once.
     """
+    from colgan_search.api.launching import LaunchRequest, prepare_launch
     from colgan_search.cli import watch  # here: it knows the database
 
     logs.set_up()
-    settings = load_config(config)
-    if data_root is not None:
-        settings = with_overrides(settings, "--data-root", data={"root": data_root})
-    if weights is not None:
-        settings = with_overrides(settings, "--weights", evaluation={"weights": weights})
-    if skip_broken:
-        settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
-    request = api.LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
+    settings = overridden(
+        load_config(config),
+        ("--data-root", "data.root", data_root),
+        ("--weights", "evaluation.weights", weights),
+        ("--skip-broken", "data.skip_broken", skip_broken or None),
+    )
+    request = LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
     with of_config(config, settings):
-        launched = api.prepare_launch(request, say=console.note)
+        launched = prepare_launch(request, say=console.note)
     opened = launched.study
     if opened.slots.budget().finished:
         console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials; nothing to do")
@@ -71,17 +71,7 @@ def command(
         f"{len(launched.devices)} workers on {', '.join(sorted(set(launched.devices)))}"
     )
     ended = watch.until_done(opened, launched.start_workers())
-    budget = watch.how_far(opened, ended)
-    if budget is None:
-        console.note("stopped while the database is away; the same command goes on from here")
-        return 0
-    if budget.finished:
-        console.note(f"study {opened.name} is done: {budget.done} trials")
-        show.best(opened, work_dir)
-        return 0
-    if ended.drained:
-        console.note(f"stopped with {budget.done} of {budget.total} trials done; the same command goes on from here")
-        return 0
-    raise (BadInput if ended.refused else ColganError)(
-        f"all workers have ended with {budget.done} of {budget.total} trials done:\n  " + "\n  ".join(ended.failures)
-    )
+    ended.require_finished()
+    console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials")
+    show.best(opened, work_dir)
+    return 0

@@ -9,10 +9,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from colgan_search import api
 from colgan_search.cli import console, show
+from colgan_search.evaluation.classifier_card import poor
 from colgan_search.search.budget.workers import WorkerRow, WorkerState
+from colgan_search.search.care.monitor import Monitor, Snapshot
 from colgan_search.search.database.retry import is_outage, one_line
+from colgan_search.search.study.opening import OpenStudy
 
 BAR_WIDTH = 40
 LEAST_BAR_WIDTH = 10
@@ -26,8 +28,8 @@ class LiveView:
 
     def __init__(
         self,
-        study: api.OpenStudy,
-        monitor: api.Monitor,
+        study: OpenStudy,
+        monitor: Monitor,
         processes: int,
         terminal: Console,
         clock: Callable[[], float] = time.monotonic,
@@ -58,7 +60,7 @@ class LiveView:
             self._shown.append(Text(f"and {hidden} more workers: colgan-search status", style="dim"))
         if now.best is not None:
             self._shown.append(Text(show.best_line(now.best)))
-        if (doubt := api.poor(now.classifier_accuracy)) is not None:
+        if (doubt := poor(now.classifier_accuracy)) is not None:
             self._shown.append(Text(show.doubt_line(doubt), style="yellow"))
         return Group(*self._shown)
 
@@ -67,7 +69,7 @@ class LiveView:
         """Workers that can be shown."""
         return max(3, self.terminal.height - LINES_BESIDE_WORKERS)
 
-    def _remembered(self, now: api.Snapshot, draining: bool) -> list[WorkerRow]:
+    def _remembered(self, now: Snapshot, draining: bool) -> list[WorkerRow]:
         """The workers at work; at the end also those that have left, as they were."""
         rows = list(now.workers)
         if now.budget.finished or draining:
@@ -78,7 +80,7 @@ class LiveView:
         self._rows = rows
         return rows
 
-    def _head(self, now: api.Snapshot, draining: bool) -> list[RenderableType]:
+    def _head(self, now: Snapshot, draining: bool) -> list[RenderableType]:
         """Name, bar and counts in one line, or in two on a narrow terminal."""
         budget = now.budget
         text = f"{budget.done}/{budget.total} trials"
@@ -97,7 +99,7 @@ class LiveView:
         head.add_row(Text(name, style="bold"), bar, *([text] if beside else []))
         return [head] if beside else [head, Text(text)]
 
-    def _starting(self, now: api.Snapshot) -> Text:
+    def _starting(self, now: Snapshot) -> Text:
         """Until the first worker enters, or if none is left."""
         if now.budget.finished:
             return Text("the workers have left", style="dim")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options
 from colgan_search.cli.configs import named
 from colgan_search.config import find_config, load_config, shipped_configs
@@ -36,12 +35,14 @@ def command(
     Every file is checked by its SHA-256; an interrupted download leaves nothing under the file's name. Exit code 2:
     a wrong address or a file with another digest; 1: the network or the disk failed. The same command goes on.
     """
+    from colgan_search.api.preparing import PrepareRequest, prepare
+
     settings = load_config(config)
     shipped = find_config(config) in shipped_configs().values()
     text = None if shipped else find_config(config).read_text(encoding="utf-8")
-    request = api.PrepareRequest(settings, config, folder, text, mirror, device, statistics)
+    request = PrepareRequest(settings, config, folder, text, mirror, device, statistics)
     with named(config):
-        prepared = api.prepare(request, console.note)
+        prepared = prepare(request, console.note)
     if as_json:
         data = {"folder": str(prepared.folder), "files": prepared.digests, "options": prepared.options}
         console.out(json.dumps(data))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options
-from colgan_search.errors import ColganError, Interrupted
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 if TYPE_CHECKING:
+    from colgan_search.api.launching import LaunchRequest
     from colgan_search.reproduction.running import Reproduction
+    from colgan_search.search.study.opening import OpenStudy
 
 EXAMPLE = "colgan-search reproduce table1 --scale digits --seeds 5"
 
@@ -62,7 +63,7 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Run or resume what a table of the paper needs, then print it with our columns beside the printed ones.
@@ -74,13 +75,14 @@ def command(
     Absolute values cannot be compared with the paper's: its real images have IS 8.70, CIFAR-10's training images by
     torch-fidelity 11.24, so its protocol is another; only rows can be compared with rows.
     """
+    from colgan_search.api.work_and_storage import work_folder
     from colgan_search.reproduction.paper_figures import run_figures  # here: these know the database and PyTorch
     from colgan_search.reproduction.running import Reproduction, run_table
 
     figures = table is Table.figures
-    folder = out or api.work_folder(work_dir).reproduced / (f"figures-{scale.value}" if figures else "")
+    folder = out or work_folder(work_dir).reproduced / (f"figures-{scale.value}" if figures else "")
     # Before anything runs: a wrong folder must not be told after weeks.
-    api.work_folder(folder, "--work-dir" if out is None else "--out")
+    work_folder(folder, "--work-dir" if out is None else "--out")
     wanted = Reproduction(
         "table3" if figures else table.value,
         scale.value,
@@ -140,11 +142,12 @@ def _draw(wanted: "Reproduction", folder: Path, as_json: bool) -> None:
         console.note(f"their claims: {folder / CLAIMS}")
 
 
-def _run(request: "api.LaunchRequest") -> bool:
+def _run(request: "LaunchRequest") -> bool:
     """One study to its end, as `launch` does it. Without workers here only the command for workers elsewhere."""
+    from colgan_search.api.launching import prepare_launch
     from colgan_search.cli import watch
 
-    launched = api.prepare_launch(request)
+    launched = prepare_launch(request)
     study = launched.study
     try:
         if study.slots.budget().finished:
@@ -154,25 +157,17 @@ def _run(request: "api.LaunchRequest") -> bool:
         if not launched.devices:
             console.out(_worker_command(request, study))
             return False
-        ended = watch.until_done(study, launched.start_workers())
-        budget = watch.how_far(study, ended)
-        if budget is None:
-            raise Interrupted("stopped while the database is away; the same command goes on from here")
-        if budget.finished:
-            return True
-        if ended.drained:
-            raise Interrupted("stopped; the same command goes on from here")
-        reasons = ended.failures or ["its workers have left; the same command goes on from here"]
-        raise ColganError(f"study {study.name} could not be finished:\n  " + "\n  ".join(reasons))
+        watch.until_done(study, launched.start_workers()).require_finished()
+        return True
     finally:
         study.storage.close()
 
 
-def _worker_command(request: "api.LaunchRequest", study: "api.OpenStudy") -> str:
+def _worker_command(request: "LaunchRequest", study: "OpenStudy") -> str:
     """What a worker needs to be told; a password is shown as ***."""
     words = ["colgan-search", "worker", "--study", study.name]
     if request.storage is not None:
         words += ["--storage", study.storage.name]
-    if request.work_dir != api.DEFAULT_WORK_DIR:
+    if request.work_dir != DEFAULT_WORK_DIR:
         words += ["--work-dir", str(request.work_dir)]
     return shlex.join(words)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api
 from colgan_search.cli import console, options
 
 EXAMPLE = "colgan-search sample colgan_best --n 64 --seed 0 --out grid.png"
@@ -26,5 +25,7 @@ def command(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Draw images from a bundle's generators. No file of the bundle is ever unpickled."""
-    files = api.sample(api.SampleRequest(bundle, out, n, seed, generator, device, ema))
+    from colgan_search.api.bundles import SampleRequest, sample
+
+    files = sample(SampleRequest(bundle, out, n, seed, generator, device, ema))
     console.out(str(files[0]) if len(files) == 1 else f"{len(files)} files in {out}")

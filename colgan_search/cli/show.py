@@ -4,13 +4,18 @@ from __future__ import annotations  # so that the types of the api are not impor
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from colgan_search import api
 from colgan_search.cli.console import console, duration, one_line, out
 from colgan_search.files import make_private
 from colgan_search.records import GeneratorScore, Scores
+
+if TYPE_CHECKING:
+    from colgan_search.search.care.monitor import Snapshot
+    from colgan_search.search.study.opening import OpenStudy
+    from colgan_search.search.study.results import TrialRecord
 
 
 def short_worker(worker: str) -> str:
@@ -18,12 +23,12 @@ def short_worker(worker: str) -> str:
     return ":".join(worker.split(":")[:2])
 
 
-def best_line(record: api.TrialRecord) -> str:
+def best_line(record: TrialRecord) -> str:
     """The best trial in one line."""
     return f"best: IS {record.value:.3f}, trial {record.number}, {record.graph}"
 
 
-def time_left(now: api.Snapshot) -> str | None:
+def time_left(now: Snapshot) -> str | None:
     """`12 min +- 2 min left`, `about 12 min left` while there is no spread; None if it is not known, or nothing is."""
     if now.seconds_left is None or now.budget.finished:
         return None
@@ -32,7 +37,7 @@ def time_left(now: api.Snapshot) -> str | None:
     return f"{duration(now.seconds_left)} +- {duration(now.seconds_spread)} left"
 
 
-def progress_line(now: api.Snapshot) -> str:
+def progress_line(now: Snapshot) -> str:
     """A study's state in one line."""
     budget = now.budget
     parts = [f"{budget.done}/{budget.total} trials done", f"{budget.running} running"]
@@ -50,39 +55,44 @@ def doubt_line(text: str) -> str:
     return f"warning: {text}"
 
 
-def best(study: api.OpenStudy, work_dir: Path, picture: Path | None = None) -> None:
+def best(study: OpenStudy, work_dir: Path, picture: Path | None = None) -> None:
     """The best graph in words, its scores, and its picture as PNG and SVG."""
-    record = api.best(study)
-    graph = api.best_graph(record)
+    from colgan_search.api.doubts import doubt
+    from colgan_search.search.study import results
+
+    record = results.best(study)
+    graph = results.best_graph(record)
     files = draw_best(study, record, work_dir, picture)  # first: it may refuse the picture's name
-    out(f"best graph of study {study.name}: trial {record.number} of {len(api.completed(study))} complete")
+    out(f"best graph of study {study.name}: trial {record.number} of {len(results.completed(study))} complete")
     out(f"  {record.graph}")
     for line in graph.describe():
         out(f"  {line}")
     score_table(record)
-    if (text := api.doubt(study)) is not None:
+    if (text := doubt(study)) is not None:
         out(f"  {doubt_line(text)}")
-    recorded = api.outcome(study, record.number)
+    recorded = results.outcome(study, record.number)
     if recorded is not None and len(recorded.variants) > 1:
         variants_table(recorded.variants, study.config.evaluation.point)
     for path in files:
         out(f"  picture: {path}")
 
 
-def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, picture: Path | None = None) -> list[Path]:
+def draw_best(study: OpenStudy, record: TrialRecord, work_dir: Path, picture: Path | None = None) -> list[Path]:
     """Draws a trial's graph to `picture`, or to best.png and best.svg of the study's folder. The files made."""
+    from colgan_search.api.work_and_storage import output_file, work_folder
     from colgan_search.figures import draw_graph  # here: `status` does without Matplotlib
+    from colgan_search.search.study import results
 
-    folder = api.work_folder(work_dir).study(study.name)
+    folder = work_folder(work_dir).study(study.name)
     paths = [picture] if picture is not None else [folder / "best.png", folder / "best.svg"]
     if picture is None:
         make_private(folder)
     else:
-        api.output_file(picture, "--picture")
+        output_file(picture, "--picture")
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         draw_graph(
-            api.best_graph(record),
+            results.best_graph(record),
             path,
             scores=record.is_mean,
             title=f"{study.name}, trial {record.number}: IS {record.value:.2f}",
@@ -90,7 +100,7 @@ def draw_best(study: api.OpenStudy, record: api.TrialRecord, work_dir: Path, pic
     return paths
 
 
-def score_table(record: api.TrialRecord) -> None:
+def score_table(record: TrialRecord) -> None:
     """One row per generator."""
     if record.is_mean is None or record.is_std is None or record.fid is None:
         out(f"  no scores: {one_line(record.diverged or 'not complete')}")

@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from colgan_search import api
 from colgan_search.cli import console, options, show
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search status --study digits"
 
@@ -14,14 +14,18 @@ EXAMPLE = "colgan-search status --study digits"
 def command(
     study: options.Study = None,
     storage: options.Storage = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Show done, running and failed trials, the workers, and the best trial so far."""
-    with api.opened_study(storage, api.work_folder(work_dir), study, writing=False) as opened:
-        now = api.Monitor(opened).snapshot()
+    from colgan_search.api.work_and_storage import opened_study, work_folder
+    from colgan_search.evaluation.classifier_card import poor
+    from colgan_search.search.care.monitor import Monitor
+
+    with opened_study(storage, work_folder(work_dir), study, writing=False) as opened:
+        now = Monitor(opened).snapshot()
         failures = opened.slots.failures()
-        doubt = api.poor(now.classifier_accuracy)
+        doubt = poor(now.classifier_accuracy)
         if as_json:
             console.out(
                 json.dumps(

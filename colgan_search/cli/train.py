@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from colgan_search import api, presets
+from colgan_search import presets
 from colgan_search.cli import console, options, show
-from colgan_search.cli.configs import of_config
+from colgan_search.cli.configs import of_config, overridden
 from colgan_search.cli.training_view import TrainingView
-from colgan_search.config import load_config, with_overrides
-from colgan_search.file_names import WorkFolder
+from colgan_search.config import load_config
+from colgan_search.file_names import DEFAULT_WORK_DIR, WorkFolder
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
 
@@ -36,19 +36,20 @@ def command(
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     skip_broken: options.SkipBroken = False,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """Train and score one graph. The same command again goes on where it stopped."""
-    settings = load_config(config)
-    for source, section, key, value in (
-        ("--epochs", "training", "epochs", epochs),
-        ("--data-root", "data", "root", data_root),
-        ("--weights", "evaluation", "weights", weights),
-        ("--skip-broken", "data", "skip_broken", skip_broken or None),
-    ):
-        if value is not None:
-            settings = with_overrides(settings, source, **{section: {key: value}})
+    from colgan_search.api.training import TrainRequest, train_graph
+    from colgan_search.evaluation.classifier_card import poor
+
+    settings = overridden(
+        load_config(config),
+        ("--epochs", "training.epochs", epochs),
+        ("--data-root", "data.root", data_root),
+        ("--weights", "evaluation.weights", weights),
+        ("--skip-broken", "data.skip_broken", skip_broken or None),
+    )
     wanted = presets.resolve(graph, settings.roster)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", graph if len(graph) < 60 else wanted.to_text())[:80]
     folder = out or WorkFolder(work_dir).train / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"
@@ -56,11 +57,9 @@ def command(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda *_: stop.set())
 
-    request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
+    request = TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
     with of_config(config, settings), TrainingView(seeds, Console(stderr=True)) as view:
-        trained = api.train_graph(
-            request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note
-        )
+        trained = train_graph(request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note)
     if as_json:
         console.out(json.dumps({**trained.summary(), "folder": str(folder)}))
         return
@@ -76,7 +75,7 @@ def command(
             for cells in show.variant_rows(name, scores, how.point):
                 table.add_row(str(row), *cells, f"{outcome.seconds:.1f}")
     console.console().print(table)
-    if (doubt := api.poor(trained.outcomes[0].classifier_accuracy)) is not None:
+    if (doubt := poor(trained.outcomes[0].classifier_accuracy)) is not None:
         console.out(show.doubt_line(doubt))
     summary = trained.summary()
     deviation = summary["max_is_std_over_seeds"]

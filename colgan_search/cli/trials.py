@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from colgan_search import api
 from colgan_search.cli import console, options, show
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search trials --study digits --format csv > trials.csv"
 
@@ -27,21 +27,26 @@ def command(
     study: options.Study = None,
     storage: options.Storage = None,
     form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
     """List every trial: graph, state, IS of each generator, seed, seconds, worker."""
-    with api.opened_study(storage, api.work_folder(work_dir), study, writing=False) as opened:
-        records = api.trials(opened)
-        doubt = api.doubt(opened)
-    if doubt is not None:
+    from colgan_search.api.doubts import doubt
+    from colgan_search.api.work_and_storage import opened_study, work_folder
+    from colgan_search.search.study import results
+    from colgan_search.search.study.results import TrialRecord
+
+    with opened_study(storage, work_folder(work_dir), study, writing=False) as opened:
+        records = results.trials(opened)
+        poor = doubt(opened)
+    if poor is not None:
         # Above a table, and beside what another program reads.
-        (console.out if form is Format.table and not as_json else console.note)(show.doubt_line(doubt))
+        (console.out if form is Format.table and not as_json else console.note)(show.doubt_line(poor))
     if as_json or form is Format.json:
         console.out(json.dumps([record.as_dict() for record in records]))
     elif form is Format.csv:
         buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(api.TrialRecord.__dataclass_fields__), lineterminator="\n")
+        writer = csv.DictWriter(buffer, list(TrialRecord.__dataclass_fields__), lineterminator="\n")
         writer.writeheader()
         writer.writerows(record.as_row() for record in records)
         console.out(buffer.getvalue().rstrip("\n"))

@@ -1,102 +1,87 @@
 """Watching a running study: a live view on a terminal, plain lines elsewhere, Ctrl-C as a drain."""
 
 import signal
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 
 from rich.live import Live
 
-from colgan_search import api
+from colgan_search.api.running import Ended, run_to_end
 from colgan_search.cli import console, show
 from colgan_search.cli.live_view import LiveView
-from colgan_search.search.budget.slot_records import Budget
+from colgan_search.evaluation.classifier_card import poor
+from colgan_search.launchers.local import LocalWorkers
+from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.retry import is_outage, one_line
+from colgan_search.search.study.opening import OpenStudy
 
-POLL_SECONDS = 0.5
 PLAIN_LINE_SECONDS = 30.0
+AWAY_SECONDS = 5.0
+"""Between two lines that say that the database is away."""
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How the watching ended."""
-
-    drained: bool
-    failures: list[str]
-    refused: bool = False
-    """True if the failures are of what the user gave."""
-
-
-def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
+def until_done(study: OpenStudy, workers: LocalWorkers) -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
     terminal = console.console()
-    monitor = api.Monitor(study)
-    with _stops_as_drain(workers) as asked:
-        if terminal.is_terminal:
-            view = LiveView(study, monitor, workers.running, terminal)
-            with Live(console=terminal, refresh_per_second=4, transient=False) as live:
-                while workers.poll():
-                    live.update(view.render(asked.is_set()))
-                    time.sleep(POLL_SECONDS)
-                live.update(view.render(asked.is_set()))
-        else:
-            _plain(monitor, workers)
-    return Ended(asked.is_set(), [workers.last_words(number) for number in workers.failed], workers.refused)
-
-
-def how_far(study: api.OpenStudy, ended: Ended) -> Budget | None:
-    """The study's budget after the watching; None if it was drained while the database is away."""
-    try:
-        return study.slots.budget()
-    except Exception as error:
-        if ended.drained and is_outage(error):
-            return None
-        raise
+    monitor = Monitor(study)
+    with _stops_as_drain(workers):
+        if not terminal.is_terminal:
+            return run_to_end(study, workers, PlainLines(monitor).look)
+        view = LiveView(study, monitor, workers.running, terminal)
+        with Live(console=terminal, refresh_per_second=4, transient=False) as live:
+            ended = run_to_end(study, workers, lambda: live.update(view.render(workers.draining)))
+            live.update(view.render(workers.draining))
+        return ended
 
 
 @contextmanager
-def _stops_as_drain(workers: "api.LocalWorkers") -> Iterator[threading.Event]:
+def _stops_as_drain(workers: LocalWorkers) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGUSR2 drain the workers inside the block; a second SIGINT kills them."""
-    asked = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if asked.is_set() and number == signal.SIGINT:
+        if workers.draining and number == signal.SIGINT:
             console.note("ending at once")
             workers.kill()
-        elif not asked.is_set():
+        elif not workers.draining:
             console.note("draining: workers checkpoint and leave; Ctrl-C again ends at once")
             workers.drain()
-        asked.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
-        yield asked
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _plain(monitor: api.Monitor, workers: "api.LocalWorkers") -> None:
+class PlainLines:
     """A line for every result, and one now and then in between."""
-    said, said_at = -1, 0.0
-    doubted = False
-    while workers.poll():
+
+    def __init__(self, monitor: Monitor, clock: Callable[[], float] = time.monotonic) -> None:
+        self.monitor = monitor
+        self._clock = clock
+        self._said, self._said_at = -1, 0.0
+        self._silent_until = 0.0
+        self._doubted = False
+
+    def look(self) -> None:
+        """Says what is new."""
+        if self._clock() < self._silent_until:
+            return
         try:
-            now = monitor.snapshot()
+            now = self.monitor.snapshot()
         except Exception as error:
             if not is_outage(error):
                 raise
             console.note(f"the database is away, workers go on: {one_line(error)}")
-            time.sleep(10 * POLL_SECONDS)
-            continue
-        if not doubted and (doubt := api.poor(now.classifier_accuracy)) is not None:
+            self._silent_until = self._clock() + AWAY_SECONDS
+            return
+        if not self._doubted and (doubt := poor(now.classifier_accuracy)) is not None:
             console.note(show.doubt_line(doubt))
-            doubted = True
-        if now.budget.done != said or time.monotonic() - said_at > PLAIN_LINE_SECONDS:
+            self._doubted = True
+        if now.budget.done != self._said or self._clock() - self._said_at > PLAIN_LINE_SECONDS:
             console.note(show.progress_line(now))
-            said, said_at = now.budget.done, time.monotonic()
-        time.sleep(POLL_SECONDS)
+            self._said, self._said_at = now.budget.done, self._clock()

@@ -11,10 +11,11 @@ from typing import Annotated
 
 import typer
 
-from colgan_search import api, logs
+from colgan_search import logs
 from colgan_search.cli import console, options
 from colgan_search.cli.configs import named
 from colgan_search.config import load_config
+from colgan_search.file_names import DEFAULT_WORK_DIR
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def command(
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
-    work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
+    work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
     log_file: Annotated[
         Path | None, typer.Option("--log-file", help="The rotating file of events, else logs/ in the study's folder.")
@@ -45,17 +46,19 @@ def command(
 
     SIGTERM, SIGINT and SIGUSR2 drain: the trial is checkpointed and given back. A second SIGINT ends at once.
     """
+    from colgan_search.api.working import WorkRequest, work
+
     logs.set_up(log_file, terminal=not leave_with_parent, as_json=as_json)
     drain = threading.Event()
     _drain_on_signals(drain)
     if leave_with_parent:
         threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
     settings = None if config is None else load_config(config)
-    request = api.WorkRequest(
+    request = WorkRequest(
         study, storage, work_dir, device, settings, data_root, weights, wait_for_database, keep_log=log_file is None
     )
     with named(f"study {study!r}"):
-        worked = api.work(request, drain)
+        worked = work(request, drain)
     how = "the study is done" if worked.finished else "drained"
     said = f"{how}; {worked.accepted} results of this worker"
     if as_json:

@@ -44,10 +44,15 @@ def find_config(name_or_path: str) -> Path:
     raise ConfigError(f"--config {_short(name_or_path)} {what}; shipped are: {', '.join(shipped) or 'none'}")
 
 
-def load_config(name_or_path: str) -> StudyConfig:
-    """The validated config of a file or of a shipped config's name."""
-    path = find_config(name_or_path)
-    return parse_config(read_yaml(path), str(path))
+def load_config(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:
+    """The validated config of a YAML file or of a shipped config's name (digits, cifar10, paper/...).
+
+    `overrides` replace values by their key path: `{"training.epochs": 2}`. ConfigError names the file, the key
+    path, the value and what is allowed.
+    """
+    path = find_config(str(name_or_path))
+    config = parse_config(read_yaml(path), str(path))
+    return with_overrides(config, overrides) if overrides else config
 
 
 def parse_config(data: Any, source: str) -> StudyConfig:
@@ -65,11 +70,20 @@ def parse_config(data: Any, source: str) -> StudyConfig:
         raise ConfigError("\n".join(lines)) from None
 
 
-def with_overrides(config: StudyConfig, source: str = "command line", **sections: Mapping[str, Any]) -> StudyConfig:
-    """The config with some fields of some sections replaced, validated again."""
+def with_overrides(config: StudyConfig, overrides: Mapping[str, Any], source: str = "overrides") -> StudyConfig:
+    """The config with some values replaced, validated again: `{"training.epochs": 2, "k": 4}`.
+
+    ConfigError, which names `source`, for a key path that the config has not, or a value that is not allowed.
+    """
     data = config.model_dump(mode="json")
-    for section, fields in sections.items():
-        data[section] = {**data[section], **fields}
+    for path, value in overrides.items():
+        *sections, key = str(path).split(".")
+        place = data
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"{source}: {path}: {section} is a value, not a section with keys of its own")
+        place[key] = value
     return parse_config(data, source)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colgan_search import __version__
 from colgan_search.api.figures import (
     BOXES,
     EPOCHS,
@@ -30,6 +29,7 @@ from colgan_search.reproduction.measured_pairs import MeasuredPairs, measure_pai
 from colgan_search.reproduction.paper_tables import CONFIG_FOLDERS
 from colgan_search.reproduction.running import Reproduction, RunStudy
 from colgan_search.search.study.results import TrialRecord
+from colgan_search.version import __version__
 
 SHOWN = {
     "table1": (SAMPLES, TSNE),

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from colgan_search import __version__
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.reproduction.answers import Answer
 from colgan_search.reproduction.comparisons import Measured
@@ -12,6 +11,7 @@ from colgan_search.reproduction.paper_claims import RULES
 from colgan_search.reproduction.paper_tables import NOTES, protocol_sentence
 from colgan_search.reproduction.rows import RowResult
 from colgan_search.reproduction.running import Reproduction
+from colgan_search.version import __version__
 
 COLUMNS = (
     "row",

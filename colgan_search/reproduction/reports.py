@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search import __version__
 from colgan_search.files import write_text
 from colgan_search.reproduction.answers import Answer, answer_claims
 from colgan_search.reproduction.paper_claims import RULES
@@ -17,6 +16,7 @@ from colgan_search.reproduction.report_markdown import markdown
 from colgan_search.reproduction.rows import RowResult, table_rows
 from colgan_search.reproduction.running import Reproduction
 from colgan_search.reproduction.studies import find_studies
+from colgan_search.version import __version__
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,9 @@ class Reproduction:
         """The study config of a row, with this machine's own paths. ConfigError if one is not allowed."""
         config = load_config(row.config_name(self.scale))
         if self.data_root is not None:
-            config = with_overrides(config, "--data-root", data={"root": self.data_root})
+            config = with_overrides(config, {"data.root": self.data_root}, "--data-root")
         if self.weights is not None:
-            config = with_overrides(config, "--weights", evaluation={"weights": self.weights})
+            config = with_overrides(config, {"evaluation.weights": self.weights}, "--weights")
         return config
 
     def search_total(self, config: StudyConfig) -> int:

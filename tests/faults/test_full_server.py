@@ -10,7 +10,8 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from colgan_search.api import WorkRequest, working
+from colgan_search.api import working
+from colgan_search.api.working import WorkRequest
 from colgan_search.errors import StorageError
 from colgan_search.file_names import WorkFolder
 from colgan_search.search.database.opening import open_storage

@@ -80,15 +80,15 @@ def test_launch_replaces_a_worker_that_died_in_an_outage(
 
 DRAINED = """
 import sys
-from colgan_search import api
-from colgan_search.cli import watch
+from types import SimpleNamespace
+from colgan_search.api.launching import Launched
 from colgan_search.cli.app import main
-def until_done(study, workers):
+def poll():
     print("ready", flush=True)
     sys.stdin.readline()
-    return watch.Ended(drained=True, failures=[])
-api.Launched.start_workers = lambda self: None
-watch.until_done = until_done
+    return 0
+workers = SimpleNamespace(poll=poll, draining=True, failed=[], refused=False)
+Launched.start_workers = lambda self: workers
 main()
 """
 

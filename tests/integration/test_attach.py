@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from colgan_search.api import WorkRequest, working
+from colgan_search.api import working
+from colgan_search.api.working import WorkRequest
 from colgan_search.errors import Unreachable
 from colgan_search.file_names import WorkFolder
 from colgan_search.search.database.urls import normalise_url

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from colgan_search import api, logs
+from colgan_search import logs
+from colgan_search.api import working
+from colgan_search.api.working import WorkRequest
 from colgan_search.cli import console
 from colgan_search.cli.app import run
 from colgan_search.evaluation import classifier
@@ -40,7 +42,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     work.mkdir()
     url = f"sqlite:///{work / 'studies.db'}"
     create_or_open(open_storage(url, create=True), small_config(tmp_path), "small", 2).storage.close()
-    assert api.work(api.WorkRequest("small", url, work), threading.Event()).accepted == 2
+    assert working.work(WorkRequest("small", url, work), threading.Event()).accepted == 2
     return work
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from colgan_search import api
 from colgan_search.api import figure_images, figures
 from colgan_search.api.figure_rivals import Weights
+from colgan_search.api.training import TrainRequest, train_graph
+from colgan_search.api.work_and_storage import opened_study
 from colgan_search.bundles.weights import load_generators, save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config, parse_config
@@ -26,7 +27,7 @@ from colgan_search.presets import preset
 from colgan_search.roster import Roster
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study import results
-from colgan_search.search.study.opening import create_or_open
+from colgan_search.search.study.opening import OpenStudy, create_or_open
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment, fake_value
 from tests.integration.cli_helpers import WAIT_SECONDS
@@ -74,14 +75,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     storage = open_storage(f"sqlite:///{work.database}")
     create_or_open(storage, config("empty"), "empty", 5)
     storage.close()
-    request = api.TrainRequest(config("run"), preset("mad-gan", Roster(2)), 2, work.root / "mad-gan", work.root, "cpu")
-    api.train_graph(request)
+    request = TrainRequest(config("run"), preset("mad-gan", Roster(2)), 2, work.root / "mad-gan", work.root, "cpu")
+    train_graph(request)
     return work.root
 
 
 @pytest.fixture
-def opened(home: Path) -> Iterator[api.OpenStudy]:
-    with api.opened_study(None, WorkFolder(home), "image") as study:
+def opened(home: Path) -> Iterator[OpenStudy]:
+    with opened_study(None, WorkFolder(home), "image") as study:
         yield study
 
 
@@ -89,7 +90,7 @@ def files_below(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_everything_of_a_study(home: Path, opened: api.OpenStudy, tmp_path: Path) -> None:
+def test_everything_of_a_study(home: Path, opened: OpenStudy, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "colgan_search", "figures", "--study", "image", "--against", "features"]
     command += ["--out", str(tmp_path), "--format", "png,svg", "--tsne-images", "20", "--work-dir", str(home), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
@@ -115,7 +116,7 @@ def test_everything_of_a_study(home: Path, opened: api.OpenStudy, tmp_path: Path
     assert f"trial {best.number}" in (tmp_path / "epochs.svg").read_text()
 
 
-def test_outcome_of_a_trial_is_whole(opened: api.OpenStudy) -> None:
+def test_outcome_of_a_trial_is_whole(opened: OpenStudy) -> None:
     for trial in results.trials(opened):
         outcome = results.outcome(opened, trial.number)
         assert outcome is not None
@@ -242,16 +243,14 @@ def test_mad_gan_that_train_left_in_the_work_folder(
     assert str(work.train) in line and "colgan-search train --graph mad-gan" in line and "--mad-gan" in line
     # Another number of epochs is another training; torn folders are nobody's.
     other, right = work.train / "other", work.train / "right"
-    api.train_graph(
-        api.TrainRequest(config("x", training={"epochs": 1}), preset("mad-gan", Roster(2)), 1, other, work.root)
-    )
+    train_graph(TrainRequest(config("x", training={"epochs": 1}), preset("mad-gan", Roster(2)), 1, other, work.root))
     (work.train / "torn").mkdir()
     (work.train / "torn" / "run.json").write_text('{"graph": ')
     said = draw("other")
     assert f"{other} has training.epochs 1 instead of 2 (--mad-gan {other} draws it all the same)" in said
     # The search's own settings and the transfer, which MAD-GAN has none of, may differ.
     settings = config("y", search={"first": ["one-way"], "trials": 9}, transfer={"kind": "features", "layers": [2, 3]})
-    api.train_graph(api.TrainRequest(settings, preset("mad-gan", Roster(2)), 2, right, work.root))
+    train_graph(TrainRequest(settings, preset("mad-gan", Roster(2)), 2, right, work.root))
     assert "not drawn" not in draw("right")
     outcomes = json.loads((right / "scores.json").read_text())["outcomes"]
     best = max(range(2), key=lambda number: float(outcomes[number]["value"]))

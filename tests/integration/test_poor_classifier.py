@@ -6,21 +6,23 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
-from colgan_search import api
+from colgan_search.api.work_and_storage import opened_study, work_folder
+from colgan_search.api.working import WorkRequest, work
 from colgan_search.cli import watch
 from colgan_search.cli.app import run
 from colgan_search.cli.live_view import LiveView
 from colgan_search.errors import DataError
 from colgan_search.evaluation import classifier
 from colgan_search.evaluation.classifier_card import card_path
+from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.opening import open_storage
+from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy, create_or_open, open_study
 from colgan_search.search.study.shared_files import SharedFiles
 from tests.integration.cli_helpers import fake_study, optuna_study, run_cli, small_config, write_config
@@ -96,12 +98,12 @@ def _study(tmp_path: Path) -> str:
 def test_it_is_kept_with_the_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifier, "train_classifier", lambda *a: 0.42)
     url = _study(tmp_path)
-    assert api.work(api.WorkRequest("small", url, tmp_path / "work"), threading.Event()).accepted == 1
+    assert work(WorkRequest("small", url, tmp_path / "work"), threading.Event()).accepted == 1
     (trial,) = optuna_study(url).trials
     assert trial.user_attrs["classifier_accuracy"] == 0.42
     assert len(trial.user_attrs["protocol"]["weights_digest"]) == 16
-    with api.opened_study(url, api.work_folder(tmp_path / "work"), "small") as opened:
-        assert api.best(opened).classifier_accuracy == 0.42
+    with opened_study(url, work_folder(tmp_path / "work"), "small") as opened:
+        assert results.best(opened).classifier_accuracy == 0.42
         assert SharedFiles(opened).classifier_accuracy() == 0.42
 
 
@@ -112,7 +114,7 @@ def test_below_the_floor_no_slot_is_claimed(
     url = _study(tmp_path)
     for _ in range(2):
         with pytest.raises(DataError, match=r"only 19\.9 %.*10 classes on 10\.0 %: below 20\.0 %.*does not begin"):
-            api.work(api.WorkRequest("small", url, tmp_path / "work"), threading.Event())
+            work(WorkRequest("small", url, tmp_path / "work"), threading.Event())
     opened = open_study(open_storage(url), "small")
     assert (opened.slots.budget().running, opened.slots.budget().free, optuna_study(url).trials) == (0, 0, [])
     assert SharedFiles(opened).classifier_accuracy() is None
@@ -148,7 +150,7 @@ def test_a_bundle_says_how_good_its_judge_was(tmp_path: Path, monkeypatch: pytes
     assert run(["train", "--config", config, "--graph", GRAPH, "--out", "run"]) == 0
     url = f"sqlite:///{tmp_path / 'colgan_work' / 'studies.db'}"
     create_or_open(open_storage(url, create=True), small_config(tmp_path), "small", 1).storage.close()
-    assert api.work(api.WorkRequest("small", url), threading.Event()).accepted == 1
+    assert work(WorkRequest("small", url), threading.Event()).accepted == 1
     assert run(["best", "--export", "winner"]) == 0
     next(Path("colgan_work/small").glob("trial-*/generators.safetensors")).unlink()
     assert run(["best", "--export", "again", "--retrain"]) == 0
@@ -160,12 +162,12 @@ def test_launch_says_it_while_its_workers_work(
     study: OpenStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shared(study, tmp_path, 0.42)
-    monkeypatch.setattr(watch, "POLL_SECONDS", 0.0)
-    looks = iter([True, True, False])
-    watch._plain(api.Monitor(study), SimpleNamespace(poll=lambda: next(looks)))  # type: ignore[arg-type]
+    lines = watch.PlainLines(Monitor(study))
+    lines.look()
+    lines.look()
     assert capsys.readouterr().err.count(SAID) == 1
     terminal = Console(width=200, file=io.StringIO(), _environ={})
-    view = LiveView(study, api.Monitor(study), 1, terminal)
+    view = LiveView(study, Monitor(study), 1, terminal)
     with terminal.capture() as shown:
         terminal.print(view.render(False))
     assert SAID in shown.get()

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from colgan_search import api
 from colgan_search.api import preparing
 from colgan_search.api.downloading import Remote
+from colgan_search.api.working import WorkRequest, work
 from colgan_search.cli.app import run
 from colgan_search.config import DataSettings, load_config
 from colgan_search.evaluation import classifier, fid, scores
@@ -140,7 +140,7 @@ def test_digits_need_nothing_fetched(
     monkeypatch.setattr(fid, "_compute", lambda *a: pytest.fail("computed the statistics again"))
     url = f"sqlite:///{Path.cwd() / 'studies.db'}"
     create_or_open(open_storage(url, create=True), load_config("config.yaml"), "small", 1).storage.close()
-    assert api.work(api.WorkRequest("small", url, Path.cwd()), threading.Event()).accepted == 1
+    assert work(WorkRequest("small", url, Path.cwd()), threading.Event()).accepted == 1
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_settings_that_change_no_result_follow_the_latest_launch(storage: Storag
 
 
 def test_another_config_is_refused_with_what_differs(storage: Storage, study: OpenStudy) -> None:
-    other = with_overrides(fake_config(), training={"epochs": 3})
+    other = with_overrides(fake_config(), {"training.epochs": 3})
     for attempt in (lambda: create_or_open(storage, other, "fake", 3), lambda: open_study(storage, "fake", other)):
         with pytest.raises(StudyError, match=r"(?s)They differ.*training\.epochs: 3 \| 50"):
             attempt()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from colgan_search import api
 from colgan_search.api.work_and_storage import output_file, work_folder
+from colgan_search.api.working import WorkRequest, work
 from colgan_search.cli.app import run
 from colgan_search.errors import DataError
 from colgan_search.search.database.opening import open_storage
@@ -41,7 +41,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     url = f"sqlite:///{place / 'work' / 'studies.db'}"
     (place / "work").mkdir()
     create_or_open(open_storage(url, create=True), small_config(place), "small", 1).storage.close()
-    assert api.work(api.WorkRequest("small", url, place / "work"), threading.Event()).accepted == 1
+    assert work(WorkRequest("small", url, place / "work"), threading.Event()).accepted == 1
     assert run(["best", "--work-dir", str(place / "work"), "--export", str(place / "bundle")]) == 0
     (place / "grid.png").write_bytes(b"mine")
     (place / "folder.png").mkdir()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from colgan_search import api
+from colgan_search.api.work_and_storage import opened_study, work_folder
+from colgan_search.api.working import WorkRequest, work
 from colgan_search.cli.app import run
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study import results
@@ -48,7 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     url = f"sqlite:///{place / 'work' / 'studies.db'}"
     config = small_config(place, **CHANGES)
     create_or_open(open_storage(url, create=True), config, "small", 1).storage.close()
-    assert api.work(api.WorkRequest("small", url, place / "work"), threading.Event()).accepted == 1
+    assert work(WorkRequest("small", url, place / "work"), threading.Event()).accepted == 1
     write_config(place, **{**CHANGES, "training__ema": None})
     return place
 
@@ -104,7 +105,7 @@ def test_averages_are_sampled_and_scored(here: Path, capsys: pytest.CaptureFixtu
 
 
 def test_best_shows_and_exports_all_weights(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with api.opened_study(None, api.work_folder(here / "work"), "small") as study:
+    with opened_study(None, work_folder(here / "work"), "small") as study:
         outcome = results.outcome(study, 0)
         assert outcome is not None
         variants = outcome.model_dump(mode="json")["variants"]

@@ -220,7 +220,7 @@ def test_the_digits_and_the_paper_are_shipped() -> None:
 
 def test_overrides_are_checked_like_a_file() -> None:
     config = load_config("digits")
-    assert with_overrides(config, search={"trials": 12}).search.trials == 12
+    assert with_overrides(config, {"search.trials": 12}).search.trials == 12
     assert config.search.trials == 40
     with pytest.raises(ConfigError, match=r"--trials: search\.trials: 0 is not allowed"):
-        with_overrides(config, "--trials", search={"trials": 0})
+        with_overrides(config, {"search.trials": 0}, "--trials")

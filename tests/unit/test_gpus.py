@@ -11,8 +11,8 @@ import torch
 from colgan_search.config import RuntimeSettings
 from colgan_search.errors import DeviceError
 from colgan_search.file_names import WorkFolder
-from colgan_search.launch.gpus import WORKERS_PER_GPU, least_used, own_gpu
-from colgan_search.launch.local import plan_devices
+from colgan_search.launchers.gpus import WORKERS_PER_GPU, least_used, own_gpu
+from colgan_search.launchers.local import plan_devices
 
 NAMES = ["GPU-a", "GPU-b", "GPU-c"]
 
@@ -20,8 +20,8 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from colgan_search.file_names import WorkFolder
-from colgan_search.launch.local import plan_devices
-from colgan_search.launch.gpus import least_used
+from colgan_search.launchers.local import plan_devices
+from colgan_search.launchers.gpus import least_used
 with least_used(["GPU-a", "GPU-b", "GPU-c"], WorkFolder(Path(sys.argv[1]))) as index:
     print(index, flush=True)
     time.sleep(600)

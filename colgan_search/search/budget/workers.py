@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from pydantic import Field, TypeAdapter
 from sqlalchemy.dialects import postgresql, sqlite
 
-from colgan_search import __version__
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import now, workers
+from colgan_search.version import __version__
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
-from colgan_search import __version__
 from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
 from colgan_search.errors import StudyError
 from colgan_search.past_versions import wrong_with
@@ -18,6 +17,7 @@ from colgan_search.search import trust
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.optuna_private import handles
+from colgan_search.version import __version__
 
 UID, CONFIG, FINGERPRINT, VERSION = "uid", "config", "fingerprint", "version"
 """Names of the Optuna study's user attributes."""

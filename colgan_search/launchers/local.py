@@ -125,6 +125,8 @@ class LocalWorkers:
             log.warning("worker %d died (%s); started again", child.number, _cause(code))
             child.restarts += 1
             child.process = self._start(child.number, child.device)
+            if self.draining:  # asked by another thread, or a signal, while it was started
+                child.process.terminate()
         return self.running
 
     def _release_dead(self) -> None:
