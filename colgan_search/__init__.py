@@ -1,3 +1,68 @@
-"""Search for the best knowledge transfer graph of collaborative GANs (Tsukahara et al., VISAPP 2021)."""
+"""Search for the best knowledge transfer graph of collaborative GANs (Tsukahara et al., VISAPP 2021).
 
-__version__ = "0.2.0"
+These names are what its users need; docs/api.md has them with an example. Each is imported at its first use (PEP 562),
+so that `import colgan_search` waits neither for PyTorch nor for the database.
+"""
+
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+from colgan_search.version import __version__
+
+if TYPE_CHECKING:
+    from colgan_search import errors, presets
+    from colgan_search.api.evaluating import EvaluateRequest, evaluate
+    from colgan_search.api.studies import Study, Trial, launch, open_study, results
+    from colgan_search.api.training import Trained, train
+    from colgan_search.config import StudyConfig, load_config
+    from colgan_search.graph import KnowledgeTransferGraph
+    from colgan_search.roster import Roster
+
+__all__ = [
+    "EvaluateRequest",
+    "KnowledgeTransferGraph",
+    "Roster",
+    "Study",
+    "StudyConfig",
+    "Trained",
+    "Trial",
+    "__version__",
+    "errors",
+    "evaluate",
+    "launch",
+    "load_config",
+    "open_study",
+    "presets",
+    "results",
+    "train",
+]
+
+_LATER = {
+    "EvaluateRequest": "api.evaluating:EvaluateRequest",
+    "KnowledgeTransferGraph": "graph:KnowledgeTransferGraph",
+    "Roster": "roster:Roster",
+    "Study": "api.studies:Study",
+    "StudyConfig": "config:StudyConfig",
+    "Trained": "api.training:Trained",
+    "Trial": "api.studies:Trial",
+    "errors": "errors",
+    "evaluate": "api.evaluating:evaluate",
+    "launch": "api.studies:launch",
+    "load_config": "config:load_config",
+    "open_study": "api.studies:open_study",
+    "presets": "presets",
+    "results": "api.studies:results",
+    "train": "api.training:train",
+}
+"""Name -> where it is: a module, or a module and a name in it."""
+
+
+def __getattr__(name: str) -> Any:
+    """Called by Python for a name that is not here yet."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return resolve_name(f"{__name__}.{_LATER[name]}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

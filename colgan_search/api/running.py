@@ -103,6 +103,10 @@ class BackgroundRun:
         """Asks the workers to checkpoint and leave; returns at once."""
         self._workers.drain()
 
+    def join(self) -> None:
+        """Waits for the end, however it comes."""
+        self._over.wait()
+
     def wait(self, look: Callable[[], None] = lambda: None) -> Ended:
         """Waits for the end, and calls `look` about twice a second.
 

@@ -1,6 +1,7 @@
 """`train`: one graph outside a search, with one or more seeds."""
 
 import json
+import re
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Any
 
 import torch
 
+from colgan_search import presets
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, existing_parent, work_folder
 from colgan_search.bundles.bundle import write_bundle, write_config
-from colgan_search.config import StudyConfig, fingerprint
+from colgan_search.config import StudyConfig, fingerprint, load_config, with_overrides
 from colgan_search.errors import BadInput
 from colgan_search.evaluation.classifier_card import require_worth
 from colgan_search.experiment import Experiment, check_config, choose_device
@@ -24,6 +26,7 @@ from colgan_search.file_names import (
     OUTCOME_FILE,
     RUN_FILE,
     SCORES,
+    WorkFolder,
     seed_folder,
 )
 from colgan_search.files import require_space, write_text
@@ -32,6 +35,9 @@ from colgan_search.past_versions import wrong_with
 from colgan_search.records import Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed
 from colgan_search.version import __version__
+
+MAX_NAME = 60
+"""Characters of a graph as it was typed, in the name of its folder."""
 
 FIRST_VERSION = "0.1.0"
 """It left no version in its run.json."""
@@ -47,13 +53,13 @@ class TrainRequest:
     out: Path
     work_dir: Path = DEFAULT_WORK_DIR
     device: str | None = None
-    command: str = "api.train_graph"
+    command: str = "colgan_search.train"
     """What is kept in the bundles as the command that made them."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The outcomes, one per seed."""
+    """The outcomes of one graph's trainings, one per seed, and the folder that keeps what they left."""
 
     graph: KnowledgeTransferGraph
     outcomes: tuple[Outcome, ...]
@@ -119,6 +125,50 @@ def train_graph(
         title=f"{request.config.name}: {request.graph.to_text()}",
     )
     return trained
+
+
+def default_folder(work: WorkFolder, config: StudyConfig, graph: KnowledgeTransferGraph, typed: str | None) -> Path:
+    """Where a training is kept if no folder is named. `typed`: how the graph was named, e.g. by its preset's name."""
+    name = graph.to_text() if typed is None or len(typed) >= MAX_NAME else typed
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:80]
+    return work.train / f"{config.name}-{slug}-{config.training.epochs}-epochs"
+
+
+def train(
+    graph: KnowledgeTransferGraph | str,
+    config: StudyConfig | str | Path = "digits",
+    *,
+    seeds: int = 1,
+    out: str | Path | None = None,
+    device: str | None = None,
+    overrides: dict[str, Any] | None = None,
+    work_dir: str | Path = DEFAULT_WORK_DIR,
+    on_progress: Callable[[int, Progress], None] = lambda seed_number, progress: None,
+) -> Trained:
+    """Trains and scores one graph outside a search, in this process: `seeds` independent trainings.
+
+    The same call again goes on from the last checkpoint, and does not do again what is finished.
+
+    Args:
+        graph: a graph, a preset's name (`mad-gan`), or a text form (`G1=D:t/G2=D:t,G1:p`).
+        config: a config, a YAML file, or the name of a shipped one.
+        seeds: how many trainings, at least 1; their seeds follow from the config's.
+        out: folder for weights, scores and picture; None = one in the work folder.
+        device: auto, cpu, cuda or cuda:N instead of the config's.
+        overrides: key path -> value on top of the config: `{"training.epochs": 2}`.
+        work_dir: folder for caches.
+        on_progress: hears the number of the training (0, 1, ...) and how far it is.
+
+    Raises:
+        BadInput: and its kinds: what is wrong; nothing was begun.
+    """
+    settings = config if isinstance(config, StudyConfig) else load_config(config)
+    if overrides:
+        settings = with_overrides(settings, overrides)
+    wanted = graph if isinstance(graph, KnowledgeTransferGraph) else presets.resolve(graph, settings.roster)
+    typed = graph if isinstance(graph, str) else None
+    folder = default_folder(WorkFolder(Path(work_dir)), settings, wanted, typed) if out is None else Path(out)
+    return train_graph(TrainRequest(settings, wanted, seeds, folder, Path(work_dir), device), on_progress)
 
 
 def _identity(request: TrainRequest) -> dict[str, str]:

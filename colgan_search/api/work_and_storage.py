@@ -89,16 +89,32 @@ def opened_storage(storage: str | None, work: WorkFolder, *, writing: bool = Tru
         opened.close()
 
 
-@contextmanager
-def opened_study(
-    storage: str | None, work: WorkFolder, name: str | None, *, writing: bool = True
-) -> Iterator[OpenStudy]:
-    """The study `name`, or the only one of the database if no name is given. StudyError otherwise."""
-    with opened_storage(storage, work, writing=writing) as opened:
+def study_of(storage: str | None, work: WorkFolder, name: str | None, *, writing: bool = True) -> OpenStudy:
+    """The study `name`, or the only one of the database if no name is given. StudyError otherwise.
+
+    Its storage stays open, for whoever asked. Without `writing`, a read-only replica will do.
+    """
+    opened = open_storage(storage_text(storage, work), writing=writing)
+    try:
         if name is None:
             names = our_study_names(opened)
             if len(names) != 1:
                 known = ", ".join(names) or "none"
                 raise StudyError(f"{opened.name}: name one of its studies with --study; it holds: {known}")
             name = names[0]
-        yield open_study(opened, name)
+        return open_study(opened, name)
+    except BaseException:
+        opened.close()
+        raise
+
+
+@contextmanager
+def opened_study(
+    storage: str | None, work: WorkFolder, name: str | None, *, writing: bool = True
+) -> Iterator[OpenStudy]:
+    """`study_of`, with its database closed at the end of the block."""
+    study = study_of(storage, work, name, writing=writing)
+    try:
+        yield study
+    finally:
+        study.storage.close()

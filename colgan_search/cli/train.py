@@ -1,7 +1,6 @@
 """`train`: one graph outside a search."""
 
 import json
-import re
 import signal
 import threading
 from pathlib import Path
@@ -40,7 +39,7 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Train and score one graph. The same command again goes on where it stopped."""
-    from colgan_search.api.training import TrainRequest, train_graph
+    from colgan_search.api.training import TrainRequest, default_folder, train_graph
     from colgan_search.evaluation.classifier_card import poor
 
     settings = overridden(
@@ -51,8 +50,7 @@ def command(
         ("--skip-broken", "data.skip_broken", skip_broken or None),
     )
     wanted = presets.resolve(graph, settings.roster)
-    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", graph if len(graph) < 60 else wanted.to_text())[:80]
-    folder = out or WorkFolder(work_dir).train / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"
+    folder = out or default_folder(WorkFolder(work_dir), settings, wanted, graph)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, lambda *_: stop.set())

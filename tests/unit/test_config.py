@@ -221,6 +221,16 @@ def test_the_digits_and_the_paper_are_shipped() -> None:
 def test_overrides_are_checked_like_a_file() -> None:
     config = load_config("digits")
     assert with_overrides(config, {"search.trials": 12}).search.trials == 12
+    assert load_config("digits", {"training.epochs": 2, "k": 2}).k == 2
+    for overrides, words in (
+        ({"trainng.epochs": 2}, "overrides: trainng: unknown key; known here: name, k"),
+        ({"training.epoch": 2}, "overrides: training.epoch: unknown key"),
+        ({"training.epochs.most": 2}, "overrides: training.epochs.most: epochs is a value"),
+        ({"training.epochs": 0}, "overrides: training.epochs: 0 is not allowed"),
+        ({"training.epochs": object()}, "overrides: training.epochs: <object"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            with_overrides(config, overrides)
     assert config.search.trials == 40
     with pytest.raises(ConfigError, match=r"--trials: search\.trials: 0 is not allowed"):
         with_overrides(config, {"search.trials": 0}, "--trials")

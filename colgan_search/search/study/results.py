@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from colgan_search.errors import StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Outcome, Protocol
+from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import ACCEPTED, FAILING, LEASED
 from colgan_search.search.database.tables import slots
@@ -124,6 +124,17 @@ def best_graph(record: TrialRecord) -> KnowledgeTransferGraph:
     if record.graph is None:
         raise StudyError(f"trial {record.number} has no graph")
     return KnowledgeTransferGraph.from_text(record.graph)
+
+
+def scores_of(record: TrialRecord) -> Scores | None:
+    """The scores of a record; None if it is not complete, or diverged."""
+    if record.is_mean is None or record.is_std is None or record.fid is None or record.protocol is None:
+        return None
+    rows = zip(record.is_mean, record.is_std, record.fid, strict=True)
+    return Scores(
+        generators=tuple(GeneratorScore(is_mean=mean, is_std=std, fid=fid) for mean, std, fid in rows),
+        protocol=Protocol.model_validate(record.protocol),
+    )
 
 
 def outcome(study: OpenStudy, number: int) -> Outcome | None:
