@@ -12,7 +12,7 @@ from colgan_search.version import __version__
 if TYPE_CHECKING:
     from colgan_search import errors, presets
     from colgan_search.api.evaluating import EvaluateRequest, evaluate
-    from colgan_search.api.studies import Study, Trial, launch, open_study, results
+    from colgan_search.api.studies import Status, Study, Trial, launch, open_study, results
     from colgan_search.api.training import Trained, train
     from colgan_search.config import StudyConfig, load_config
     from colgan_search.graph import KnowledgeTransferGraph
@@ -22,6 +22,7 @@ __all__ = [
     "EvaluateRequest",
     "KnowledgeTransferGraph",
     "Roster",
+    "Status",
     "Study",
     "StudyConfig",
     "Trained",
@@ -41,6 +42,7 @@ _LATER = {
     "EvaluateRequest": "api.evaluating:EvaluateRequest",
     "KnowledgeTransferGraph": "graph:KnowledgeTransferGraph",
     "Roster": "roster:Roster",
+    "Status": "api.studies:Status",
     "Study": "api.studies:Study",
     "StudyConfig": "config:StudyConfig",
     "Trained": "api.training:Trained",

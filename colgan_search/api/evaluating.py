@@ -45,11 +45,16 @@ class EvaluateRequest:
 
     config: StudyConfig | None = None
     run: Path | None = None
+    """Folder of a training, a trial or a bundle, whose generators are scored."""
     images: Path | None = None
+    """Folder of images that are scored."""
     real: bool = False
+    """True = the real images themselves are scored."""
     overrides: Mapping[str, Any] | None = None
     kid: bool = False
+    """The kernel inception distance as well."""
     precision_recall: bool = False
+    """Precision and recall as well."""
     seed: int | None = None
     """Of the generated images; None = that of a bundle's recorded scores, which are then found again, else 0."""
     work_dir: Path = DEFAULT_WORK_DIR

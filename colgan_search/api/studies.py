@@ -1,5 +1,6 @@
 """A study from Python: launched, opened, waited for, drained, read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,9 @@ from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, s
 from colgan_search.config import StudyConfig, load_config, with_overrides
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome, Scores
-from colgan_search.search.care.monitor import Monitor, Snapshot
+from colgan_search.search.budget.slot_records import Budget
+from colgan_search.search.budget.workers import WorkerRow
+from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.study import results as records
 from colgan_search.search.study.opening import OpenStudy
 
@@ -32,34 +35,54 @@ class Trial:
     scores: Scores | None
     """Of every generator; None until the trial is complete, and if it diverged."""
     seed: int | None
+    """Of weights, images and noise; the same graph, config and seed give the same scores on one type of processor."""
     seconds: float | None
     """Wall-clock seconds of the training and its scoring."""
     worker: str | None
+    """Host, process number and a token of who trained it."""
     diverged: str | None
     """Where NaN or Inf was met; None if nowhere."""
     started: str | None
     """ISO 8601, local time of the worker."""
     finished: str | None
+    """As `started`."""
     classifier_accuracy: float | None
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor."""
 
-    @classmethod
-    def of(cls, record: records.TrialRecord) -> "Trial":
-        """The trial of a record. StudyError if its graph cannot be read."""
-        return cls(
-            number=record.number,
-            state=record.state,
-            value=record.value,
-            graph=None if record.graph is None else records.best_graph(record),
-            scores=records.scores_of(record),
-            seed=record.seed,
-            seconds=record.seconds,
-            worker=record.worker,
-            diverged=record.diverged,
-            started=record.started,
-            finished=record.finished,
-            classifier_accuracy=record.classifier_accuracy,
-        )
+
+def _trial(record: records.TrialRecord) -> Trial:
+    """The trial of a record. StudyError if its graph cannot be read."""
+    return Trial(
+        number=record.number,
+        state=record.state,
+        value=record.value,
+        graph=None if record.graph is None else records.best_graph(record),
+        scores=records.scores_of(record),
+        seed=record.seed,
+        seconds=record.seconds,
+        worker=record.worker,
+        diverged=record.diverged,
+        started=record.started,
+        finished=record.finished,
+        classifier_accuracy=record.classifier_accuracy,
+    )
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a study stands at one moment."""
+
+    budget: Budget
+    workers: tuple[WorkerRow, ...]
+    """Of all machines; without those that have left."""
+    best: Trial | None
+    """None as long as no trial is complete."""
+    seconds_left: float | None
+    """An estimate; None before the first epochs."""
+    seconds_spread: float | None
+    """Standard deviation of `seconds_left`; None as long as only one time is known."""
+    classifier_accuracy: float | None
+    """Held-out accuracy, 0..1, of the classifier that scores; None with another extractor, or before it is trained."""
 
 
 class Study:
@@ -83,17 +106,19 @@ class Study:
         """What is searched, and how."""
         return self._opened.config
 
-    def status(self) -> Snapshot:
-        """How it stands now: budget, workers of all machines, best trial, seconds left."""
-        return self._monitor.snapshot()
+    def status(self) -> Status:
+        """How it stands now."""
+        now = self._monitor.snapshot()
+        best = None if now.best is None else _trial(now.best)
+        return Status(now.budget, now.workers, best, now.seconds_left, now.seconds_spread, now.classifier_accuracy)
 
     def best(self) -> Trial:
         """The complete trial with the highest value. StudyError if none is complete."""
-        return Trial.of(records.best(self._opened))
+        return _trial(records.best(self._opened))
 
     def trials(self) -> list[Trial]:
         """All trials that were ever begun, in the order of their numbers."""
-        return [Trial.of(record) for record in records.trials(self._opened)]
+        return [_trial(record) for record in records.trials(self._opened)]
 
     def outcome(self, number: int) -> Outcome | None:
         """The whole result of trial `number` with its scores over the epochs; None as long as it has none."""
@@ -144,7 +169,7 @@ def launch(
     storage: str | None = None,
     workers: int | None = None,
     device: str | None = None,
-    overrides: dict[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     work_dir: str | Path = DEFAULT_WORK_DIR,
     wait: bool = True,
     progress: bool = False,
@@ -177,7 +202,13 @@ def launch(
     opened = launched.study
     idle = not launched.devices or opened.slots.budget().finished
     started = Study(opened, None if idle else BackgroundRun(opened, launched.start_workers()))
-    return started.wait(progress) if wait else started
+    if not wait:
+        return started
+    try:
+        return started.wait(progress)
+    except BaseException:
+        started.close()  # nobody else has it
+        raise
 
 
 def open_study(
@@ -192,4 +223,4 @@ def results(
 ) -> list[Trial]:
     """The complete trials of a study, best first; the earlier one first among equals. See `open_study`."""
     with opened_study(storage, work_folder(Path(work_dir)), study, writing=False) as opened:
-        return [Trial.of(record) for record in records.completed(opened)]
+        return [_trial(record) for record in records.completed(opened)]

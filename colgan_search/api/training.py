@@ -3,7 +3,7 @@
 import json
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -141,7 +141,7 @@ def train(
     seeds: int = 1,
     out: str | Path | None = None,
     device: str | None = None,
-    overrides: dict[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     work_dir: str | Path = DEFAULT_WORK_DIR,
     on_progress: Callable[[int, Progress], None] = lambda seed_number, progress: None,
 ) -> Trained:

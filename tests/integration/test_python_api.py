@@ -142,9 +142,9 @@ def test_from_a_thread_as_in_a_notebook(tmp_path: Path) -> None:
 
 
 DRAINED = """
-import json, time
-from pathlib import Path
+import json, signal, time
 from colgan_search import errors, launch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin without
 study = launch("small.yaml", trials=2, workers=1, wait=False, overrides={"training.epochs": 1000})
 def at_work():
     return [row for row in study.status().workers if row.epoch]
