@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,10 +31,10 @@ def url_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'colgan_work' / 'studies.db'}"
 
 
-def python(program: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+def python(program: str, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """A script without a guard around its main part, in a fresh process."""
     (folder / "script.py").write_text(program)
-    command = [sys.executable, "script.py"]
+    command = [sys.executable, "script.py", *arguments]
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=WAIT_SECONDS)
 
 
@@ -142,21 +141,28 @@ def test_from_a_thread_as_in_a_notebook(tmp_path: Path) -> None:
 
 
 DRAINED = """
-import json, signal, time
+import json, os, signal, sys, threading, time, traceback
 from colgan_search import errors, launch
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin without
+
+def press_ctrl_c():
+    main = threading.main_thread().ident
+    while "_wait" not in [frame.name for frame in traceback.extract_stack(sys._current_frames()[main])]:
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+
 study = launch("small.yaml", trials=2, workers=1, wait=False, overrides={"training.epochs": 1000})
 def at_work():
     return [row for row in study.status().workers if row.epoch]
 while not at_work():
     time.sleep(0.05)
-print(at_work()[0].worker, flush=True)
+print(at_work()[0].worker)
 try:
-    if ORDER == "drain":
+    if sys.argv[1] == "drain":
         study.drain()
-        study.wait()
     else:
-        study.wait()
+        threading.Thread(target=press_ctrl_c).start()
+    study.wait()
 except (errors.Interrupted, KeyboardInterrupt) as stopped:
     budget = study.status().budget
     print(json.dumps([type(stopped).__name__, budget.done, budget.running, len(study.status().workers)]))
@@ -167,19 +173,11 @@ except (errors.Interrupted, KeyboardInterrupt) as stopped:
 @pytest.mark.parametrize(("order", "name"), [("drain", "Interrupted"), ("ctrl-c", "KeyboardInterrupt")])
 def test_a_handle_is_drained(order: str, name: str, tmp_path: Path) -> None:
     write_config(tmp_path)
-    (tmp_path / "script.py").write_text(f"ORDER = {order!r}\n{DRAINED}")
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(
-        [sys.executable, "script.py"], cwd=tmp_path, env=environment(), text=True, start_new_session=True, **pipes
-    ) as script:
-        assert script.stdout is not None
-        worker = script.stdout.readline().split(":")
-        if order == "ctrl-c":
-            script.send_signal(signal.SIGINT)
-        said, errors_said = script.communicate(timeout=WAIT_SECONDS)
-    assert script.returncode == 0, errors_said
+    ended = python(DRAINED, tmp_path, order)
+    assert ended.returncode == 0, ended.stderr
+    worker, said = ended.stdout.splitlines()
     assert json.loads(said) == [name, 0, 0, 0]
-    assert dead(int(worker[1]))
+    assert dead(int(worker.split(":")[1]))
     assert list((tmp_path / "colgan_work" / "small" / "trial-00000").glob("checkpoint*.pt"))
 
 
