@@ -42,7 +42,10 @@ def test_a_search_with_two_discriminators(
     assert exported.to_text() == best["graph"]
     answer(capsys, "sample", "winner", "--n", "4", "--out", "grid.png")
     found = json.loads(answer(capsys, "evaluate", "winner", "--work-dir", "work", "--json"))
-    assert found["scores"]["generators"] == json.loads(Path("winner/scores.json").read_text())["scores"]["generators"]
+    assert (
+        found["scores"]["generators"]
+        == json.loads(Path("winner/scores.json").read_text())["variants"]["last"]["generators"]
+    )
     again = answer(capsys, "train", "--config", "two.yaml", "--graph", "mutual-discriminators", "--work-dir", "work")
     assert "G1=D1:t,D2:t/G2=D1:t,D2:t/D1=D2:t/D2=D1:t" in again
 
