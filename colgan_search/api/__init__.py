@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from colgan_search.api.work_and_storage import opened_storage, opened_study, output_file, work_folder
     from colgan_search.api.working import WorkRequest, work
     from colgan_search.evaluation.classifier_card import poor
-    from colgan_search.launch.local import LocalWorkers
     from colgan_search.search.care.monitor import Monitor, Snapshot
     from colgan_search.search.study.opening import OpenStudy
-    from colgan_search.search.study.results import TrialRecord, best, best_graph, completed, outcome, trials
+    from colgan_search.search.study.results import TrialRecord, best, best_graph, columns, completed, outcome, trials
 
 _LATER = {
     "Drawn": "api.figures",
@@ -35,7 +34,6 @@ _LATER = {
     "FiguresRequest": "api.figures",
     "LaunchRequest": "api.launching",
     "Launched": "api.launching",
-    "LocalWorkers": "launch.local",
     "Monitor": "search.care.monitor",
     "OpenStudy": "search.study.opening",
     "OwnFiles": "api.own_files",
@@ -50,6 +48,7 @@ _LATER = {
     "best": "search.study.results",
     "best_graph": "search.study.results",
     "completed": "search.study.results",
+    "columns": "search.study.results",
     "doubt": "api.doubts",
     "draw_figures": "api.figures",
     "evaluate": "api.evaluating",
@@ -80,7 +79,6 @@ __all__ = [
     "FiguresRequest",
     "LaunchRequest",
     "Launched",
-    "LocalWorkers",
     "Monitor",
     "OpenStudy",
     "OwnFiles",
@@ -94,6 +92,7 @@ __all__ = [
     "WorkRequest",
     "best",
     "best_graph",
+    "columns",
     "completed",
     "doubt",
     "draw_figures",

@@ -15,7 +15,7 @@ from colgan_search.config import RuntimeSettings, StudyConfig
 from colgan_search.errors import BadInput, StudyError
 from colgan_search.experiment import choose_device
 from colgan_search.file_names import CHECKPOINTS, GENERATORS_FILE, WorkFolder
-from colgan_search.records import GeneratorScore, Outcome, Progress, Protocol, Scores, ShouldStop
+from colgan_search.records import Outcome, Progress, Scores, ShouldStop
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome
 
@@ -111,13 +111,9 @@ def _seed(record: TrialRecord) -> int:
 
 def _scores(record: TrialRecord) -> Scores:
     """What the study has recorded. StudyError if the trial diverged: then there are no weights either."""
-    if record.is_mean is None or record.is_std is None or record.fid is None or record.protocol is None:
+    if record.scores is None:
         raise StudyError(f"trial {record.number} has no scores: {record.diverged or 'it is not complete'}")
-    rows = zip(record.is_mean, record.is_std, record.fid, strict=True)
-    return Scores(
-        generators=tuple(GeneratorScore(is_mean=mean, is_std=std, fid=fid) for mean, std, fid in rows),
-        protocol=Protocol.model_validate(record.protocol),
-    )
+    return record.scores
 
 
 @dataclass(frozen=True)

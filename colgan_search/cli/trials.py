@@ -30,10 +30,10 @@ def command(
     work_dir: options.WorkDir = api.DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
-    """List every trial: graph, state, IS of each generator, seed, seconds, worker."""
+    """List every trial: graph, state, score of each generator, seed, seconds, worker."""
     with api.opened_study(storage, api.work_folder(work_dir), study, writing=False) as opened:
         records = api.trials(opened)
-        doubt = api.doubt(opened)
+        doubt, objective = api.doubt(opened), opened.config.objective
     if doubt is not None:
         # Above a table, and beside what another program reads.
         (console.out if form is Format.table and not as_json else console.note)(show.doubt_line(doubt))
@@ -41,18 +41,20 @@ def command(
         console.out(json.dumps([record.as_dict() for record in records]))
     elif form is Format.csv:
         buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(api.TrialRecord.__dataclass_fields__), lineterminator="\n")
+        writer = csv.DictWriter(buffer, api.columns(records), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(record.as_row() for record in records)
         console.out(buffer.getvalue().rstrip("\n"))
     else:
-        table = Table("trial", "state", "max IS", "IS of G1, G2, ...", "best", "seconds", "graph", box=None)
+        table = Table(
+            "trial", "state", objective.words, f"{objective.label} of G1, G2, ...", "best", "seconds", "graph", box=None
+        )
         for record in records:
             table.add_row(
                 str(record.number),
                 "diverged" if record.diverged else record.state,
                 f"{record.value:.3f}" if record.value is not None else "",
-                ", ".join(f"{score:.2f}" for score in record.is_mean or ()),
+                ", ".join(f"{score:.2f}" for score in record.of(objective.number) or ()),
                 console.optional(record.best_generator),
                 f"{record.seconds:.1f}" if record.seconds is not None else "",
                 console.optional(record.graph),

@@ -13,6 +13,7 @@ from rich.live import Live
 from colgan_search import api
 from colgan_search.cli import console, show
 from colgan_search.cli.live_view import LiveView
+from colgan_search.extensions.launchers import Workers
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.database.retry import is_outage, one_line
 
@@ -30,7 +31,7 @@ class Ended:
     """True if the failures are of what the user gave."""
 
 
-def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
+def until_done(study: api.OpenStudy, workers: Workers) -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
     terminal = console.console()
     monitor = api.Monitor(study)
@@ -58,7 +59,7 @@ def how_far(study: api.OpenStudy, ended: Ended) -> Budget | None:
 
 
 @contextmanager
-def _stops_as_drain(workers: "api.LocalWorkers") -> Iterator[threading.Event]:
+def _stops_as_drain(workers: Workers) -> Iterator[threading.Event]:
     """SIGINT, SIGTERM and SIGUSR2 drain the workers inside the block; a second SIGINT kills them."""
     asked = threading.Event()
 
@@ -80,7 +81,7 @@ def _stops_as_drain(workers: "api.LocalWorkers") -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _plain(monitor: api.Monitor, workers: "api.LocalWorkers") -> None:
+def _plain(monitor: api.Monitor, workers: Workers) -> None:
     """A line for every result, and one now and then in between."""
     said, said_at = -1, 0.0
     doubted = False
@@ -97,6 +98,6 @@ def _plain(monitor: api.Monitor, workers: "api.LocalWorkers") -> None:
             console.note(show.doubt_line(doubt))
             doubted = True
         if now.budget.done != said or time.monotonic() - said_at > PLAIN_LINE_SECONDS:
-            console.note(show.progress_line(now))
+            console.note(show.progress_line(now, monitor.study.config.objective))
             said, said_at = now.budget.done, time.monotonic()
         time.sleep(POLL_SECONDS)

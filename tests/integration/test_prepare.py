@@ -20,7 +20,7 @@ from colgan_search.cli.app import run
 from colgan_search.config import DataSettings, load_config
 from colgan_search.evaluation import classifier, fid, scores
 from colgan_search.evaluation.cache import sha256_of
-from colgan_search.gan.datasets import load_images
+from colgan_search.gan.datasets.loading import load_images
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from tests.integration.cli_helpers import write_config
