@@ -7,16 +7,16 @@ from pathlib import Path
 import optuna
 import pytest
 import torch
-from colgan_search.api.study_scoring import study_experiment
-from colgan_search.search.care.copying import copy_study
-from colgan_search.search.database.opening import open_storage
-from colgan_search.search.database.storage import Storage
 from optuna.study import StudyDirection
 
+from colgan_search.api.study_scoring import study_experiment
 from colgan_search.cli.app import run
 from colgan_search.config import parse_config
 from colgan_search.errors import PluginError, StudyError
 from colgan_search.file_names import WorkFolder
+from colgan_search.search.care.copying import copy_study
+from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.storage import Storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import create_or_open, open_study
 from colgan_search.search.worker import Worker

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from colgan_search.search.proposing.sampler import make_sampler
 from optuna.samplers import BaseSampler, RandomSampler
 
 from colgan_search.config import StudyConfig, fingerprint, members_used, parse_config, require_members
@@ -21,6 +20,7 @@ from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.extensions.section import Section
 from colgan_search.gan.datasets.loading import load_images
 from colgan_search.registry import Registry
+from colgan_search.search.proposing.sampler import make_sampler
 from tests.unit.evaluation_helpers import CPU, digits, tiny_generator
 
 REGISTRIES: tuple[Registry[Any], ...] = (DATASETS, EXTRACTORS, METRICS, SAMPLERS, LAUNCHERS)

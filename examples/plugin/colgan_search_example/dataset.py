@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from colgan_search.extensions.datasets import DataSet, DataSettings
 from pydantic import Field
+
+from colgan_search.extensions.datasets import DataSet, DataSettings
 
 CLASSES = 8
 

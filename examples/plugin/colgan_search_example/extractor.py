@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from colgan_search.extensions.extractors import ExtractorKind
 from pydantic import Field
 
+from colgan_search.extensions.extractors import ExtractorKind
 from colgan_search.extensions.section import Section
 
 

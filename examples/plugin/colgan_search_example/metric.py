@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from colgan_search.extensions.metrics import Metric, MetricSettings, Need, Samples
 from pydantic import Field
+
+from colgan_search.extensions.metrics import Metric, MetricSettings, Need, Samples
 
 
 class BrightnessSettings(MetricSettings):

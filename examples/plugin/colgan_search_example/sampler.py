@@ -4,9 +4,9 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from colgan_search.extensions.samplers import Sampler
 from pydantic import Field
 
+from colgan_search.extensions.samplers import Sampler
 from colgan_search.extensions.section import Section
 
 if TYPE_CHECKING:

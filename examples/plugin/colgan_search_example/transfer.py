@@ -1,4 +1,4 @@
-"""A transfer kind: `gram` compares Gram matrices of the generated images' rows (as style transfer does with features)."""
+"""A transfer kind: `gram` compares Gram matrices of the generated images' rows, as style transfer does of features."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
