@@ -81,6 +81,11 @@ class Evaluated:
     compared: str | None = None
     """Whether these are the recorded scores, and if not, why."""
 
+    @property
+    def is_of_published_data(self) -> bool:
+        """Whether these are the real images whose figure is published, measured in whatever way."""
+        return self.names == ("real",) and self.config.data.name == CIFAR10.name
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {

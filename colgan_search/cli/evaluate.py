@@ -129,7 +129,7 @@ def _show(found: "api.Evaluated") -> None:
         console.out(f"FID against {protocol.reference}")
     for line in found.words:
         console.out(line)
-    if found.calibration is None and found.names == ("real",) and found.config.data.name == "cifar10":
+    if found.calibration is None and found.is_of_published_data:
         console.out("no calibration check: it needs inception, --size 32, --splits 10 and all images, in colour")
     if found.calibration is not None:
         check = found.calibration

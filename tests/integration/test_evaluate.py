@@ -61,7 +61,7 @@ def test_a_bundle_scored_again_as_training_did_gives_the_recorded_scores(
     seed = derive_seed(int(recorded["seed"]), "evaluation", 1, "final")
     found = json.loads(answer(capsys, "run", "--work-dir", "work", "--seed", seed, "--json"))
     assert found["names"] == ["G1", "G2"] and found["calibration"] is None and found["more"] == []
-    assert found["scores"] == {key: recorded[key] for key in ("generators", "protocol")}
+    assert found["scores"] == {key: recorded[key] for key in ("generators", "protocol", "objective")}
     again = json.loads(answer(capsys, "run/seed-0", "--work-dir", "work", "--json", "--config", "small.yaml"))
     assert again["scores"] == found["scores"] == again["recorded"]
     assert "recorded scores, found again" in answer(capsys, "run", "--work-dir", "work")
@@ -87,8 +87,12 @@ def test_a_folder_of_images_flat_or_in_classes(here: Path, capsys: pytest.Captur
     flat = json.loads(answer(capsys, "--images", "flat", *options))["scores"]
     classes = json.loads(answer(capsys, "--images", "classes", *options))["scores"]
     assert flat["protocol"]["images"] == 60 and flat["protocol"]["splits"] == 1
-    assert flat["generators"][0]["is_mean"] == pytest.approx(classes["generators"][0]["is_mean"], rel=1e-6)
-    assert flat["generators"][0]["fid"] == pytest.approx(classes["generators"][0]["fid"], rel=1e-4)
+    assert flat["generators"][0]["metrics"]["is_mean"] == pytest.approx(
+        classes["generators"][0]["metrics"]["is_mean"], rel=1e-6
+    )
+    assert flat["generators"][0]["metrics"]["fid"] == pytest.approx(
+        classes["generators"][0]["metrics"]["fid"], rel=1e-4
+    )
     # the same 60 pictures, straight from memory
     config = parse_config(config_data(evaluation__splits=1), "test")
     evaluator = Evaluator(config.evaluation, load_images(config.data), here / "work" / "cache", torch.device("cpu"))
@@ -100,7 +104,7 @@ def test_the_real_images_against_themselves(here: Path, capsys: pytest.CaptureFi
     options = ("--config", "small.yaml", "--work-dir", "work", "--kid", "--precision-recall")
     found = json.loads(answer(capsys, "--real", *options, "--json"))
     assert found["names"] == ["real"] and found["scores"]["protocol"]["images"] == 1797
-    assert found["scores"]["generators"][0]["fid"] == pytest.approx(0.0, abs=1e-3)
+    assert found["scores"]["generators"][0]["metrics"]["fid"] == pytest.approx(0.0, abs=1e-3)
     more = found["more"][0]
     assert (more["precision"], more["recall"]) == (1.0, 1.0)
     assert abs(more["kid_mean"]) < 3 * more["kid_std"]
@@ -122,7 +126,7 @@ def test_the_real_images_against_themselves(here: Path, capsys: pytest.CaptureFi
         ("--images broken --config small.yaml", "1.png: is not a whole image"),
         ("--images flat --config small.yaml --splits 61", "60 are too few; 61 splits need 61"),
         ("run --images-per-generator 5 --splits 6", "splits 6 exceeds images 5"),
-        ("run --extractor clip", "'inception' or 'classifier'"),
+        ("run --extractor clip", "known are: inception, classifier"),
         ("run --config digits", "generators make images of 8 pixels in 1 channels"),
         ("run --extractor inception --weights nowhere.pth", "nowhere.pth: no such file of Inception weights"),
         ("--real --config nowhere", "'nowhere' is neither a file nor a shipped study config"),
@@ -207,5 +211,5 @@ def test_real_cifar10_gives_torch_fidelitys_figure(tmp_path: Path, capsys: pytes
     options = ("--real", "--config", config, "--size", 32, "--data-root", CIFAR10, "--weights", WEIGHTS)
     found = json.loads(answer(capsys, *options, "--work-dir", tmp_path, "--json"))
     assert found["calibration"]["ok"] is True
-    assert found["scores"]["generators"][0]["is_mean"] == pytest.approx(11.24, abs=0.10)
-    assert found["scores"]["generators"][0]["fid"] == pytest.approx(0.0, abs=0.01)
+    assert found["scores"]["generators"][0]["metrics"]["is_mean"] == pytest.approx(11.24, abs=0.10)
+    assert found["scores"]["generators"][0]["metrics"]["fid"] == pytest.approx(0.0, abs=0.01)

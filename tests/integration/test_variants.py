@@ -73,7 +73,7 @@ def test_train_shows_all_weights(here: Path, capsys: pytest.CaptureFixture[str])
     line = ("train", "--config", "small.yaml", "--graph", "mad-gan", "--out", "run", "--work-dir", "work")
     variants = json.loads(answer(capsys, *line, "--json"))["outcomes"][0]["variants"]
     assert set(variants) == NAMES
-    means = {name: [row["is_mean"] for row in scores["generators"]] for name, scores in variants.items()}
+    means = {name: [row["metrics"]["is_mean"] for row in scores["generators"]] for name, scores in variants.items()}
     assert means["last-ema"] != means["last"]
     text = answer(capsys, *line)
     require_rows(text, variants)
