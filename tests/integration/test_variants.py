@@ -64,7 +64,7 @@ def require_rows(text: str, variants: dict[str, Any]) -> None:
     for name, scores in variants.items():
         title = f"{name} (counts)" if name == "best" else name
         for number, score in enumerate(scores["generators"], start=1):
-            row = f"{title} G{number} {score['is_mean']:.3f} {score['fid']:.2f}"
+            row = f"{title} G{number} {score['metrics']['is_mean']:.3f} {score['metrics']['fid']:.2f}"
             assert any(row in " ".join(line.split()) for line in text.splitlines()), (row, text)
 
 
