@@ -59,7 +59,9 @@ def _add(
     graph: KnowledgeTransferGraph = space.graph_of(choice, study.config.roster)
     value = fake_value(graph.to_text(), number)
     scores = Scores(
-        generators=tuple(GeneratorScore(is_mean=value if i == 0 else 1.0, is_std=0.0) for i in range(study.config.k)),
+        generators=tuple(
+            GeneratorScore(metrics={"is_mean": value if i == 0 else 1.0, "is_std": 0.0}) for i in range(study.config.k)
+        ),
         protocol=PROTOCOL,
     )
     outcome = Outcome(

@@ -55,6 +55,7 @@ GIVEN = (
     ("Outcome", "records"),
     ("Scores", "records"),
     ("GeneratorScore", "records"),
+    ("Objective", "records"),
     ("Protocol", "records"),
     ("Evaluated", "api.evaluating"),
 )

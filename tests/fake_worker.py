@@ -71,7 +71,9 @@ class FakeExperiment:
             threading.Event().wait()
         value = fake_value(graph.to_text(), seed)
         scores = Scores(
-            generators=tuple(GeneratorScore(is_mean=value if i == 0 else 1.0, is_std=0.0) for i in range(graph.k)),
+            generators=tuple(
+                GeneratorScore(metrics={"is_mean": value if i == 0 else 1.0, "is_std": 0.0}) for i in range(graph.k)
+            ),
             protocol=PROTOCOL,
         )
         on_progress(Progress(epoch=1, epochs=1, iteration=1, iterations=1, scores=scores, evaluation=1))

@@ -17,7 +17,7 @@ from colgan_search.experiment import choose_device
 from colgan_search.file_names import CHECKPOINTS, GENERATORS_FILE, WorkFolder
 from colgan_search.records import Outcome, Progress, Scores, ShouldStop
 from colgan_search.search.study.opening import OpenStudy
-from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome, scores_of
+from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome
 
 MAX_SAMPLE_BYTES = 2**31
 """Of all images of one `sample`, which are held in memory."""
@@ -111,10 +111,9 @@ def _seed(record: TrialRecord) -> int:
 
 def _scores(record: TrialRecord) -> Scores:
     """What the study has recorded. StudyError if the trial diverged: then there are no weights either."""
-    scores = scores_of(record)
-    if scores is None:
+    if record.scores is None:
         raise StudyError(f"trial {record.number} has no scores: {record.diverged or 'it is not complete'}")
-    return scores
+    return record.scores
 
 
 @dataclass(frozen=True)

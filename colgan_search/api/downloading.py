@@ -6,44 +6,20 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import torch
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
 
 from colgan_search import logs
 from colgan_search.errors import BadInput, ColganError, DataError, DiskFull
 from colgan_search.evaluation.cache import locked, sha256_of
+from colgan_search.extensions.datasets import Remote
 from colgan_search.files import require_space
-from colgan_search.gan.datasets import CIFAR10_ADDRESS
 
 STALL_SECONDS = 60.0
 """A connection that gives nothing for so long has failed."""
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A file on the network."""
-
-    address: str
-    sha256: str
-    bytes: int
-
-    @property
-    def name(self) -> str:
-        """Its name, here and there."""
-        return self.address.rsplit("/", 1)[-1]
-
-
-CIFAR10 = Remote(
-    CIFAR10_ADDRESS, "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce", 170_498_071
-)  # the digest that Keras checks; torchvision's MD5 is checked as well when it is unpacked
-INCEPTION = Remote(
-    URL_INCEPTION_V3, "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2", 95_628_359
-)  # its first digits are in the name
 
 
 def fetch(remote: Remote, folder: Path, mirror: str | None, say: Callable[[str], None]) -> Path:

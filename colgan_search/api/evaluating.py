@@ -14,17 +14,17 @@ from colgan_search.bundles.trained_generators import find_trained
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import BadInput
 from colgan_search.evaluation.classifier_card import require_worth
-from colgan_search.evaluation.more_metrics import MoreScores, more_scores, real_features, require_neighbours
+from colgan_search.evaluation.extractor_kinds.inception import INCEPTION
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import choose_device
-from colgan_search.gan.datasets import load_images
+from colgan_search.extensions.metrics import METRICS, MetricSettings
+from colgan_search.gan.datasets.cifar10 import CIFAR10, IMAGES
+from colgan_search.gan.datasets.loading import load_images
 from colgan_search.gan.imagefolder import read_any_folder
 from colgan_search.records import Record, Scores
 
 PUBLISHED_IS, TOLERANCE = 11.24, 0.10
 """torch-fidelity's figure for CIFAR-10's training set at 32 x 32 (its README: 11.23678, standard deviation 0.095)."""
-
-CIFAR10_IMAGES = 50_000
 
 
 class Calibration(Record):
@@ -72,7 +72,10 @@ class Evaluated:
     config: StudyConfig
     names: tuple[str, ...]
     scores: Scores
-    more: tuple[MoreScores, ...]
+    more: tuple[dict[str, float], ...]
+    """One row each of what was asked for beside the config's own metrics: name -> number."""
+    words: tuple[str, ...]
+    """How the metrics beside IS and FID were measured, one line each."""
     calibration: Calibration | None
     iteration: int | None = None
     """Of the checkpoint that was scored; None if the training had ended, or it was not a training."""
@@ -83,12 +86,18 @@ class Evaluated:
     compared: str | None = None
     """Whether these are the recorded scores, and if not, why."""
 
+    @property
+    def is_of_published_data(self) -> bool:
+        """Whether these are the real images whose figure is published, measured in whatever way."""
+        return self.names == ("real",) and self.config.data.name == CIFAR10.name
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "names": list(self.names),
             "scores": self.scores.model_dump(mode="json"),
-            "more": [row.model_dump(mode="json") for row in self.more],
+            "more": list(self.more),
+            "more_measured": list(self.words),
             "iteration": self.iteration,
             "classifier_accuracy": self.classifier_accuracy,
             "recorded": None if self.recorded is None else self.recorded.scores.model_dump(mode="json"),
@@ -117,16 +126,18 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
     size, channels = config.data.size, config.data.channels
     given = None if request.images is None else read_any_folder(request.images, size, channels)
     real = load_images(config.data)
-    if request.precision_recall:
-        own = config.evaluation.images if trained is not None else len(real.images if given is None else given)
-        require_neighbours(own, len(real.images))
-    evaluator = Evaluator(config.evaluation, real, request.cache or work.cache, device)
+    further = _further(request, config)
+    measured = [*config.evaluation.metrics, *further]
+    count = config.evaluation.images if trained is not None else len(real.images if given is None else given)
+    for one in measured:
+        METRICS.get(one.name).check(one, count, len(real.images))
+    found = (METRICS.get(one.name).words(one, count, len(real.images)) for one in measured)
+    words = tuple(text for text in found if text is not None)
+    evaluator = Evaluator(config.evaluation, real, request.cache or work.cache, device, objective=config.objective)
     if evaluator.extractor.card is not None:
         require_worth(evaluator.extractor.card, "nothing is scored by it")
-    more: list[MoreScores] = []
-    if request.kid or request.precision_recall:
-        against, kid, prc = real_features(evaluator), request.kid, request.precision_recall
-        evaluator.on_features = lambda found: more.append(more_scores(found, against, kid=kid, precision_recall=prc))
+    more: list[dict[str, float]] = []
+    evaluator.further, evaluator.on_further = further, more.append
     if trained is not None:
         known = trained.recorded
         seed = request.seed if request.seed is not None else 0 if known is None else known.seed
@@ -134,13 +145,20 @@ def evaluate(request: EvaluateRequest) -> Evaluated:
         said = None if known is None else compared(known, scores, seed)
         names = tuple(f"G{number}" for number in range(1, len(generators) + 1))
         accuracy = evaluator.extractor.accuracy
-        return Evaluated(config, names, scores, tuple(more), None, trained.iteration, accuracy, known, said)
+        return Evaluated(config, names, scores, tuple(more), words, None, trained.iteration, accuracy, known, said)
     images, what = (real.images, "the real images") if given is None else (given, str(request.images))
     score = evaluator.score_images(images, what=what)
-    scores = Scores(generators=(score,), protocol=evaluator.images_protocol(len(images)))
+    scores = Scores(generators=(score,), protocol=evaluator.images_protocol(len(images)), objective=config.objective)
     calibration = _calibration(config, scores) if given is None else None
     names = ("real" if given is None else "images",)
-    return Evaluated(config, names, scores, tuple(more), calibration, None, evaluator.extractor.accuracy)
+    return Evaluated(config, names, scores, tuple(more), words, calibration, None, evaluator.extractor.accuracy)
+
+
+def _further(request: EvaluateRequest, config: StudyConfig) -> tuple[MetricSettings, ...]:
+    """The metrics that are asked for here, and that the config has not by itself."""
+    asked = [*(["kid"] if request.kid else []), *(["precision", "recall"] if request.precision_recall else [])]
+    own = {one.name for one in config.evaluation.metrics}
+    return tuple(METRICS.get(name).settings(name=name) for name in asked if name not in own)
 
 
 def _own(overrides: Mapping[str, Any]) -> OwnFiles:
@@ -152,8 +170,8 @@ def _own(overrides: Mapping[str, Any]) -> OwnFiles:
 def is_calibration(config: StudyConfig, images: int) -> bool:
     """Whether the real images under this config are those of the published figure."""
     data, how = config.data, config.evaluation
-    same_data = data.name == "cifar10" and data.size == 32 and data.channels == 3 and images == CIFAR10_IMAGES
-    return same_data and how.extractor == "inception" and how.splits == 10
+    same_data = data.name == CIFAR10.name and data.size == 32 and data.channels == 3 and images == IMAGES
+    return same_data and how.extractor == INCEPTION.name and how.splits == 10
 
 
 def _calibration(config: StudyConfig, scores: Scores) -> Calibration | None:

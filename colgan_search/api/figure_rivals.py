@@ -25,7 +25,7 @@ from colgan_search.file_names import (
     seed_folder,
 )
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Outcome
+from colgan_search.records import Outcome, best_run
 from colgan_search.roster import Roster
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.study import results
@@ -66,7 +66,7 @@ def rival_of(folder: Path, roster: Roster, recorded: KnowledgeTransferGraph | No
             return Weights(f"{folder.absolute().parent.name}/{name} (graph unknown)", file)
     else:
         graph, outcomes = read_run(folder)
-        best = max(outcomes, key=lambda number: outcomes[number].value)
+        best = best_run(outcomes)
         name = f"seed {best}"
         file = seed_folder(folder, best) / GENERATORS_FILE
     if graph.roster != roster:

@@ -12,7 +12,7 @@ from colgan_search.extensions.transfers import TRANSFERS
 from colgan_search.file_names import CONFIG, GENERATORS_FILE, WorkFolder, seed_folder
 from colgan_search.gates import CUTOFF
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Outcome
+from colgan_search.records import MAX_IS, Objective, Outcome, best_run
 from colgan_search.roster import EdgeKind
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
@@ -27,8 +27,9 @@ class Source:
     name: str
     """Of the run that is drawn."""
     graph: KnowledgeTransferGraph
-    is_mean: tuple[float, ...] | None
-    """IS of G1..Gk; None if the run diverged."""
+    values: tuple[float, ...] | None
+    """The objective's numbers of G1..Gk; None if the run diverged."""
+    objective: Objective
     runs: dict[str, Outcome]
     """Label -> run, for the IS over epochs."""
     config: StudyConfig | None
@@ -36,7 +37,7 @@ class Source:
     rival: Weights | None
     """MAD-GAN's generators."""
     boxes: dict[str, list[float]]
-    """Transfer method -> IS of every trial."""
+    """Transfer method -> value of every trial."""
     absent: dict[str, str]
     """`weights`, `boxes`, `rival`: why they are not there, and how to get them."""
 
@@ -63,7 +64,8 @@ def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -
         title=study.name,
         name=f"{study.name}, trial {best.number}",
         graph=graph,
-        is_mean=best.is_mean,
+        values=best.of(config.objective.number),
+        objective=config.objective,
         runs={f"trial {best.number}": outcome} if outcome is not None and outcome.history else {},
         config=config,
         weights=None if "weights" in absent else Weights(f"{study.name}, trial {best.number}", file),
@@ -74,7 +76,7 @@ def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -
 
 
 def boxes_of(studies: Sequence[OpenStudy]) -> dict[str, list[float]]:
-    """Transfer method -> IS of every complete trial. StudyError if there is none, or scores are not comparable.
+    """Transfer method -> value of every complete trial. StudyError if there is none, or scores are not comparable.
 
     Studies of the same method, or of another k, are told apart by more words.
     """
@@ -123,17 +125,18 @@ def _transfers(config: StudyConfig) -> bool:
 def _measure(config: StudyConfig) -> dict[str, object]:
     """The settings that must be equal for two scores to be comparable."""
     data = {f"data.{key}": value for key, value in config.data.model_dump(exclude={"root"}).items()}
-    keys = ("extractor", "images", "splits", "classifier_epochs", "point")
-    return data | {f"evaluation.{key}": getattr(config.evaluation, key) for key in keys}
+    keys = ("extractor", "extractor_settings", "metrics", "images", "splits", "classifier_epochs", "point")
+    evaluation = config.evaluation.model_dump(mode="json", include={*keys})
+    return data | {f"evaluation.{key}": evaluation[key] for key in keys} | {"objective": config.search.objective}
 
 
 def of_run(folder: Path, work: WorkFolder) -> Source:
-    """A folder that `train` left: the seed with the highest IS, and all seeds over epochs. DataError if it is none.
+    """A folder that `train` left: the best seed, and all seeds over epochs. DataError if it is none.
 
     MAD-GAN's generators are looked for in `work`.
     """
     graph, outcomes = read_run(folder)
-    best = max(outcomes, key=lambda number: outcomes[number].value)
+    best = best_run(outcomes)
     scores, file = outcomes[best].scores, seed_folder(folder, best) / GENERATORS_FILE
     absent = {"boxes": "a run of `train` has no trials; name a study: figures --study NAME"}
     config = None
@@ -150,7 +153,8 @@ def of_run(folder: Path, work: WorkFolder) -> Source:
         title=name,
         name=f"{name}, seed {best}",
         graph=graph,
-        is_mean=None if scores is None else tuple(score.is_mean for score in scores.generators),
+        values=None if scores is None else scores.of(scores.objective.number),
+        objective=MAX_IS if scores is None else scores.objective,
         runs={f"seed {number}": outcome for number, outcome in outcomes.items() if outcome.history},
         config=config,
         weights=None if "weights" in absent else Weights(f"{name}, seed {best}", file),

@@ -87,12 +87,12 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
 
     for name, style in ((GRAPH, HOUSE), (PAPERS_GRAPH, PAPER)):
         if name in request.only:
-            draw_graph(source.graph, paths(name), source.is_mean, source.name, style=style)
+            draw_graph(source.graph, paths(name), source.values, source.name, style=style, objective=source.objective)
     if RAMPS in request.only:
         draw_ramps(paths(RAMPS))
     if BOXES in request.only:
         if source.boxes:
-            draw_trials_boxplot(source.boxes, paths(BOXES))
+            draw_trials_boxplot(source.boxes, paths(BOXES), label=source.objective.label)
         else:
             drawn.missing[BOXES] = source.absent["boxes"]
     if EPOCHS in request.only:
@@ -104,7 +104,8 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
         drawn.missing.update({name: source.absent["weights"] for name in (SAMPLES, TSNE) if name in request.only})
         return drawn
     if panels:
-        titles = [f"G{number} (IS {score:.2f})" for number, score in enumerate(source.is_mean or (), start=1)]
+        label = source.objective.label
+        titles = [f"G{number} ({label} {score:.2f})" for number, score in enumerate(source.values or (), start=1)]
         draw_samples(panels, titles, paths(SAMPLES), source.name)
     if systems:
         if "rival" in source.absent:

@@ -13,19 +13,17 @@ from typing import Literal
 import joblib
 import psutil
 import torch
-from torchvision.datasets import CIFAR10
 
 from colgan_search.api.study_scoring import classifier_caches
 from colgan_search.api.work_and_storage import existing_parent
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError
-from colgan_search.evaluation.classifier import known_card
-from colgan_search.evaluation.classifier_card import poor, require_worth
-from colgan_search.evaluation.inception import hub_path, load_inception
 from colgan_search.experiment import check_config, load_real
+from colgan_search.extensions.datasets import DATASETS
+from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.file_names import UNREADABLE_SUFFIX, WorkFolder
 from colgan_search.files import FREE_SPACE_FLOOR_BYTES
-from colgan_search.gan.datasets import default_download_folder
+from colgan_search.gan.datasets.loading import default_download_folder
 from colgan_search.gan.trainer import require_images
 from colgan_search.images import RealImages
 from colgan_search.version import __version__
@@ -34,7 +32,6 @@ MEMORY_BYTES_PER_WORKER = 2 * 2**30
 """PyTorch, CIFAR-10 at 64 x 64 and a trial's networks, rounded up."""
 
 SPARE_DISK_BYTES = 5 * 2**30
-CIFAR10_IMAGES = 50_000
 
 Level = Literal["ok", "warning", "error"]
 
@@ -124,9 +121,9 @@ def data(config: StudyConfig, images: "Images") -> Check:
     settings = config.data
     real = images()
     if real is None:
-        folder = Path(settings.root).expanduser() if settings.root else default_download_folder()
+        folder = DATASETS.get(settings.name).folder(settings, default_download_folder())
         advice = "the first worker downloads it; without internet see `colgan-search prepare`, or --data-root"
-        return Check("data", "warning", f"CIFAR-10 is not in {folder}", advice)
+        return Check("data", "warning", f"{settings.name} is not in {folder}", advice)
     where = f" in {settings.root}" if settings.root else ""
     return Check("data", "ok", f"{settings.name}{where}: {real.counted}")
 
@@ -154,43 +151,21 @@ class Images:
     def _are_here(self) -> bool:
         """Whether nothing need be downloaded. ConfigError if what would be is too little for a batch."""
         settings = self.config.data
-        if settings.name != "cifar10":
-            return True
-        try:
-            CIFAR10(Path(settings.root).expanduser() if settings.root else default_download_folder(), train=True)
-        except (OSError, RuntimeError, EOFError):
-            require_images(min(settings.limit or CIFAR10_IMAGES, CIFAR10_IMAGES), self.config.training, self.config.k)
-            return False
-        return True
+        missing = DATASETS.get(settings.name).missing(settings, default_download_folder())
+        if missing is not None:
+            require_images(min(settings.limit or missing, missing), self.config.training, self.config.k)
+        return missing is None
 
 
 def weights(config: StudyConfig, images: Images, work: WorkFolder) -> Check:
-    """Whether the extractor's weights are there and whole, or how good the classifier is. Downloads nothing."""
-    if config.evaluation.extractor == "classifier":
-        return _classifier(config, images, work)
-    named = config.evaluation.weights
-    path = Path(named).expanduser() if named is not None else hub_path()
-    if not path.exists() and named is None:
-        advice = "the first worker downloads them; without internet see `colgan-search prepare`, or --weights"
-        return Check("weights", "warning", f"no Inception weights at {path}", advice)
-    _, digest = load_inception(path)
-    return Check("weights", "ok", f"Inception at {path}, digest {digest}")
-
-
-def _classifier(config: StudyConfig, images: Images, work: WorkFolder) -> Check:
+    """Whether the extractor could score at once. Downloads and trains nothing."""
     try:
         real = images()
     except BadInput:
         real = None  # `data` says it
-    card = None
-    if real is not None:
-        card = known_card(real, config.evaluation.classifier_epochs, classifier_caches(work, config.name))
-    if card is None:
-        return Check("weights", "ok", "the classifier is trained by the first worker, or taken from the cache")
-    require_worth(card)
-    if (doubt := poor(card.held_out_accuracy)) is not None:
-        return Check("weights", "warning", doubt, "look at the images first: are there enough, in the right folders?")
-    return Check("weights", "ok", f"the classifier is right on {100 * card.held_out_accuracy:.1f} % of held-out images")
+    kind = EXTRACTORS.get(config.evaluation.extractor)
+    found = kind.ready(config.evaluation, real, classifier_caches(work, config.name))
+    return Check("weights", "ok" if found.ready else "warning", found.what, found.advice)
 
 
 def spooled(work: WorkFolder, study: str | None) -> Check:

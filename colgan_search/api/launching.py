@@ -18,16 +18,19 @@ from colgan_search.api.work_and_storage import (
 )
 from colgan_search.config import StudyConfig
 from colgan_search.errors import NothingThere, StudyError
-from colgan_search.evaluation.classifier import known_card
-from colgan_search.evaluation.classifier_card import require_worth
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
+from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.extensions.launchers import LAUNCHERS, Workers, WorkersWanted
+from colgan_search.extensions.section import Section
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import require_space
-from colgan_search.launchers.local import LocalWorkers, plan_devices
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.proposing import space
 from colgan_search.search.study.opening import OpenStudy, create_or_open, same_study
+
+LAUNCHER = "local"
+"""Who starts the workers of `launch`."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,9 @@ class Launched:
     work: WorkFolder
     devices: list[str]
 
-    def start_workers(self) -> LocalWorkers:
+    def start_workers(self) -> Workers:
         """Starts one worker process per device."""
-        return LocalWorkers(self.study, self.work.root, self.devices)
+        return LAUNCHERS.get(LAUNCHER).start(Section(), self.study, self.work.root, self.devices)
 
 
 def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda text: None) -> Launched:
@@ -66,7 +69,9 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     check_config(config)
     for text in config.search.first:
         space.params_of(presets.resolve(text, config.roster), config.search.gates)
-    devices = plan_devices(config.runtime, request.workers, request.device)
+    devices = list(
+        LAUNCHERS.get(LAUNCHER).plan(Section(), WorkersWanted(config.runtime, request.workers, request.device))
+    )
     work = work_folder(request.work_dir)
     if devices:
         require_study_folder(work, name)
@@ -110,11 +115,10 @@ def _require_readiness(config: StudyConfig, work: WorkFolder, name: str, say: Ca
     say(f"reading the real images: {config.data.name}")
     real = load_real(config)
     say(f"found {real.counted}")
-    if config.evaluation.extractor == "classifier":
-        card = known_card(real, config.evaluation.classifier_epochs, classifier_caches(work, name))
-        if card is not None:
-            require_worth(card)
-    if config.evaluation.extractor == "inception":
-        # A classifier is trained by the first worker, on its device; Inception's weights must be there before.
-        say("looking for Inception's weights")
+    kind = EXTRACTORS.get(config.evaluation.extractor)
+    if kind.trained:
+        kind.ready(config.evaluation, real, classifier_caches(work, name))
+    else:
+        # What is trained is so by the first worker, on its device; weights that are a file must be there before.
+        say(f"looking for the extractor's weights: {kind.name}")
         load_extractor(config.evaluation, real, work.cache, torch.device("cpu"))

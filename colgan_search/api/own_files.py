@@ -8,7 +8,9 @@ from pathlib import Path
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import DataError
 from colgan_search.evaluation.inception import hub_path
-from colgan_search.gan.datasets import default_download_folder
+from colgan_search.extensions.datasets import DATASETS
+from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.gan.datasets.loading import default_download_folder
 
 VARIABLE = "COLGAN_DATA"
 """Folders of images and weights that any study may read here, parted as in PATH."""
@@ -36,11 +38,11 @@ class OwnFiles:
     def _applied(self, config: StudyConfig, whose: str) -> StudyConfig:
         if self.data_root is not None:
             config = with_overrides(config, {"data.root": self.data_root}, "--data-root")
-        elif config.data.root is not None and config.data.name != "digits":
+        elif config.data.root is not None and DATASETS.get(config.data.name).reads_root:
             _require_allowed(config.data.root, [default_download_folder()], whose, "data.root", "--data-root")
         if self.weights is not None:
             config = with_overrides(config, {"evaluation.weights": self.weights}, "--weights")
-        elif config.evaluation.weights is not None and config.evaluation.extractor == "inception":
+        elif config.evaluation.weights is not None and EXTRACTORS.get(config.evaluation.extractor).reads_weights:
             downloads = [default_download_folder(), hub_path().parent]
             _require_allowed(config.evaluation.weights, downloads, whose, "evaluation.weights", "--weights")
         return config

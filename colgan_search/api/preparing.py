@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from colgan_search.api.downloading import CIFAR10, INCEPTION, check_mirror, fetch
+from colgan_search.api.downloading import check_mirror, fetch
 from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig, fingerprint, with_overrides
 from colgan_search.evaluation.cache import sha256_of
@@ -16,13 +16,15 @@ from colgan_search.evaluation.extraction import Extraction
 from colgan_search.evaluation.fid import reference_statistics
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import check_config, choose_device
+from colgan_search.extensions.datasets import DATASETS
+from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.file_names import CONFIG
 from colgan_search.files import require_space, write_text
-from colgan_search.gan.datasets import load_images
+from colgan_search.gan.datasets.loading import load_images
 from colgan_search.version import __version__
 
 MANIFEST, SUMS, README = "manifest.json", "SHA256SUMS", "README.md"
-DATA, WEIGHTS = "cifar10", "weights"
+WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def prepare(request: PrepareRequest, say: Callable[[str], None] = lambda text: N
     if request.statistics:
         say(f"extractor {config.evaluation.extractor} and the real images' statistics, on {device}")
         cache = work_folder(root).cache
-        evaluator = Evaluator(config.evaluation, real, cache, device)
+        evaluator = Evaluator(config.evaluation, real, cache, device, objective=config.objective)
         if config.evaluation.fid:
             extraction = Extraction(evaluator.extractor, config.evaluation.batch)
             reference_statistics(extraction, real, real.digest, cache)
@@ -75,18 +77,19 @@ def prepare(request: PrepareRequest, say: Callable[[str], None] = lambda text: N
 def _fetch(request: PrepareRequest, root: Path, say: Callable[[str], None]) -> tuple[StudyConfig, list[str]]:
     """The config with its data and weights below `root`, and the options that name them."""
     config, options = request.config, []
-    if config.data.name == "cifar10":
-        folder = root / DATA
+    if remotes := DATASETS.get(config.data.name).remotes:
+        folder = root / config.data.name
         folder.mkdir(exist_ok=True)
-        require_space(folder, 2 * CIFAR10.bytes)  # unpacked beside the archive
-        fetch(CIFAR10, folder, request.mirror, say)
+        require_space(folder, 2 * sum(remote.bytes for remote in remotes))  # unpacked beside the archive
+        for remote in remotes:
+            fetch(remote, folder, request.mirror, say)
         config = with_overrides(config, {"data.root": str(folder)})
-        options.append(f'--data-root "$PWD/{DATA}"')
+        options.append(f'--data-root "$PWD/{config.data.name}"')
     elif config.data.root is not None:
         say(f"the images in {config.data.root} are yours: carry them as well, and name their place with --data-root")
-    if config.evaluation.extractor == "inception":
+    if (file := EXTRACTORS.get(config.evaluation.extractor).remote()) is not None:
         (root / WEIGHTS).mkdir(exist_ok=True)
-        weights = fetch(INCEPTION, root / WEIGHTS, request.mirror, say)
+        weights = fetch(file, root / WEIGHTS, request.mirror, say)
         config = with_overrides(config, {"evaluation.weights": str(weights)})
         options.append(f'--weights "$PWD/{WEIGHTS}/{weights.name}"')
     return config, [*options, '--work-dir "$PWD"']
@@ -97,7 +100,7 @@ def _write_down(request: PrepareRequest, root: Path, options: list[str]) -> Prep
     if request.config_text is not None:
         write_text(root / CONFIG, request.config_text)
         name = CONFIG
-    places = [root / DATA, root / WEIGHTS, work_folder(root).cache]
+    places = [root / request.config.data.name, root / WEIGHTS, work_folder(root).cache]
     files = sorted(path for place in places for path in place.rglob("*") if path.is_file() and path.suffix != ".lock")
     digests = {path.relative_to(root).as_posix(): sha256_of(path) for path in files}
     command = f"--config {name} {' '.join(options)}"

@@ -25,6 +25,8 @@ def shown_progress(monitor: Monitor | None) -> Iterator[Callable[[], None]]:
     with Progress(*shown, console=Console(file=sys.stderr)) as bar:
         task = bar.add_task(monitor.study.name, total=monitor.study.slots.budget().total, best="")
 
+        label = monitor.study.config.objective.label
+
         def look() -> None:
             try:
                 now = monitor.snapshot()
@@ -32,7 +34,7 @@ def shown_progress(monitor: Monitor | None) -> Iterator[Callable[[], None]]:
                 if not is_outage(error):
                     raise
                 return
-            best = "" if now.best is None or now.best.value is None else f"best IS {now.best.value:.3f}"
+            best = "" if now.best is None or now.best.value is None else f"best {label} {now.best.value:.3f}"
             bar.update(task, completed=now.budget.done, total=now.budget.total, best=best)
 
         look()

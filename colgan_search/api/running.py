@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from colgan_search.errors import BadInput, ColganError, Interrupted
-from colgan_search.launchers.local import LocalWorkers
+from colgan_search.extensions.launchers import Workers
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.database.retry import is_outage
 from colgan_search.search.study.opening import OpenStudy
@@ -49,7 +49,7 @@ class Ended:
         )
 
 
-def run_to_end(study: OpenStudy, workers: LocalWorkers, look: Callable[[], None] = lambda: None) -> Ended:
+def run_to_end(study: OpenStudy, workers: Workers, look: Callable[[], None] = lambda: None) -> Ended:
     """Watches the workers, starts again those that die, and calls `look` about twice a second, until all have ended.
 
     Any exception meanwhile, of `look` too, drains the workers and goes on up at once.
@@ -77,7 +77,7 @@ def _budget(study: OpenStudy, drained: bool) -> Budget | None:
 class BackgroundRun:
     """`run_to_end` in a thread of its own, so that any thread may wait for it and drain it."""
 
-    def __init__(self, study: OpenStudy, workers: LocalWorkers) -> None:
+    def __init__(self, study: OpenStudy, workers: Workers) -> None:
         self._study = study
         self._workers = workers
         self._ended: Ended | None = None

@@ -29,7 +29,10 @@ class Trial:
     state: str
     """`running`, `waiting` (given back, to be gone on with), `complete` or `fail`."""
     value: float | None
-    """Maximum inception score over the generators, at least 1; 1.0 if it diverged; None until it is complete."""
+    """Of the study's objective: the maximum inception score over the generators, or another (`search.objective`).
+
+    Its worst, 1.0 for the inception score, if the trial diverged; None until it is complete.
+    """
     graph: KnowledgeTransferGraph | None
     """None only if its worker died before it was chosen."""
     scores: Scores | None
@@ -57,7 +60,7 @@ def _trial(record: records.TrialRecord) -> Trial:
         state=record.state,
         value=record.value,
         graph=None if record.graph is None else records.best_graph(record),
-        scores=records.scores_of(record),
+        scores=record.scores,
         seed=record.seed,
         seconds=record.seconds,
         worker=record.worker,
@@ -113,7 +116,7 @@ class Study:
         return Status(now.budget, now.workers, best, now.seconds_left, now.seconds_spread, now.classifier_accuracy)
 
     def best(self) -> Trial:
-        """The complete trial with the highest value. StudyError if none is complete."""
+        """The complete trial with the best value. StudyError if none is complete."""
         return _trial(records.best(self._opened))
 
     def trials(self) -> list[Trial]:

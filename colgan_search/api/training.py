@@ -32,7 +32,7 @@ from colgan_search.file_names import (
 from colgan_search.files import require_space, write_text
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.past_versions import wrong_with
-from colgan_search.records import Outcome, Progress, ShouldStop
+from colgan_search.records import MAX_IS, Outcome, Progress, ShouldStop
 from colgan_search.seeds import derive_seed
 from colgan_search.version import __version__
 
@@ -67,16 +67,18 @@ class Trained:
 
     @property
     def values(self) -> list[float]:
-        """Maximum IS of every seed."""
+        """The maximum IS of every seed, or the value of another objective."""
         return [outcome.value for outcome in self.outcomes]
 
     def summary(self) -> dict[str, Any]:
         """For JSON: mean and deviation over training seeds (None for one), and every outcome."""
+        objective = next((outcome.scores.objective for outcome in self.outcomes if outcome.scores), MAX_IS)
         return {
             "graph": self.graph.to_text(),
             "seeds": len(self.outcomes),
-            "max_is_mean_over_seeds": statistics.fmean(self.values),
-            "max_is_std_over_seeds": statistics.stdev(self.values) if len(self.values) > 1 else None,
+            "objective": objective.words,
+            "value_mean_over_seeds": statistics.fmean(self.values),
+            "value_std_over_seeds": statistics.stdev(self.values) if len(self.values) > 1 else None,
             "outcomes": [outcome.model_dump(mode="json") for outcome in self.outcomes],
         }
 
@@ -121,7 +123,8 @@ def train_graph(
     draw_graph(
         request.graph,
         request.out / GRAPH_PICTURE,
-        scores=None if scores is None else [score.is_mean for score in scores.generators],
+        scores=None if scores is None else scores.of(scores.objective.number),
+        objective=request.config.objective,
         title=f"{request.config.name}: {request.graph.to_text()}",
     )
     return trained

@@ -225,7 +225,7 @@ def _known_only(data: Any, model: type[BaseModel]) -> Any:
     kept = {}
     for key, value in data.items():
         if key in model.model_fields:
-            section = section_model(model, key, value)
+            section = section_model(model, key, data)
             kept[key] = value if section is None else _known_only(value, section)
     return kept
 

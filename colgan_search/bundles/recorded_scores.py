@@ -25,7 +25,7 @@ def recorded(bundle: Bundle, ema: bool) -> Recorded | None:
     data = json.loads((bundle.folder / SCORES).read_text(encoding="utf-8"))
     try:
         part = data["variants"][AVERAGES_SCORES] if ema else data
-        scores = Scores.model_validate({key: part[key] for key in ("generators", "protocol")})
+        scores = Scores.model_validate({key: part[key] for key in ("generators", "protocol", "objective")})
         return Recorded(scores, final_seed(int(data["seed"]), bundle.config.training.epochs))
     except (KeyError, TypeError, ValueError, ValidationError):
         return None
@@ -37,7 +37,9 @@ def compared(known: Recorded, found: Scores, seed: int) -> str:
         return "these are the bundle's recorded scores, found again"
     ours, theirs = found.protocol.model_dump(), known.scores.protocol.model_dump()
     differing = [f"{key} {ours[key]}, recorded with {theirs[key]}" for key in ours if ours[key] != theirs[key]]
-    value = f"the bundle's recorded maximum IS is {known.scores.value:.3f}"
+    aim = known.scores.objective
+    most = "maximum" if aim.higher_is_better else "minimum"
+    value = f"the bundle's recorded {most} {aim.label} is {known.scores.value:.3f}"
     if differing:
         hint = ""
         if ours["weights_digest"] != theirs["weights_digest"]:

@@ -95,7 +95,7 @@ def command(
     if as_json:
         console.out(json.dumps(found.as_dict()))
     else:
-        _show(found, kid, precision_recall)
+        _show(found)
     return 1 if wrong else 0
 
 
@@ -116,21 +116,14 @@ def _settings(
     return load_config(config or "cifar10"), None
 
 
-def _show(found: "Evaluated", kid: bool, precision_recall: bool) -> None:
+def _show(found: "Evaluated") -> None:
     from colgan_search.evaluation.classifier_card import poor
 
     protocol = found.scores.protocol
-    columns = ["", "IS", show.deviation_title(protocol.splits), "FID"]
-    table = Table(
-        *columns, *(["KID", "std"] if kid else []), *(["precision", "recall"] if precision_recall else []), box=None
-    )
+    table = Table("", *show.score_titles(found.scores), *(found.more[0] if found.more else ()), box=None)
     for number, (name, score) in enumerate(zip(found.names, found.scores.generators, strict=True)):
-        row = [name, *show.score_cells(score, protocol.splits)]
-        if kid:
-            row += [f"{found.more[number].kid_mean:.5f}", f"{found.more[number].kid_std:.5f}"]
-        if precision_recall:
-            row += [f"{found.more[number].precision:.3f}", f"{found.more[number].recall:.3f}"]
-        table.add_row(*row)
+        more = found.more[number].values() if found.more else ()
+        table.add_row(name, *show.score_cells(score, protocol.splits), *(f"{value:.5f}" for value in more))
     console.console().print(table)
     colour = "colour" if protocol.channels == 3 else "grey"
     if found.iteration is not None:
@@ -145,14 +138,9 @@ def _show(found: "Evaluated", kid: bool, precision_recall: bool) -> None:
         console.out(found.compared)
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")
-    if kid:
-        more = found.more[0]
-        console.out(
-            f"KID over {more.kid_subsets} subsets of {more.kid_subset_size}, against {more.real_images} real images"
-        )
-    if precision_recall:
-        console.out(f"precision and recall with {found.more[0].neighbours} nearest neighbours")
-    if found.calibration is None and found.names == ("real",) and found.config.data.name == "cifar10":
+    for line in found.words:
+        console.out(line)
+    if found.calibration is None and found.is_of_published_data:
         console.out("no calibration check: it needs inception, --size 32, --splits 10 and all images, in colour")
     if found.calibration is not None:
         check = found.calibration

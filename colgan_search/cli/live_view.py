@@ -11,6 +11,7 @@ from rich.text import Text
 
 from colgan_search.cli import console, show
 from colgan_search.evaluation.classifier_card import poor
+from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.search.budget.workers import WorkerRow, WorkerState
 from colgan_search.search.care.monitor import Monitor, Snapshot
 from colgan_search.search.database.retry import is_outage, one_line
@@ -59,7 +60,7 @@ class LiveView:
         if hidden > 0:
             self._shown.append(Text(f"and {hidden} more workers: colgan-search status", style="dim"))
         if now.best is not None:
-            self._shown.append(Text(show.best_line(now.best)))
+            self._shown.append(Text(show.best_line(now.best, self.study.config.objective)))
         if (doubt := poor(now.classifier_accuracy)) is not None:
             self._shown.append(Text(show.doubt_line(doubt), style="yellow"))
         return Group(*self._shown)
@@ -103,15 +104,14 @@ class LiveView:
         """Until the first worker enters, or if none is left."""
         if now.budget.finished:
             return Text("the workers have left", style="dim")
-        how = self.study.config.evaluation.extractor
-        judge = "the classifier that scores, trained by the first of them" if how == "classifier" else f"{how} weights"
+        judge = EXTRACTORS.get(self.study.config.evaluation.extractor).awaited()
         workers = "1 worker" if self.processes == 1 else f"{self.processes} workers"
         since = console.duration(self._clock() - self._began)
         return Text(f"starting {workers} ({since}): PyTorch, the real images, {judge}", style="dim")
 
     def _workers(self, rows: Sequence[WorkerRow], draining: bool) -> Table:
         table = Table(box=None, header_style="dim")
-        for title in ("worker", "device", "does", "trial", "epoch", "last IS"):
+        for title in ("worker", "device", "does", "trial", "epoch", f"last {self.study.config.objective.label}"):
             table.add_column(title, no_wrap=True, overflow="ellipsis")
         for row in rows[: self._room]:
             table.add_row(

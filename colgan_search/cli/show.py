@@ -10,7 +10,7 @@ from rich.table import Table
 
 from colgan_search.cli.console import console, duration, one_line, out
 from colgan_search.files import make_private
-from colgan_search.records import GeneratorScore, Scores
+from colgan_search.records import GeneratorScore, Objective, Scores
 
 if TYPE_CHECKING:
     from colgan_search.search.care.monitor import Snapshot
@@ -23,9 +23,9 @@ def short_worker(worker: str) -> str:
     return ":".join(worker.split(":")[:2])
 
 
-def best_line(record: TrialRecord) -> str:
+def best_line(record: TrialRecord, objective: Objective) -> str:
     """The best trial in one line."""
-    return f"best: IS {record.value:.3f}, trial {record.number}, {record.graph}"
+    return f"best: {objective.label} {record.value:.3f}, trial {record.number}, {record.graph}"
 
 
 def time_left(now: Snapshot) -> str | None:
@@ -37,7 +37,7 @@ def time_left(now: Snapshot) -> str | None:
     return f"{duration(now.seconds_left)} +- {duration(now.seconds_spread)} left"
 
 
-def progress_line(now: Snapshot) -> str:
+def progress_line(now: Snapshot, objective: Objective) -> str:
     """A study's state in one line."""
     budget = now.budget
     parts = [f"{budget.done}/{budget.total} trials done", f"{budget.running} running"]
@@ -46,7 +46,7 @@ def progress_line(now: Snapshot) -> str:
     if (left := time_left(now)) is not None:
         parts.append(left)
     if now.best is not None:
-        parts.append(best_line(now.best))
+        parts.append(best_line(now.best, objective))
     return "; ".join(parts)
 
 
@@ -94,35 +94,33 @@ def draw_best(study: OpenStudy, record: TrialRecord, work_dir: Path, picture: Pa
         draw_graph(
             results.best_graph(record),
             path,
-            scores=record.is_mean,
-            title=f"{study.name}, trial {record.number}: IS {record.value:.2f}",
+            scores=record.of(study.config.objective.number),
+            objective=study.config.objective,
+            title=f"{study.name}, trial {record.number}: {study.config.objective.label} {record.value:.2f}",
         )
     return paths
 
 
 def score_table(record: TrialRecord) -> None:
     """One row per generator."""
-    if record.is_mean is None or record.is_std is None or record.fid is None:
+    if record.scores is None:
         out(f"  no scores: {one_line(record.diverged or 'not complete')}")
         return
-    protocol = record.protocol or {}
-    splits = protocol.get("splits", 1)
-    table = Table("generator", "IS", deviation_title(splits), "FID", box=None)
-    for number, (mean, std, fid) in enumerate(zip(record.is_mean, record.is_std, record.fid, strict=True), start=1):
+    protocol, generators = record.scores.protocol, record.scores.generators
+    table = Table("generator", *score_titles(record.scores), box=None)
+    for number, score in enumerate(generators, start=1):
         name = f"G{number}"
-        mark = " (best)" if name == record.best_generator else ""
-        table.add_row(name + mark, *score_cells(GeneratorScore(is_mean=mean, is_std=std, fid=fid), splits))
+        table.add_row(name + (" (best)" if name == record.best_generator else ""), *score_cells(score, protocol.splits))
     console().print(table)
-    size = protocol.get("resolution")
     out(
-        f"  measured with {protocol.get('extractor')} ({protocol.get('weights_digest')}), {protocol.get('images')} "
-        f"images of {size} x {size} pixels, {splits_text(splits)}"
+        f"  measured with {protocol.extractor} ({protocol.weights_digest}), {protocol.images} images of "
+        f"{protocol.resolution} x {protocol.resolution} pixels, {splits_text(protocol.splits)}"
     )
 
 
 def variants_table(variants: Mapping[str, Scores], point: str) -> None:
     """One row per weights and generator: the end, the best points, the moving averages."""
-    table = Table("weights", "generator", "IS", deviation_title(variants[point].protocol.splits), "FID", box=None)
+    table = Table("weights", "generator", *score_titles(variants[point]), box=None)
     for name, scores in variants.items():
         for cells in variant_rows(name, scores, point):
             table.add_row(*cells)
@@ -130,16 +128,27 @@ def variants_table(variants: Mapping[str, Scores], point: str) -> None:
 
 
 def variant_rows(name: str, scores: Scores, point: str) -> list[list[str]]:
-    """Weights, generator, IS, deviation and FID of every generator; the weights that count are marked."""
+    """Weights, generator and scores of every generator; the weights that count are marked."""
     title = f"{name} (counts)" if name == point else name
     splits = scores.protocol.splits
     return [[title, f"G{number}", *score_cells(row, splits)] for number, row in enumerate(scores.generators, start=1)]
 
 
+def score_titles(scores: Scores) -> list[str]:
+    """The titles of `score_cells`: IS, its deviation, FID, and what else was measured."""
+    return ["IS", deviation_title(scores.protocol.splits), "FID", *further_names(scores.generators[0])]
+
+
 def score_cells(score: GeneratorScore, splits: int) -> list[str]:
-    """IS, its deviation over the splits (one split has none) and FID as text."""
+    """IS, its deviation over the splits (one split has none), FID and what else was measured as text."""
     deviation = f"{score.is_std:.3f}" if splits > 1 else ""
-    return [f"{score.is_mean:.3f}", deviation, "" if score.fid is None else f"{score.fid:.2f}"]
+    further = [f"{score.metrics[name]:.5f}" for name in further_names(score)]
+    return [f"{score.is_mean:.3f}", deviation, "" if score.fid is None else f"{score.fid:.2f}", *further]
+
+
+def further_names(score: GeneratorScore) -> list[str]:
+    """The numbers beside IS and FID."""
+    return [name for name in score.metrics if name not in ("is_mean", "is_std", "fid")]
 
 
 def deviation_title(splits: int) -> str:

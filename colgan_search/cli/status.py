@@ -46,11 +46,20 @@ def command(
             )
             return
         console.out(f"study {opened.name} in {opened.storage.name}")
-        console.out(f"  {show.progress_line(now)}")
+        console.out(f"  {show.progress_line(now, opened.config.objective)}")
         if doubt is not None:
             console.out(f"  {show.doubt_line(doubt)}")
         if now.workers:
-            table = Table("worker", "device", "does", "trial", "epoch", "last IS", "heard of", box=None)
+            table = Table(
+                "worker",
+                "device",
+                "does",
+                "trial",
+                "epoch",
+                f"last {opened.config.objective.label}",
+                "heard of",
+                box=None,
+            )
             for row in now.workers:
                 table.add_row(
                     show.short_worker(row.worker),

@@ -64,10 +64,13 @@ def command(
     for line in wanted.describe():
         console.out(line)
     how = settings.evaluation
-    table = Table("seed", "weights", "generator", "IS", show.deviation_title(how.splits), "FID", "seconds", box=None)
+    measured = next((outcome.scores for outcome in trained.outcomes if outcome.scores is not None), None)
+    titles = ["IS", show.deviation_title(how.splits), "FID"] if measured is None else show.score_titles(measured)
+    table = Table("seed", "weights", "generator", *titles, "seconds", box=None)
     for row, outcome in enumerate(trained.outcomes):
         if outcome.scores is None:
-            table.add_row(str(row), "", "", "1.000", "", "", f"{outcome.seconds:.1f}", outcome.diverged)
+            lowest = ["1.000", *[""] * (len(titles) - 1)]
+            table.add_row(str(row), "", "", *lowest, f"{outcome.seconds:.1f}", outcome.diverged)
             continue
         for name, scores in outcome.variants.items():
             for cells in show.variant_rows(name, scores, how.point):
@@ -76,7 +79,7 @@ def command(
     if (doubt := poor(trained.outcomes[0].classifier_accuracy)) is not None:
         console.out(show.doubt_line(doubt))
     summary = trained.summary()
-    deviation = summary["max_is_std_over_seeds"]
+    deviation = summary["value_std_over_seeds"]
     spread = "" if deviation is None else f" +- {deviation:.3f} over {len(trained.outcomes)} seeds"
-    console.out(f"maximum IS: {summary['max_is_mean_over_seeds']:.3f}{spread}")
+    console.out(f"{summary['objective']}: {summary['value_mean_over_seeds']:.3f}{spread}")
     console.out(f"left in {folder}: scores.json, graph.png, and a bundle in each seed-N (colgan-search sample)")

@@ -30,15 +30,14 @@ def command(
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
-    """List every trial: graph, state, IS of each generator, seed, seconds, worker."""
+    """List every trial: graph, state, score of each generator, seed, seconds, worker."""
     from colgan_search.api.doubts import doubt
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.search.study import results
-    from colgan_search.search.study.results import TrialRecord
 
     with opened_study(storage, work_folder(work_dir), study, writing=False) as opened:
         records = results.trials(opened)
-        poor = doubt(opened)
+        poor, objective = doubt(opened), opened.config.objective
     if poor is not None:
         # Above a table, and beside what another program reads.
         (console.out if form is Format.table and not as_json else console.note)(show.doubt_line(poor))
@@ -46,18 +45,20 @@ def command(
         console.out(json.dumps([record.as_dict() for record in records]))
     elif form is Format.csv:
         buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(TrialRecord.__dataclass_fields__), lineterminator="\n")
+        writer = csv.DictWriter(buffer, results.columns(records), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(record.as_row() for record in records)
         console.out(buffer.getvalue().rstrip("\n"))
     else:
-        table = Table("trial", "state", "max IS", "IS of G1, G2, ...", "best", "seconds", "graph", box=None)
+        table = Table(
+            "trial", "state", objective.words, f"{objective.label} of G1, G2, ...", "best", "seconds", "graph", box=None
+        )
         for record in records:
             table.add_row(
                 str(record.number),
                 "diverged" if record.diverged else record.state,
                 f"{record.value:.3f}" if record.value is not None else "",
-                ", ".join(f"{score:.2f}" for score in record.is_mean or ()),
+                ", ".join(f"{score:.2f}" for score in record.of(objective.number) or ()),
                 console.optional(record.best_generator),
                 f"{record.seconds:.1f}" if record.seconds is not None else "",
                 console.optional(record.graph),

@@ -12,7 +12,7 @@ from colgan_search.api.running import Ended, run_to_end
 from colgan_search.cli import console, show
 from colgan_search.cli.live_view import LiveView
 from colgan_search.evaluation.classifier_card import poor
-from colgan_search.launchers.local import LocalWorkers
+from colgan_search.extensions.launchers import Workers
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.study.opening import OpenStudy
@@ -22,7 +22,7 @@ AWAY_SECONDS = 5.0
 """Between two lines that say that the database is away."""
 
 
-def until_done(study: OpenStudy, workers: LocalWorkers) -> Ended:
+def until_done(study: OpenStudy, workers: Workers) -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
     terminal = console.console()
     monitor = Monitor(study)
@@ -37,7 +37,7 @@ def until_done(study: OpenStudy, workers: LocalWorkers) -> Ended:
 
 
 @contextmanager
-def _stops_as_drain(workers: LocalWorkers) -> Iterator[None]:
+def _stops_as_drain(workers: Workers) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGUSR2 drain the workers inside the block; a second SIGINT kills them."""
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -83,5 +83,5 @@ class PlainLines:
             console.note(show.doubt_line(doubt))
             self._doubted = True
         if now.budget.done != self._said or self._clock() - self._said_at > PLAIN_LINE_SECONDS:
-            console.note(show.progress_line(now))
+            console.note(show.progress_line(now, self.monitor.study.config.objective))
             self._said, self._said_at = now.budget.done, self._clock()

@@ -2,10 +2,10 @@
 
 from colgan_search.config.fingerprint import differences, fingerprint
 from colgan_search.config.load import find_config, load_config, parse_config, shipped_configs, with_overrides
+from colgan_search.config.members import members_used, require_members
 from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import (
     STUDY_NAME,
-    DataSettings,
     EvaluationSettings,
     RuntimeSettings,
     SearchSettings,
@@ -13,6 +13,7 @@ from colgan_search.config.schema import (
     StudyConfig,
     TrainingSettings,
 )
+from colgan_search.extensions.datasets import DataSettings
 from colgan_search.extensions.networks import NetworkSettings
 from colgan_search.extensions.transfers import TransferSettings
 
@@ -31,8 +32,10 @@ __all__ = [
     "find_config",
     "fingerprint",
     "load_config",
+    "members_used",
     "parse_config",
     "read_yaml",
+    "require_members",
     "shipped_configs",
     "with_overrides",
 ]

@@ -21,6 +21,8 @@ NOT_RESULTS: tuple[tuple[str, ...], ...] = (
 CAME_LATER: dict[str, Any] = {
     "discriminators": 1,
     "discriminator_transfer": None,
+    "evaluation.metrics": [],
+    "search.objective": "is",
 }
 """Key path -> default of settings that came after the first fingerprints: at their default they change none."""
 

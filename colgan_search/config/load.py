@@ -10,14 +10,32 @@ from pydantic import BaseModel, ValidationError
 from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import StudyConfig
 from colgan_search.errors import ConfigError
+from colgan_search.extensions.datasets import DATASETS, DataSettings
+from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.extensions.metrics import METRICS, MetricSettings
 from colgan_search.extensions.networks import NETWORKS, NetworkSettings
+from colgan_search.extensions.samplers import SAMPLERS
+from colgan_search.extensions.section import Section, member_settings
 from colgan_search.extensions.transfers import TRANSFERS, TransferSettings
+from colgan_search.registry import Registry
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SHIPPED = (PACKAGE / "study_configs", PACKAGE.parent / "study_configs")
 """Inside a wheel, and beside the package in a checkout."""
 ALIASES = {"paper/table3-proposed": "cifar10"}
 """Second names of shipped study configs: one experiment is one study, whatever it is called by."""
+
+NAMED_INSIDE: tuple[tuple[type, Registry[Any], str, str | None], ...] = (
+    (DataSettings, DATASETS, "name", None),
+    (NetworkSettings, NETWORKS, "name", "dcgan"),
+    (TransferSettings, TRANSFERS, "kind", "features"),
+)
+"""Sections that are what one of their own keys names."""
+NAMED_BESIDE: dict[str, tuple[Registry[Any], str]] = {
+    "extractor_settings": (EXTRACTORS, "extractor"),
+    "sampler_settings": (SAMPLERS, "sampler"),
+}
+"""Sections that are what another key beside them names."""
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -116,19 +134,26 @@ def _not_json(data: Any, path: str = "") -> str | None:
 
 
 def section_model(model: type[BaseModel], key: str, data: Any) -> type[BaseModel] | None:
-    """The model of section `key` of `model`: where a name decides, of what `data` names; None if it is no section."""
+    """The model of section `key` of `model`: where a name decides, of what `data` names; None if it is no section.
+
+    `data` is that of `model`, with the section in it.
+    """
     if key not in model.model_fields:
         return None
+    data = data if isinstance(data, Mapping) else {}
+    if key in NAMED_BESIDE:
+        registry, beside = NAMED_BESIDE[key]
+        chosen = data.get(beside, model.model_fields[beside].default)
+        return member_settings(registry, chosen) if chosen in registry else Section
     annotation = model.model_fields[key].annotation
-    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and not get_args(kind)]
     section = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
-    for base, registry, name, usual in (
-        (NetworkSettings, NETWORKS, "name", "dcgan"),
-        (TransferSettings, TRANSFERS, "kind", "features"),
-    ):
-        named = data.get(name, usual) if isinstance(data, Mapping) else usual
+    inside = data.get(key)
+    named: Any
+    for base, registry, name, usual in NAMED_INSIDE:
+        named = inside.get(name, usual) if isinstance(inside, Mapping) else usual
         if section is base and named in registry:
-            return registry.get(named).settings
+            return member_settings(registry, named)
     return section
 
 
@@ -136,8 +161,12 @@ def _known_keys(path: tuple[int | str, ...], data: Any) -> list[str]:
     """The keys of the section at `path` of a config."""
     model: type[BaseModel] = StudyConfig
     for part in path:
+        if isinstance(part, int):
+            named = data[part].get("name")  # the only list of sections is of metrics
+            model = METRICS.get(named).settings if named in METRICS else MetricSettings
+        else:
+            model = section_model(model, part, data) or model
         data = data[part]
-        model = section_model(model, str(part), data) or model
     return list(model.model_fields)
 
 

@@ -1,15 +1,21 @@
 """The study config: one frozen object, every field with its unit and range, unknown keys refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
-from colgan_search.errors import GraphError
+from colgan_search.errors import GraphError, PluginError, UnknownMember
+from colgan_search.extensions import metrics
+from colgan_search.extensions.datasets import DATASETS, DataSettings
+from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.extensions.metrics import METRICS, MetricSettings
 from colgan_search.extensions.networks import NETWORKS, NetworkSettings
-from colgan_search.extensions.section import Section, chosen_by
+from colgan_search.extensions.samplers import SAMPLERS
+from colgan_search.extensions.section import Section, chosen_by, known_name, settings_of
 from colgan_search.extensions.transfers import TRANSFERS, TransferSettings
 from colgan_search.gates import PAPER_GATES, Gate
 from colgan_search.presets import resolve
+from colgan_search.records import Objective
 from colgan_search.roster import MAX_DISCRIMINATORS, MAX_K, Roster
 
 STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -18,28 +24,20 @@ STUDY_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 AnyNetwork = Annotated[SerializeAsAny[NetworkSettings], BeforeValidator(chosen_by(NETWORKS, "name", "dcgan"))]
 """A base GAN's settings: those of the member that `name` names."""
+AnyData = Annotated[SerializeAsAny[DataSettings], BeforeValidator(chosen_by(DATASETS, "name", None))]
+"""A data set's settings: those of the member that `name` names."""
 AnyTransfer = Annotated[SerializeAsAny[TransferSettings], BeforeValidator(chosen_by(TRANSFERS, "kind", "features"))]
 """A transfer kind's settings: those of the member that `kind` names."""
 
 
-class DataSettings(Section):
-    """Which real images the GANs learn from."""
+def _metric_by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
 
-    name: Literal["digits", "cifar10", "imagefolder"]
-    root: str | None = Field(None, description="folder of the images; None = the default download folder")
-    size: int = Field(64, ge=4, le=1024, description="height and width in pixels after one resize")
-    channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colour; images are converted")
-    limit: int | None = Field(None, ge=2, description="use the first so many images of a fixed shuffle; None = all")
-    skip_broken: bool = Field(
-        False,
-        description="imagefolder: leave out what is not a whole image and links to folders; False = refuse the folder",
-    )
 
-    @model_validator(mode="after")
-    def _imagefolder_needs_root(self) -> "DataSettings":
-        if self.name == "imagefolder" and self.root is None:
-            raise ValueError("imagefolder needs root: the folder that holds one folder per class, or the images")
-        return self
+AnyMetric = Annotated[
+    SerializeAsAny[MetricSettings], BeforeValidator(chosen_by(METRICS, "name", None)), BeforeValidator(_metric_by_name)
+]
+"""A metric's settings, or its name alone."""
 
 
 class TrainingSettings(Section):
@@ -73,7 +71,12 @@ class TrainingSettings(Section):
 class EvaluationSettings(Section):
     """How generators are scored (section 4.1): inception score (IS) and Fréchet inception distance (FID)."""
 
-    extractor: Literal["inception", "classifier"] = "inception"
+    extractor: Annotated[str, AfterValidator(known_name(EXTRACTORS))] = Field(
+        "inception", description="who turns images into features and logits: inception, classifier"
+    )
+    extractor_settings: Annotated[SerializeAsAny[Section], BeforeValidator(settings_of(EXTRACTORS, "extractor"))] = (
+        Field(Section(), validate_default=True, description="settings of the extractor's own, if it has any")
+    )
     weights: str | None = Field(None, description="file of Inception weights; None = the cache, or its download")
     images: int = Field(50_000, ge=2, le=10_000_000, description="generated images per generator at the end")
     splits: int = Field(10, ge=1, le=1000, description="splits of the inception score at the end")
@@ -84,11 +87,30 @@ class EvaluationSettings(Section):
         "highest (4.2)",
     )
     fid: bool = Field(True, description="compute FID against the real training images as well")
+    metrics: tuple[AnyMetric, ...] = Field(
+        (), description="metrics beside IS and FID, e.g. [kid, precision, recall], or {name: kid, subsets: 50}"
+    )
     every_epochs: int | None = Field(
         None, ge=1, description="score during training every so many epochs; None = only at the end"
     )
     interim_images: int = Field(5000, ge=2, le=10_000_000, description="images per generator during training, 1 split")
     classifier_epochs: int = Field(20, ge=1, le=1000, description="epochs of the classifier extractor's own training")
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_distinct(cls, chosen: tuple[MetricSettings, ...]) -> tuple[MetricSettings, ...]:
+        names = [settings.name for settings in chosen]
+        if "is" in names or "fid" in names:
+            raise ValueError("the inception score is always measured, and FID is asked for with fid: true")
+        numbers: list[str] = []
+        for name in names:
+            try:
+                numbers += metrics.get_metric(name).numbers
+            except PluginError as error:
+                raise ValueError(str(error)) from None
+        if len(set(names)) != len(names) or len(set(numbers)) != len(numbers):
+            raise ValueError("metrics has a metric twice, or two that call a number alike")
+        return chosen
 
     @model_validator(mode="after")
     def _splits_fit_images(self) -> "EvaluationSettings":
@@ -104,16 +126,25 @@ class SearchSettings(Section):
 
     gates: tuple[Gate, ...] = Field(PAPER_GATES, description="the gates that an edge may carry")
     trials: int = Field(1500, ge=1, le=10_000_000, description="total results of the study")
-    sampler: Literal["tpe", "random", "gp", "nsgaii", "repeat"] = Field(
-        "tpe", description="who proposes graphs; repeat = the graphs of `first` in turn, every trial with its own seed"
+    objective: str = Field(
+        "is",
+        description="the metric whose best value over the generators is a graph's value; is = the paper's maximum IS",
+    )
+    sampler: Annotated[str, AfterValidator(known_name(SAMPLERS))] = Field(
+        "tpe",
+        description="who proposes graphs: tpe, random, gp, nsgaii; repeat = the graphs of `first` in turn, every trial "
+        "with its own seed",
+    )
+    sampler_settings: Annotated[SerializeAsAny[Section], BeforeValidator(settings_of(SAMPLERS, "sampler"))] = Field(
+        Section(), validate_default=True, description="settings of the sampler's own, if it has any"
     )
     startup_trials: int = Field(10, ge=1, description="random trials before tpe and gp begin to model")
     first: tuple[str, ...] = Field((), description="presets or graphs in text form that are tried first")
 
     @model_validator(mode="after")
     def _repeat_needs_graphs(self) -> "SearchSettings":
-        if self.sampler == "repeat" and not self.first:
-            raise ValueError("sampler repeat needs first: the graphs to train again and again, e.g. [mad-gan]")
+        if not SAMPLERS.get(self.sampler).proposes and not self.first:
+            raise ValueError(f"sampler {self.sampler} needs first: the graphs to train again and again, e.g. [mad-gan]")
         return self
 
     @field_validator("gates")
@@ -162,7 +193,7 @@ class StudyConfig(Section):
     k: int = Field(3, ge=1, le=MAX_K, description="number of generators")
     discriminators: int = Field(1, ge=1, le=MAX_DISCRIMINATORS, description="number of discriminators, m")
     seed: int = Field(0, ge=0, lt=2**63, description="every other seed follows from it")
-    data: DataSettings
+    data: AnyData
     network: AnyNetwork = Field(default_factory=lambda: NETWORKS.get("dcgan").settings(name="dcgan"))
     transfer: AnyTransfer
     discriminator_transfer: AnyTransfer | None = Field(
@@ -178,6 +209,24 @@ class StudyConfig(Section):
     def roster(self) -> Roster:
         """The nodes of the study's graphs."""
         return Roster(self.k, self.discriminators)
+
+    @property
+    def objective(self) -> Objective:
+        """What the search aims at."""
+        return metrics.objective(self.search.objective)
+
+    @model_validator(mode="after")
+    def _objective_is_measured(self) -> "StudyConfig":
+        name = self.search.objective
+        try:
+            metrics.get_metric(name)
+        except (UnknownMember, PluginError) as error:
+            raise ValueError(f"search.objective: {error}") from None
+        if name == "fid" and not self.evaluation.fid:
+            raise ValueError("search.objective: fid needs evaluation.fid: true")
+        if name not in ("is", "fid", *(settings.name for settings in self.evaluation.metrics)):
+            raise ValueError(f"search.objective: {name} needs evaluation.metrics to have it, e.g. metrics: [{name}]")
+        return self
 
     @model_validator(mode="after")
     def _several_discriminators_transfer(self) -> "StudyConfig":

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch_fidelity.defaults import DEFAULTS
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
-from colgan_search.evaluation.more_metrics import require_neighbours
+from colgan_search.evaluation.metrics.precision_recall import require_neighbours
 from colgan_search.records import Record
 
 NEIGHBOURS: int = DEFAULTS["prc_neighborhood"]
@@ -53,7 +53,7 @@ def diversity(generators: Sequence[Draws], real: Tensor) -> Diversity:
     DataError if there are too few images for precision and recall.
     """
     together = torch.cat([draws.own for draws in generators])
-    require_neighbours(min(len(draws.own) for draws in generators), len(real))
+    require_neighbours(min(len(draws.own) for draws in generators), len(real), NEIGHBOURS)
     pairs = list(combinations(generators, 2))
     paired = [paired_distance(first.shared, second.shared) for first, second in pairs]
     return Diversity(

@@ -1,6 +1,5 @@
 """The judges of generated images: an extractor turns images into features (for FID) and logits (for IS)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,8 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.evaluation.cache import never
-from colgan_search.evaluation.classifier import load_classifier
 from colgan_search.evaluation.classifier_card import Card
-from colgan_search.evaluation.inception import load_inception
+from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
 
@@ -49,27 +47,6 @@ class Extractor:
         return layers[layer_for("fid")], layers[layer_for("isc")]
 
 
-def _inception(
-    settings: EvaluationSettings, real: RealImages, cache: Path, device: torch.device, should_stop: ShouldStop
-) -> Extractor:
-    weights = Path(settings.weights).expanduser() if settings.weights is not None else None
-    module, digest = load_inception(weights, should_stop)
-    return Extractor("inception", digest, module.to(device), colour_only=True)
-
-
-def _classifier(
-    settings: EvaluationSettings, real: RealImages, cache: Path, device: torch.device, should_stop: ShouldStop
-) -> Extractor:
-    module, card = load_classifier(real, settings.classifier_epochs, cache, device, should_stop)
-    return Extractor("classifier", card.weights_digest, module, colour_only=False, card=card)
-
-
-_LOADERS: dict[str, Callable[[EvaluationSettings, RealImages, Path, torch.device, ShouldStop], Extractor]] = {
-    "inception": _inception,
-    "classifier": _classifier,
-}
-
-
 def load_extractor(
     settings: EvaluationSettings,
     real: RealImages,
@@ -84,4 +61,4 @@ def load_extractor(
     """
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        return _LOADERS[settings.extractor](settings, real, cache, device, should_stop)
+        return EXTRACTORS.get(settings.extractor).load(settings, real, cache, device, should_stop)

@@ -1,24 +1,26 @@
-"""Inception score and FID of generators (section 4.1), by torch-fidelity's own formulas."""
+"""Scores of generators (section 4.1): one extraction of features and logits, and every chosen metric of them."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
 from colgan_search.config import EvaluationSettings
-from colgan_search.errors import DataError, Diverged
+from colgan_search.errors import DataError, Diverged, PluginError
 from colgan_search.evaluation.cache import never
 from colgan_search.evaluation.extraction import Extraction, Source
 from colgan_search.evaluation.extractors import load_extractor
-from colgan_search.evaluation.fid import Statistics, feature_statistics, frechet_distance, reference_statistics
+from colgan_search.evaluation.fid import Statistics, reference_statistics
+from colgan_search.extensions.metrics import METRICS, MetricSettings, Need, Samples
 from colgan_search.images import RealImages, to_bytes
-from colgan_search.records import GeneratorScore, Protocol, Scores, ShouldStop
+from colgan_search.records import MAX_IS, GeneratorScore, Objective, Protocol, Scores, ShouldStop
 from colgan_search.seeds import derive_seed
+
+OF_REAL = frozenset({Need.REAL_FEATURES, Need.REFERENCE})
 
 
 class Evaluator:
@@ -35,28 +37,35 @@ class Evaluator:
         cache: Path,
         device: torch.device,
         *,
+        objective: Objective = MAX_IS,
         should_stop: ShouldStop = never,
     ) -> None:
         self.settings = settings
+        self.objective = objective
         self.real = real
         self.cache = cache
         self.device = device
-        self.on_features: Callable[[Tensor], None] | None = None
-        """If set, it is handed the features [N, F] of every set of images that is measured, for further scores."""
+        self.further: tuple[MetricSettings, ...] = ()
+        """Metrics that are measured as well, but are no part of the scores and of their protocol."""
+        self.on_further: Callable[[dict[str, float]], None] = lambda numbers: None
+        """Is handed what they measure of every set of images."""
         self.extractor = load_extractor(settings, real, cache, device, should_stop)
         self._extraction = Extraction(self.extractor, settings.batch)
         self._real_digest = real.digest
         self._reference: Statistics | None = None
+        self._real_features: Tensor | None = None
+        for one in self._chosen():
+            METRICS.get(one.name).check(one, settings.images, len(real.images))
 
     def protocol(self, *, interim: bool = False) -> Protocol:
-        """How `score` measures at the end of a training, or `interim`: fewer images, 1 split, no FID."""
+        """How `score` measures at the end of a training, or `interim`: fewer images, 1 split, IS and the objective."""
         if interim:
-            return self._protocol(self.settings.interim_images, 1, fid=False)
-        return self._protocol(self.settings.images, self.settings.splits, fid=self.settings.fid)
+            return self._protocol(self.settings.interim_images, 1, self._chosen(interim=True))
+        return self._protocol(self.settings.images, self.settings.splits, self._chosen())
 
     def images_protocol(self, images: int) -> Protocol:
         """How `score_images` measures so many images."""
-        return self._protocol(images, self.settings.splits, fid=self.settings.fid)
+        return self._protocol(images, self.settings.splits, self._chosen())
 
     def score(
         self,
@@ -75,14 +84,14 @@ class Evaluator:
         Diverged if an image, a logit or a score is not finite; TrialFault if one image is too much for the
         memory; DataError if the images are not of the real ones' shape.
         """
-        protocol = self.protocol(interim=interim)
+        protocol, chosen = self.protocol(interim=interim), self._chosen(interim=interim)
         found = []
         for number, generator in enumerate(generators, start=1):
             what = f"G{number}"
             with _eval_mode(generator), torch.no_grad():
                 source = self._generated(generator, z_size, protocol.images, derive_seed(seed, "score", number), what)
-                found.append(self._measure(source, protocol, what, should_stop))
-        return Scores(generators=tuple(found), protocol=protocol)
+                found.append(self._measure(source, protocol, chosen, what, should_stop))
+        return Scores(generators=tuple(found), protocol=protocol, objective=self.objective)
 
     def score_images(
         self, images: Tensor, *, what: str = "the images", should_stop: ShouldStop = never
@@ -97,11 +106,34 @@ class Evaluator:
             raise DataError(
                 f"{what}: {len(images)} are too few; {protocol.splits} splits need {max(2, protocol.splits)}"
             )
-        return self._measure(lambda start, stop: images[start:stop].to(self.device), protocol, what, should_stop)
+        return self._measure(
+            lambda start, stop: images[start:stop].to(self.device), protocol, self._chosen(), what, should_stop
+        )
 
-    def _protocol(self, images: int, splits: int, *, fid: bool) -> Protocol:
+    def features(self, images: Tensor, what: str, should_stop: ShouldStop = never) -> Tensor:
+        """The features [N, F] of images, uint8 [N, C, S, S] like the real ones, on the CPU. `what`: as in errors."""
+        found, _ = self._extraction.run(
+            lambda start, stop: images[start:stop].to(self.device),
+            len(images),
+            what,
+            features=True,
+            should_stop=should_stop,
+        )
+        assert found is not None  # they were asked for
+        return found
+
+    def _chosen(self, *, interim: bool = False) -> list[MetricSettings]:
+        """The metrics that are measured: IS, FID if asked for, and the others; `interim`: IS and the objective."""
+        fid = [METRICS.get("fid").settings(name="fid")] if self.settings.fid else []
+        further = [*fid, *self.settings.metrics]
+        if interim:
+            further = [settings for settings in further if settings.name == self.objective.metric]
+        return [METRICS.get("is").settings(name="is"), *further]
+
+    def _protocol(self, images: int, splits: int, chosen: Sequence[MetricSettings]) -> Protocol:
         _, channels, side, _ = self.real.images.shape
-        reference = f"{self.real.name}:{len(self.real.images)}:{self._real_digest}" if fid else None
+        against_real = any(METRICS.get(settings.name).needs & OF_REAL for settings in chosen)
+        reference = f"{self.real.name}:{len(self.real.images)}:{self._real_digest}" if against_real else None
         return Protocol(
             extractor=self.extractor.name,
             weights_digest=self.extractor.weights_digest,
@@ -110,6 +142,7 @@ class Evaluator:
             images=images,
             splits=splits,
             reference=reference,
+            metrics={one.name: _recorded(one) for one in chosen if one.name not in ("is", "fid")},
         )
 
     def _generated(self, generator: nn.Module, z_size: int, count: int, seed: int, what: str) -> Source:
@@ -126,23 +159,29 @@ class Evaluator:
 
         return source
 
-    def _measure(self, source: Source, protocol: Protocol, what: str, should_stop: ShouldStop) -> GeneratorScore:
-        """IS, and FID if the protocol has a reference, of `protocol.images` images."""
-        against_real = protocol.reference is not None
-        if against_real and self._reference is None:
+    def _measure(
+        self,
+        source: Source,
+        protocol: Protocol,
+        chosen: Sequence[MetricSettings],
+        what: str,
+        should_stop: ShouldStop,
+    ) -> GeneratorScore:
+        """Every chosen metric, and those of `further`, of `protocol.images` images."""
+        needs = {need for one in (*chosen, *self.further) for need in METRICS.get(one.name).needs}
+        if Need.REFERENCE in needs and self._reference is None:
             self._reference = reference_statistics(
                 self._extraction, self.real, self._real_digest, self.cache, should_stop
             )
-        wanted = against_real or self.on_features is not None
-        features, logits = self._extraction.run(source, protocol.images, what, features=wanted, should_stop=should_stop)
-        if features is not None and self.on_features is not None:
-            self.on_features(features)
-        inception = _inception_score(logits, protocol.splits)
-        return GeneratorScore(
-            is_mean=_at_least(1.0, inception[KEY_METRIC_ISC_MEAN], "inception score", what),
-            is_std=_at_least(0.0, inception[KEY_METRIC_ISC_STD], "inception score's deviation", what),
-            fid=_fid(features, self._reference, what) if against_real and features is not None else None,
+        if Need.REAL_FEATURES in needs and self._real_features is None:
+            self._real_features = self.features(self.real.images, f"the real images {self.real.name}", should_stop)
+        features, logits = self._extraction.run(
+            source, protocol.images, what, features=bool(needs), should_stop=should_stop
         )
+        samples = Samples(what, protocol.splits, logits, features, self._real_features, self._reference)
+        if self.further:
+            self.on_further(_numbers(self.further, samples))
+        return GeneratorScore(metrics=_numbers(chosen, samples))
 
     def _require_fit(self, images: Tensor, what: str) -> None:
         expected = self.real.images.shape[1:]
@@ -151,31 +190,6 @@ class Evaluator:
                 f"{what}: images {images.dtype} {list(images.shape)} do not fit the real ones: "
                 f"expected uint8 [N, {', '.join(map(str, expected))}]"
             )
-
-
-def _inception_score(logits: Tensor, splits: int) -> dict[str, float]:
-    """On the device of the logits, or on the CPU if its memory is too small for their float64 copies."""
-    try:
-        score: dict[str, float] = isc_features_to_metric(logits, splits)
-    except torch.OutOfMemoryError:
-        score = isc_features_to_metric(logits.cpu(), splits)
-    return score
-
-
-def _fid(features: Tensor, reference: Statistics | None, what: str) -> float:
-    assert reference is not None  # it is computed before any features
-    try:
-        value = frechet_distance(feature_statistics(features), reference)
-    except np.linalg.LinAlgError as error:
-        raise Diverged(f"{what}: its FID cannot be computed: {error}") from error
-    return _at_least(0.0, value, "FID", what)
-
-
-def _at_least(floor: float, value: float, name: str, what: str) -> float:
-    """The value, lifted to the floor that rounding can leave by a hair; Diverged if it is not finite."""
-    if not math.isfinite(value):
-        raise Diverged(f"{what}: its {name} is {value}")
-    return max(floor, value)
 
 
 @contextmanager
@@ -188,3 +202,28 @@ def _eval_mode(module: nn.Module) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
+
+
+def _numbers(chosen: Sequence[MetricSettings], samples: Samples) -> dict[str, float]:
+    """What the metrics measure, by name. Diverged if a number is not finite, PluginError if a metric leaves one out."""
+    found: dict[str, float] = {}
+    for one in chosen:
+        metric = METRICS.get(one.name)
+        measured = metric.compute(one, samples)
+        if set(measured) != set(metric.numbers):
+            raise PluginError(
+                f"the metric {one.name!r} measures {', '.join(measured) or 'nothing'}, where "
+                f"{', '.join(metric.numbers)} was said"
+            )
+        for name in metric.numbers:
+            if not math.isfinite(measured[name]):
+                raise Diverged(f"{samples.what}: its {name} is {measured[name]}")
+            found[name] = float(measured[name])
+    return found
+
+
+def _recorded(settings: MetricSettings) -> dict[str, Any]:
+    """What must be equal for this metric's numbers to be comparable."""
+    origin = METRICS.origin(settings.name)
+    package = {} if origin is None else {"package": str(origin)}
+    return settings.model_dump(mode="json", exclude={"name"}) | package

@@ -11,11 +11,12 @@ from colgan_search.errors import Diverged, GraphError
 from colgan_search.evaluation.classifier import require_classes
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device
-from colgan_search.experiment.run import DIVERGED_VALUE, Run
+from colgan_search.experiment.run import Run
+from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.file_names import AVERAGES_FILE, GENERATORS_FILE, WorkFolder
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
-from colgan_search.gan.datasets import load_images
+from colgan_search.gan.datasets.loading import load_images
 from colgan_search.gan.trainer import require_images, train
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import RealImages
@@ -23,7 +24,6 @@ from colgan_search.records import OnProgress, Outcome, ShouldStop
 
 __all__ = [
     "AVERAGES_FILE",
-    "DIVERGED_VALUE",
     "GENERATORS_FILE",
     "Experiment",
     "check_config",
@@ -46,7 +46,7 @@ def check_config(config: StudyConfig) -> None:
 def load_real(config: StudyConfig) -> RealImages:
     """The real images of a study. DataError if they cannot be had or judged, ConfigError if they are too few."""
     real = load_images(config.data)
-    if config.evaluation.extractor == "classifier":
+    if EXTRACTORS.get(config.evaluation.extractor).needs_classes:
         require_classes(real, config.data.root or config.data.name)
     require_images(len(real.images), config.training, config.k)
     return real
@@ -69,7 +69,14 @@ class Experiment:
         self.config = config
         self.device = device
         self.real = load_real(config)
-        self.evaluator = Evaluator(config.evaluation, self.real, cache or work.cache, device, should_stop=should_stop)
+        self.evaluator = Evaluator(
+            config.evaluation,
+            self.real,
+            cache or work.cache,
+            device,
+            objective=config.objective,
+            should_stop=should_stop,
+        )
 
     def __call__(
         self,
@@ -85,7 +92,7 @@ class Experiment:
         `folder` holds the checkpoints, and at the end the generators that count (`evaluation.point`) and, with
         `training.ema`, their moving averages as they are at the end. `on_iteration` hears of every iteration
         finished, 1..T, and must be quick. Raises Interrupted (checkpointed) and TrialFault
-        (see `gan.trainer.train`); divergence is an outcome of value 1.0.
+        (see `gan.trainer.train`); divergence is an outcome of the objective's worst value.
         """
         config = self.config
         if graph.roster != config.roster:

@@ -16,15 +16,16 @@ class BestPoint:
 
     def __init__(self, extra: dict[str, Any], k: int) -> None:
         self._kept: dict[str, list[Any]] = extra.setdefault(
-            KEY, {"epochs": [0] * k, "values": [float("-inf")] * k, "weights": [None] * k}
+            KEY, {"epochs": [0] * k, "values": [None] * k, "weights": [None] * k}
         )
 
     def see(self, epoch: int, scores: Scores, generators: Sequence[nn.Module]) -> None:
-        """Keeps a copy of each generator whose score is its highest so far."""
+        """Keeps a copy of each generator whose score is its best so far, by the objective."""
         for i, (score, generator) in enumerate(zip(scores.generators, generators, strict=True)):
-            if score.is_mean > self._kept["values"][i]:
+            value, before = score.metrics[scores.objective.number], self._kept["values"][i]
+            if before is None or scores.objective.better(value, before):
                 self._kept["epochs"][i] = epoch
-                self._kept["values"][i] = score.is_mean
+                self._kept["values"][i] = value
                 self._kept["weights"][i] = {
                     name: tensor.detach().clone().cpu() for name, tensor in generator.state_dict().items()
                 }

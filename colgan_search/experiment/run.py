@@ -14,9 +14,6 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, OnProgress, Outcome, Progress, Scores, ShouldStop
 from colgan_search.seeds import derive_seed, final_seed
 
-DIVERGED_VALUE = 1.0
-"""The floor of the inception score."""
-
 
 class Run:
     """Observes one training of `graph` from `seed` and makes its Outcome."""
@@ -103,7 +100,7 @@ class Run:
         return Outcome(
             graph=self.graph.to_text(),
             seed=self.seed,
-            value=DIVERGED_VALUE if scores is None else scores.value,
+            value=self.evaluator.objective.worst if scores is None else scores.value,
             scores=scores,
             variants=self._variants,
             best_epochs=self._best.epochs if self._best is not None and scores is not None else None,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from colgan_search.errors import PluginError, UnknownMember
 from colgan_search.registry import Registry
@@ -28,27 +28,61 @@ class HasSettings(Protocol):
 S = TypeVar("S", bound=HasSettings)
 
 
-def chosen_by(registry: Registry[S], key: str, usual: str) -> Callable[[Any, ValidationInfo], Any]:
-    """A pydantic validator: a mapping becomes the settings model of the member that its `key` names, or of `usual`.
+def chosen_by(registry: Registry[S], key: str, usual: str | None) -> Callable[[Any, ValidationInfo], Any]:
+    """A pydantic validator: a mapping becomes the settings model of the member that its `key` names, or of `usual`
+    if there is one.
 
     What is no such mapping passes on, and pydantic says what is wrong.
     """
 
     def choose(value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, Mapping) or not isinstance(value.get(key, usual), str):
+        if not isinstance(value, Mapping):
+            return value
+        if usual is None and key not in value:
+            raise _wrong(registry, key, "missing", value)
+        if not isinstance(value.get(key, usual), str):
             return value
         name = value.get(key, usual)
-        if name not in registry:
-            raise misnamed(registry, key, name)
+        try:
+            member_settings(registry, name)
+        except ValueError as error:  # said of the key, not of the whole section
+            unknown = PydanticCustomError("unknown_member", "{said}", {"said": str(error)})
+            raise _wrong(registry, key, unknown, name) from None
         return settle(registry, name, {**value, key: name}, info)
 
     return choose
 
 
-def misnamed(registry: Registry[S], key: str, name: str) -> ValidationError:
-    """What pydantic says of an unknown member, at its own key."""
-    unknown = PydanticCustomError("unknown_member", "{said}", {"said": str(registry.unknown(name))})
-    return ValidationError.from_exception_data(registry.kind, [{"type": unknown, "loc": (key,), "input": name}])
+def _wrong(registry: Registry[S], key: str, what: str | PydanticCustomError, value: Any) -> ValidationError:
+    """An error of the field `key` alone."""
+    details = InitErrorDetails(type=what, loc=(key,), input=value)
+    return ValidationError.from_exception_data(registry.kind, [details])
+
+
+def settings_of(registry: Registry[S], key: str) -> Callable[[Any, ValidationInfo], Any]:
+    """A pydantic validator: a mapping becomes the settings model of the member that the field `key` before it names."""
+
+    def choose(value: Any, info: ValidationInfo) -> Any:
+        name = info.data.get(key)
+        if not isinstance(value, Mapping | BaseModel):
+            return value  # pydantic says what is wrong
+        if name is None:
+            return Section()  # the field `key` is wrong itself, which is enough
+        if isinstance(value, BaseModel):
+            value = value.model_dump()
+        return settle(registry, name, value, info)
+
+    return choose
+
+
+def known_name(registry: Registry[S]) -> Callable[[str], str]:
+    """A pydantic validator: a text that is the name of a member, which can be loaded."""
+
+    def check(value: str) -> str:
+        member_settings(registry, value)
+        return value
+
+    return check
 
 
 def settle(registry: Registry[S], name: str, value: Mapping[str, Any], info: ValidationInfo) -> Section:

@@ -18,6 +18,7 @@ from colgan_search.figures.pens import HOUSE, Pens, pens
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.gates import CUTOFF, Pen
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import MAX_IS, Objective
 from colgan_search.roster import Node, generator
 
 BEST_RING = "#c8930a"
@@ -41,17 +42,21 @@ def draw_graph(
     *,
     show_cutoff: bool = False,
     style: str = HOUSE,
+    objective: Objective = MAX_IS,
 ) -> list[Path]:
     """Draws the graph to each path (.png, .svg or .pdf) and gives the paths; BadInput for any other suffix.
 
-    `scores` are the IS of G1..Gk, written into the nodes (a dash for NaN); the generator with the highest is ringed.
+    `scores` are the IS of G1..Gk, or the numbers of another objective, written into the nodes (a dash for NaN); the
+    best generator is ringed.
     Cut-off edges are left out, or faintly dotted with `show_cutoff` if the style has a pen for them. `style` is one of
     `pens.STYLES`; BadInput for another.
     """
     listed = picture_paths(paths)
     if scores is not None and len(scores) != graph.k:
         raise BadInput(f"{len(scores)} scores for a graph with k = {graph.k} generators; give one for each")
-    return save_figure(graph_figure(graph, scores, title, show_cutoff=show_cutoff, style=style), listed)
+    return save_figure(
+        graph_figure(graph, scores, title, show_cutoff=show_cutoff, style=style, objective=objective), listed
+    )
 
 
 def graph_figure(
@@ -61,11 +66,12 @@ def graph_figure(
     *,
     show_cutoff: bool = False,
     style: str = HOUSE,
+    objective: Objective = MAX_IS,
 ) -> Figure:
     """The figure that `draw_graph` saves, not attached to any window or global state."""
     drawn = {gate: pen for gate, pen in pens(style, graph.gates).items() if show_cutoff or gate is not CUTOFF}
     layout = Layout(graph.roster)
-    best = _best(scores)
+    best = _best(scores, objective)
     lines = textwrap.wrap(title or "", 60)
     low, high = layout.extent(margin=0.06)
     picture = (high - low) * _unit(layout) / 72
@@ -81,13 +87,14 @@ def graph_figure(
     _draw_edges(axes, graph, layout, drawn)
     for node in layout.nodes:
         score = None if scores is None or node.letter == "D" else scores[node.index]
-        _draw_node(axes, layout, node, score, best=node.letter == "G" and node.number == best)
+        _draw_node(axes, layout, node, score, objective.label, best=node.letter == "G" and node.number == best)
     if lines:
         text = figure.text(0.5, 1 - 0.1 / height, "\n".join(lines), ha="center", va="top", fontsize=13, color=INK)
         text.set_parse_math(False)
     handles = [_legend_line(pen) for pen in drawn.values()]
     if best is not None:
-        ring = Line2D([], [], ls="", marker="o", ms=11, mfc="white", mec=BEST_RING, mew=2.6, label="highest IS")
+        ringed = f"{'highest' if objective.higher_is_better else 'lowest'} {objective.label}"
+        ring = Line2D([], [], ls="", marker="o", ms=11, mfc="white", mec=BEST_RING, mew=2.6, label=ringed)
         handles.append(ring)
     figure.legend(
         handles=handles, loc="lower center", ncols=3, columnspacing=1.6, frameon=False, fontsize=9, handlelength=3.2
@@ -95,10 +102,10 @@ def graph_figure(
     return figure
 
 
-def _best(scores: Sequence[float] | None) -> int | None:
-    """The number of the generator with the highest score that is a number; None without one."""
-    known = [(score, -number) for number, score in enumerate(scores or (), start=1) if not math.isnan(score)]
-    return -max(known)[1] if known else None
+def _best(scores: Sequence[float] | None, objective: Objective) -> int | None:
+    """The number of the generator with the best score that is a number; None without one."""
+    known = [(objective.rank(s), number) for number, s in enumerate(scores or (), start=1) if not math.isnan(s)]
+    return min(known)[1] if known else None
 
 
 def _draw_edges(axes: Axes, graph: KnowledgeTransferGraph, layout: Layout, drawn: Pens) -> None:
@@ -125,7 +132,7 @@ def _draw_edges(axes: Axes, graph: KnowledgeTransferGraph, layout: Layout, drawn
         axes.add_patch(Polygon(corners, closed=True, fc=pen.colour, ec="none", zorder=1 if faint else 3))
 
 
-def _draw_node(axes: Axes, layout: Layout, node: Node, score: float | None, *, best: bool) -> None:
+def _draw_node(axes: Axes, layout: Layout, node: Node, score: float | None, label: str, *, best: bool) -> None:
     """The disc of D or of a generator, with its name and, below it, its IS."""
     (x, y), radius = layout.centre(node), layout.radius(node)
     if node.letter == "D":
@@ -137,7 +144,7 @@ def _draw_node(axes: Axes, layout: Layout, node: Node, score: float | None, *, b
     lift = 0.0 if score is None else 0.3 * radius
     words = [(node.name, lift, min(17.0, 0.5 * points), "bold")]
     if score is not None:
-        shown = "IS –" if math.isnan(score) else f"IS {score:.2f}"
+        shown = f"{label} –" if math.isnan(score) else f"{label} {score:.2f}"
         words.append((shown, -0.33 * radius, min(12.0, 0.36 * points), "normal"))
     for text, up, size, weight in words:
         axes.text(x, y + up, text, fontsize=size, weight=weight, ha="center", va="center", color=INK, zorder=5)

@@ -16,15 +16,23 @@ BOX, SCATTER = 0.42, 0.15
 
 
 def draw_trials_boxplot(
-    values: Mapping[str, Sequence[float]], paths: Path | str | Sequence[Path | str], title: str | None = None
+    values: Mapping[str, Sequence[float]],
+    paths: Path | str | Sequence[Path | str],
+    title: str | None = None,
+    *,
+    label: str = "IS",
 ) -> list[Path]:
     """Draws `trials_boxplot_figure` to each path (.png, .svg or .pdf) and gives the paths."""
     listed = picture_paths(paths)
-    return save_figure(trials_boxplot_figure(values, title), listed)
+    return save_figure(trials_boxplot_figure(values, title, label=label), listed)
 
 
-def trials_boxplot_figure(values: Mapping[str, Sequence[float]], title: str | None = None) -> Figure:
+def trials_boxplot_figure(
+    values: Mapping[str, Sequence[float]], title: str | None = None, *, label: str = "IS"
+) -> Figure:
     """One box per entry of `values`: transfer method -> IS (the maximum over generators) of every trial.
+
+    `label`: another objective's.
 
     Box: quartiles; thick line: median, with its number; whiskers: the last trial within 1.5 times the box's height;
     points: every trial, also the outliers. The number of trials stands under the label. BadInput if there are no
@@ -32,9 +40,9 @@ def trials_boxplot_figure(values: Mapping[str, Sequence[float]], title: str | No
     """
     if not values:
         raise BadInput("no trials to draw; give the IS of at least one study")
-    for label, scores in values.items():
+    for method, scores in values.items():
         if not len(scores) or not all(math.isfinite(score) for score in scores):
-            raise BadInput(f"{label}: its IS are {list(scores)[:5]}; at least one, and finite numbers, are needed")
+            raise BadInput(f"{method}: its IS are {list(scores)[:5]}; at least one, and finite numbers, are needed")
     figure = Figure(figsize=(max(3.6, 1.1 + 1.75 * len(values)), 4.4), layout="constrained")
     axes = figure.add_subplot()
     tidy_axes(axes)
@@ -65,10 +73,10 @@ def trials_boxplot_figure(values: Mapping[str, Sequence[float]], title: str | No
         capprops={"color": INK, "linewidth": 1.0},
         zorder=3,
     )
-    labels = [f"{label}\nn = {len(scores):,}" for label, scores in values.items()]
+    labels = [f"{method}\nn = {len(scores):,}" for method, scores in values.items()]
     axes.set_xticks(positions, labels, parse_math=False)
     axes.tick_params(axis="x", length=0, pad=6)
     axes.set_xlim(0.4, len(values) + 0.6)
-    axes.set_ylabel("inception score of a trial", fontsize=TEXT_SIZE, color=INK)
+    axes.set_ylabel(f"{'inception score' if label == 'IS' else label} of a trial", fontsize=TEXT_SIZE, color=INK)
     heading(figure, title)
     return figure

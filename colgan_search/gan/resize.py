@@ -5,10 +5,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colgan_search.errors import ConfigError
+from colgan_search.extensions.datasets import DataSettings
+from colgan_search.images import RealImages
 from colgan_search.seeds import derive_seed
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey image (ITU-R 601-2, as in Pillow)."""
+
+
+def fitted(name: str, images: Tensor, labels: Tensor, classes: tuple[str, ...], settings: DataSettings) -> RealImages:
+    """uint8 [N, 1 or 3, H, W] and int64 [N] in memory as the settings want them: share, channels and size."""
+    chosen = limited(len(images), settings.limit)
+    return RealImages(
+        name, resize(to_channels(images[chosen], settings.channels), settings.size), labels[chosen], classes
+    )
 
 
 def limited(count: int, limit: int | None) -> Tensor:

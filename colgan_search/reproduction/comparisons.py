@@ -200,7 +200,7 @@ def _graph(row: RowStudies) -> KnowledgeTransferGraph:
 def _order(row: RowStudies) -> list[int]:
     """The generators 1..k of a search's best graph, highest IS in the winning trial first."""
     _graph(row)
-    scores = None if row.winner is None else row.winner.is_mean
+    scores = None if row.winner is None else row.winner.of("is_mean")
     if scores is None:
         raise NoAnswer(Verdict.NOT_RUN, f"{row.row.label}: every trial of the search diverged")
     return sorted(range(1, len(scores) + 1), key=lambda number: -scores[number - 1])
@@ -208,7 +208,7 @@ def _order(row: RowStudies) -> list[int]:
 
 def _generator_scores(row: RowStudies, number: int) -> list[float]:
     """IS of generator `number` (1..k) in every training of the best graph; 1.0 if it diverged."""
-    return [1.0 if trial.is_mean is None else trial.is_mean[number - 1] for trial in _trainings(row)]
+    return [1.0 if (found := trial.of("is_mean")) is None else found[number - 1] for trial in _trainings(row)]
 
 
 def _is_margin(real_is: float | None) -> float:

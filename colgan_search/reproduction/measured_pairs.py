@@ -15,7 +15,6 @@ from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig
 from colgan_search.errors import DataError
 from colgan_search.evaluation.diversity import Diversity, Draws, diversity, total_variance
-from colgan_search.evaluation.more_metrics import image_features
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import choose_device, load_real
 from colgan_search.file_names import GENERATORS_FILE, WorkFolder
@@ -78,7 +77,7 @@ def measure_pairs(
         return None
     evaluator = _judge(wanted, configs[0], work)
     chosen = evaluator.real.images[limited(len(evaluator.real.images), configs[0].k * images)]
-    real = image_features(evaluator, chosen, "the real images")
+    real = evaluator.features(chosen, "the real images")
 
     def measured(config: StudyConfig, done: Sequence[TrialRecord], files: Mapping[int, Path]) -> MeasuredPair:
         pair = MeasuredPair(config.name, len(done), left_out=_left_out(done, files))
@@ -106,7 +105,7 @@ def _judge(wanted: Reproduction, config: StudyConfig, work: WorkFolder) -> Evalu
     torch.set_num_threads(config.runtime.threads)
     with opened_storage(wanted.storage, work, writing=False) as storage:
         cache = study_cache(replace(open_study(storage, config.name, config), config=config), work)
-    return Evaluator(config.evaluation, load_real(config), cache, device)
+    return Evaluator(config.evaluation, load_real(config), cache, device, objective=config.objective)
 
 
 def _files(work: WorkFolder, config: StudyConfig, done: Sequence[TrialRecord]) -> dict[int, Path]:
@@ -129,6 +128,6 @@ def _draws(evaluator: Evaluator, config: StudyConfig, file: Path, images: int) -
 
     def features(number: int, seed: int) -> Tensor:
         made = sample_images(modules[number - 1], config.network.z, images, seed)
-        return image_features(evaluator, made, f"{file}, G{number}")
+        return evaluator.features(made, f"{file}, G{number}")
 
     return [Draws(features(n, 0), features(n, derive_seed(0, "own", n))) for n in range(1, config.k + 1)]

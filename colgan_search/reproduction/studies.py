@@ -89,10 +89,7 @@ def _first(trials: Iterable[TrialRecord], seeds: int) -> tuple[TrialRecord, ...]
 
 def best_generator(trial: TrialRecord) -> GeneratorScore | None:
     """The scores of the generator with the trial's maximum IS; None if the trial diverged."""
-    if trial.is_mean is None or trial.is_std is None or trial.fid is None:
-        return None
-    at = trial.is_mean.index(max(trial.is_mean))
-    return GeneratorScore(is_mean=trial.is_mean[at], is_std=trial.is_std[at], fid=trial.fid[at])
+    return None if trial.scores is None else trial.scores.generators[trial.scores.best_generator - 1]
 
 
 def max_is(trial: TrialRecord) -> float:

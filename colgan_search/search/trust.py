@@ -33,7 +33,8 @@ Real = Annotated[float, Field(strict=True, ge=-LARGEST_REAL, le=LARGEST_REAL, al
 Positive = Annotated[float, Field(strict=True, ge=0.0, le=LARGEST_REAL, allow_inf_nan=False)]
 Word = Annotated[str, Field(strict=True, max_length=200)]
 Text = Annotated[str, Field(strict=True, max_length=100_000)]
-GraphText = Annotated[str, Field(strict=True, max_length=100_000, pattern=r"^G1=[^/]*(/G[0-9]+=[^/]*){0,63}$")]
+GRAPH_FORM = r"^G1=[^/]*(/G[0-9]+=[^/]*){0,63}(/D[0-9]+=[^/]*){0,16}$"
+GraphText = Annotated[str, Field(strict=True, max_length=100_000, pattern=GRAPH_FORM)]
 """A graph of at most 64 generators, as the config has it: reading one of 10,000 would take all memory."""
 
 UID = re.compile(r"[0-9a-f]{32}")

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import pytest
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
+from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.records import Outcome
 from colgan_search.search.database.opening import open_storage
@@ -167,3 +169,12 @@ def dead(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in ("Z", "X")
     except OSError:
         return True
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Standard output of a command that ends well."""
+    capsys.readouterr()
+    code = run([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    return captured.out

@@ -41,8 +41,10 @@ class Scored(FakeExperiment):
         if number in self.diverged:
             return outcome.model_copy(update={"value": 1.0, "scores": None, "history": (), "diverged": "NaN in D"})
         value = self.values.get(number, outcome.value)
-        best = GeneratorScore(is_mean=value, is_std=self.is_std.get(number, 0.0), fid=self.fid.get(number))
-        worse = tuple(GeneratorScore(is_mean=1.0, is_std=9.0, fid=999.0) for _ in range(graph.k - 1))
+        fid = {"fid": self.fid[number]} if number in self.fid else {}
+        best = GeneratorScore(metrics={"is_mean": value, "is_std": self.is_std.get(number, 0.0), **fid})
+        far = {"is_mean": 1.0, "is_std": 9.0, **dict.fromkeys(fid, 999.0)}
+        worse = tuple(GeneratorScore(metrics=far) for _ in range(graph.k - 1))
         scores = Scores(generators=(*worse, best), protocol=PROTOCOL.model_copy(update={"splits": self.splits}))
         return outcome.model_copy(update={"value": value, "scores": scores, "classifier_accuracy": self.accuracy})
 

@@ -85,7 +85,7 @@ def test_export_and_train_again(work: Path, capsys: pytest.CaptureFixture[str]) 
         shown["seed"],
         shown["best_generator"],
     )
-    assert [score["is_mean"] for score in scores["generators"]] == shown["is_mean"]
+    assert [score["metrics"]["is_mean"] for score in scores["generators"]] == shown["is_mean"]
     assert scores["protocol"] == shown["protocol"]
     assert json.loads(Path("best/graph.json").read_text()) == shown["graph_json"]
     run_folder = work / "small" / f"trial-{shown['number']:05d}"
@@ -116,8 +116,8 @@ def test_evaluate_takes_the_config_and_the_classifier_of_a_study(
     seed = derive_seed(int(shown["seed"]), "evaluation", 1, "final")
     options = ("--study", "small", "--work-dir", work, "--seed", seed, "--json")
     found = json.loads(answer(capsys, 0, "evaluate", run_folder, *options).splitlines()[-1])
-    assert [score["is_mean"] for score in found["scores"]["generators"]] == shown["is_mean"]
-    assert [score["fid"] for score in found["scores"]["generators"]] == shown["fid"]
+    assert [score["metrics"]["is_mean"] for score in found["scores"]["generators"]] == shown["is_mean"]
+    assert [score["metrics"]["fid"] for score in found["scores"]["generators"]] == shown["fid"]
     assert found["scores"]["protocol"] == shown["protocol"]
 
 

@@ -19,7 +19,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search.database.urls import normalise_url
 from colgan_search.search.proposing import propose
 from tests.fake_worker import fake_value
-from tests.integration.cli_helpers import WAIT_SECONDS, environment, fake_study, optuna_study, small_config
+from tests.integration.cli_helpers import WAIT_SECONDS, answer, environment, fake_study, optuna_study, small_config
 
 
 @pytest.fixture
@@ -33,15 +33,6 @@ def trials(storage_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("COLGAN_STORAGE", storage_url)
     monkeypatch.chdir(tmp_path)
     return optuna_study(storage_url).trials
-
-
-def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Standard output of a command that ends well."""
-    capsys.readouterr()
-    code = run(list(arguments))
-    captured = capsys.readouterr()
-    assert code == 0, captured.err
-    return captured.out
 
 
 def test_results_agree_with_optuna(

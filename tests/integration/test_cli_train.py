@@ -62,8 +62,8 @@ def _require_files(folder: Path, printed: dict[str, object]) -> None:
     """The weights of both generators, the scores as printed, the picture; no checkpoint."""
     scores = json.loads((folder / "scores.json").read_text())
     assert scores == {key: value for key, value in printed.items() if key in scores}
-    assert scores["max_is_mean_over_seeds"] == scores["outcomes"][0]["value"]
-    assert scores["max_is_std_over_seeds"] is None
+    assert scores["value_mean_over_seeds"] == scores["outcomes"][0]["value"]
+    assert scores["value_std_over_seeds"] is None
     with safe_open(folder / "seed-0" / "generators.safetensors", framework="pt") as weights:
         names = list(weights.keys())
     assert any("1" in name.split(".")[0] for name in names) and any("2" in name.split(".")[0] for name in names)

@@ -161,7 +161,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     protocol = Protocol(
         extractor="classifier", weights_digest="0" * 16, resolution=8, channels=1, images=9, splits=1, reference=None
     )
-    scores = Scores(generators=2 * (GeneratorScore(is_mean=2.0, is_std=0.1),), protocol=protocol)
+    scores = Scores(generators=2 * (GeneratorScore(metrics={"is_mean": 2.0, "is_std": 0.1}),), protocol=protocol)
     graph = KnowledgeTransferGraph.from_text("G1=D:t/G2=D:t")
     weights = tmp_path / "weights.safetensors"
     monkeypatch.chdir(tmp_path)

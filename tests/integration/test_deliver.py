@@ -40,7 +40,9 @@ def assign(study: OpenStudy, worker: str = "w") -> Assignment:
 
 
 def _scores(*is_means: float) -> Scores:
-    return Scores(generators=tuple(GeneratorScore(is_mean=v, is_std=0.1) for v in is_means), protocol=PROTOCOL)
+    return Scores(
+        generators=tuple(GeneratorScore(metrics={"is_mean": v, "is_std": 0.1}) for v in is_means), protocol=PROTOCOL
+    )
 
 
 def spooled(
@@ -80,7 +82,7 @@ def test_a_result_ends_as_a_complete_trial_with_its_attributes(
     assert trial.intermediate_values == {1: 2.0, 2: 5.0, 3: 5.0}, "running maxima, steps from 1"
     assert trial.user_attrs["is_mean"] == [1.0, 3.0] and trial.user_attrs["is_std"] == [0.1, 0.1]
     assert trial.user_attrs["best_generator"] == "G2" and trial.user_attrs["seconds"] == 1.235
-    assert trial.user_attrs["protocol"] == PROTOCOL.model_dump(mode="json")
+    assert trial.user_attrs["scores"]["protocol"] == PROTOCOL.model_dump(mode="json")
     assert "diverged" not in trial.user_attrs
 
 

@@ -188,7 +188,7 @@ def test_memory(available: int, level: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("changes", "name", "level", "said"),
     [
-        ({"data__name": "cifar10", "data__root": "empty"}, "data", "warning", "CIFAR-10 is not in empty"),
+        ({"data__name": "cifar10", "data__root": "empty"}, "data", "warning", "cifar10 is not in empty"),
         ({"data__name": "imagefolder", "data__root": "none"}, "data", "error", "there is no such folder"),
         ({"evaluation__extractor": "inception", "evaluation__weights": "w.pth"}, "weights", "error", "no such file"),
         ({"runtime__device": "cuda"}, "gpu", "error", "none that PyTorch"),

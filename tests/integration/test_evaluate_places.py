@@ -11,7 +11,7 @@ from colgan_search.bundles import trained_generators
 from colgan_search.cli.app import run
 from colgan_search.config import load_config
 from colgan_search.errors import BadInput, DataError, Interrupted
-from colgan_search.evaluation.more_metrics import more_scores
+from colgan_search.evaluation.metrics.precision_recall import require_neighbours
 from colgan_search.experiment import Experiment
 from colgan_search.file_names import WorkFolder
 from colgan_search.presets import preset
@@ -123,9 +123,8 @@ def test_too_few_images_for_precision_and_recall(here: Path, capsys: pytest.Capt
     said = answer(capsys, "run", "--images-per-generator", 3, *options, code=2)
     assert "at least 4 images; here are 3" in said
     assert "precision" in answer(capsys, "run", "--images-per-generator", 4, *options)
-    points = torch.rand(5, 2, generator=torch.Generator().manual_seed(1))
     with pytest.raises(DataError, match="at least 4 real images; here are 3"):
-        more_scores(points, points[:3], kid=False, precision_recall=True)
+        require_neighbours(5, 3, neighbours=3)
 
 
 def test_one_split_has_no_deviation(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,7 +101,7 @@ def test_it_is_kept_with_the_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert work(WorkRequest("small", url, tmp_path / "work"), threading.Event()).accepted == 1
     (trial,) = optuna_study(url).trials
     assert trial.user_attrs["classifier_accuracy"] == 0.42
-    assert len(trial.user_attrs["protocol"]["weights_digest"]) == 16
+    assert len(trial.user_attrs["scores"]["protocol"]["weights_digest"]) == 16
     with opened_study(url, work_folder(tmp_path / "work"), "small") as opened:
         assert results.best(opened).classifier_accuracy == 0.42
         assert SharedFiles(opened).classifier_accuracy() == 0.42

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from colgan_search.api import preparing
 from colgan_search.api.downloading import Remote
 from colgan_search.api.working import WorkRequest, work
 from colgan_search.cli.app import run
 from colgan_search.config import DataSettings, load_config
 from colgan_search.evaluation import classifier, fid, scores
 from colgan_search.evaluation.cache import sha256_of
-from colgan_search.gan.datasets import load_images
+from colgan_search.evaluation.extractor_kinds.inception import INCEPTION
+from colgan_search.gan.datasets import cifar10
+from colgan_search.gan.datasets.loading import load_images
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from tests.integration.cli_helpers import write_config
@@ -55,13 +56,16 @@ def cifar(server: Server, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     monkeypatch.setattr(CIFAR10, "meta", meta)
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive.getvalue()).hexdigest())
     monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/never")
-    for name, address, content in (
-        ("CIFAR10", preparing.CIFAR10.address, archive.getvalue()),
-        ("INCEPTION", preparing.INCEPTION.address, b"weights" * 100),
-    ):
-        remote = Remote(address, hashlib.sha256(content).hexdigest(), len(content))
-        server.files[remote.name] = content
-        monkeypatch.setattr(preparing, name, remote)
+    data, weights = (
+        Remote(address, hashlib.sha256(content).hexdigest(), len(content))
+        for address, content in (
+            (cifar10.ARCHIVE.address, archive.getvalue()),
+            (INCEPTION.remote().address, b"weights" * 100),
+        )
+    )
+    server.files |= {data.name: archive.getvalue(), weights.name: b"weights" * 100}
+    monkeypatch.setattr(cifar10.Cifar10, "remotes", (data,))
+    monkeypatch.setattr(type(INCEPTION), "remote", lambda self: weights)
     monkeypatch.setattr(scores, "load_extractor", lambda *a: first_pixels())
     return rows
 
@@ -89,7 +93,7 @@ def test_cifar10_and_inception_into_one_folder(
     manifest = json.loads((folder / "manifest.json").read_text())
     assert sums == {name: entry["sha256"] for name, entry in manifest["files"].items()}
     assert {name: sha256_of(folder / name) for name in sums} == sums
-    assert sums["cifar10/cifar-10-python.tar.gz"] == preparing.CIFAR10.sha256
+    assert sums["cifar10/cifar-10-python.tar.gz"] == cifar10.CIFAR10.remotes[0].sha256
     assert [name.split("-")[0] for name in sums if name.startswith("cache/")] == ["cache/fid"]
     assert "colgan-search launch --config config.yaml --data-root" in (folder / "README.md").read_text()
 
@@ -168,7 +172,8 @@ def test_bad_input(
 
 def test_the_published_digests() -> None:
     # Keras, torchvision and torch-fidelity carry these in their sources.
-    assert preparing.CIFAR10.sha256 == "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-    assert preparing.CIFAR10.address == CIFAR10.url and preparing.CIFAR10.name == CIFAR10.filename
-    digits = preparing.INCEPTION.name.rsplit("-", 1)[1].removesuffix(".pth")
-    assert preparing.INCEPTION.sha256.startswith(digits) and len(preparing.INCEPTION.sha256) == 64
+    assert cifar10.ARCHIVE.sha256 == "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+    assert cifar10.ARCHIVE.address == CIFAR10.url and cifar10.ARCHIVE.name == CIFAR10.filename
+    weights = INCEPTION.remote()
+    digits = weights.name.rsplit("-", 1)[1].removesuffix(".pth")
+    assert weights.sha256.startswith(digits) and len(weights.sha256) == 64

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from colgan_search.config import DataSettings, RuntimeSettings, TrainingSettings
-from colgan_search.gan.datasets import load_images
+from colgan_search.gan.datasets.loading import load_images
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.trainer import train
 from colgan_search.gan.transfers.features import FeatureTransferSettings

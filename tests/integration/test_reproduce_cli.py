@@ -142,7 +142,7 @@ def test_real_images_under_only_report(typed: Any, tmp_path: Path, capfd: pytest
     assert typed(*words) == 0
     (line,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("| real images")]
     assert line.endswith("| not run |")
-    kept = {"score": {"is_mean": 9.5, "is_std": 0.0}, "protocol": protocol | {"images": 1797}}
+    kept = {"score": {"metrics": {"is_mean": 9.5, "is_std": 0.0}}, "protocol": protocol | {"images": 1797}}
     (tmp_path / "colgan_work" / "reproduce" / "real-images-digits.json").write_text(json.dumps(kept))
     assert typed(*words) == 0
     text = capfd.readouterr().out

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.filling import fill
 from colgan_search.errors import StudyError
@@ -51,6 +52,10 @@ def finish(study: OpenStudy, work: Path, worker: str = "w") -> int:
     return number
 
 
+def trial_attributes(trials: list[FrozenTrial], number: int) -> dict[str, Any]:
+    return next(trial.user_attrs for trial in trials if trial.number == number)
+
+
 def test_records_are_what_optuna_says(study: OpenStudy, tmp_path: Path, prepared_url: str) -> None:
     for _ in range(3):
         finish(study, tmp_path)
@@ -66,11 +71,12 @@ def test_records_are_what_optuna_says(study: OpenStudy, tmp_path: Path, prepared
         assert (record.graph, record.seed) == (trial.user_attrs["graph"], trial.user_attrs["seed"])
     for record, trial in zip(records[:3], theirs, strict=False):
         assert record.value == fake_value(str(record.graph), int(record.seed or 0))
-        assert record.is_mean == (record.value, 1.0) and record.best_generator == "G1"
-        assert (record.worker, record.diverged, record.fid) == ("w", None, (None, None))
+        assert record.of("is_mean") == (record.value, 1.0) and record.best_generator == "G1"
+        assert (record.worker, record.diverged, record.of("fid")) == ("w", None, None)
+        assert trial_attributes(theirs, record.number)["fid"] == [None, None]
         assert trial.datetime_complete is not None
         assert record.finished == trial.datetime_complete.isoformat(timespec="seconds")
-    assert records[3].is_mean is None and records[3].value is None and records[3].finished is None
+    assert records[3].scores is None and records[3].value is None and records[3].finished is None
     assert [r.started for r in records] == [t.datetime_start.isoformat(timespec="seconds") for t in theirs]
 
 
@@ -113,7 +119,8 @@ def test_rows_and_json_hold_every_field(study: OpenStudy, tmp_path: Path) -> Non
     record_of = results.trials(study)[number]
     row = record_of.as_row()
     assert list(row) == list(record_of.as_dict()) and all(isinstance(text, str) for text in row.values())
-    assert json.loads(row["is_mean"]) == list(record_of.is_mean or ())
+    assert json.loads(row["is_mean"]) == list(record_of.of("is_mean") or ())
+    assert results.columns([record_of]) == list(row) == list(results.COLUMNS)
     assert json.loads(json.dumps(record_of.as_dict()))["value"] == record_of.value
 
 

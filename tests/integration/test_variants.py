@@ -65,7 +65,7 @@ def require_rows(text: str, variants: dict[str, Any]) -> None:
     for name, scores in variants.items():
         title = f"{name} (counts)" if name == "best" else name
         for number, score in enumerate(scores["generators"], start=1):
-            row = f"{title} G{number} {score['is_mean']:.3f} {score['fid']:.2f}"
+            row = f"{title} G{number} {score['metrics']['is_mean']:.3f} {score['metrics']['fid']:.2f}"
             assert any(row in " ".join(line.split()) for line in text.splitlines()), (row, text)
 
 
@@ -74,7 +74,7 @@ def test_train_shows_all_weights(here: Path, capsys: pytest.CaptureFixture[str])
     line = ("train", "--config", "small.yaml", "--graph", "mad-gan", "--out", "run", "--work-dir", "work")
     variants = json.loads(answer(capsys, *line, "--json"))["outcomes"][0]["variants"]
     assert set(variants) == NAMES
-    means = {name: [row["is_mean"] for row in scores["generators"]] for name, scores in variants.items()}
+    means = {name: [row["metrics"]["is_mean"] for row in scores["generators"]] for name, scores in variants.items()}
     assert means["last-ema"] != means["last"]
     text = answer(capsys, *line)
     require_rows(text, variants)

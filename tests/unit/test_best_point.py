@@ -23,7 +23,9 @@ PROTOCOL = Protocol(extractor="x", weights_digest="0", resolution=8, channels=1,
 
 
 def scores(*values: float) -> Scores:
-    return Scores(generators=tuple(GeneratorScore(is_mean=v, is_std=0.0) for v in values), protocol=PROTOCOL)
+    return Scores(
+        generators=tuple(GeneratorScore(metrics={"is_mean": v, "is_std": 0.0}) for v in values), protocol=PROTOCOL
+    )
 
 
 def filled(value: float) -> list[nn.Module]:

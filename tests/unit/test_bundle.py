@@ -43,7 +43,11 @@ PROTOCOL = Protocol(
     extractor="classifier", weights_digest="0" * 16, resolution=8, channels=1, images=10, splits=2, reference=None
 )
 SCORES = Scores(
-    generators=(GeneratorScore(is_mean=2.0, is_std=0.1), GeneratorScore(is_mean=3.0, is_std=0.2)), protocol=PROTOCOL
+    generators=(
+        GeneratorScore(metrics={"is_mean": 2.0, "is_std": 0.1}),
+        GeneratorScore(metrics={"is_mean": 3.0, "is_std": 0.2}),
+    ),
+    protocol=PROTOCOL,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from colgan_search.evaluation.comparing import Verdict
+from colgan_search.records import GeneratorScore, Protocol, Scores
 from colgan_search.reproduction.answers import answer, answer_claims, together
 from colgan_search.reproduction.comparisons import MEASURES
 from colgan_search.reproduction.paper_claims import CLAIMS, FID_MARGIN, IS_MARGIN, Claim, Comparison, Kind
@@ -14,9 +15,15 @@ from colgan_search.reproduction.paper_tables import TABLES, row_of
 from colgan_search.reproduction.studies import RowStudies
 from colgan_search.search.study.results import TrialRecord
 
-PROTOCOL: dict[str, Any] = {"extractor": "classifier", "weights_digest": "0" * 16, "splits": 1}
+PROTOCOL = Protocol(
+    extractor="classifier", weights_digest="0" * 16, resolution=8, channels=1, images=100, splits=1, reference=None
+)
 BUFFERED = "G1=D:t,G2:p,G3:p/G2=D:t/G3=G1:p"
 REAL_IS = 10.0
+
+
+def _one(score: float, fid: float | None) -> GeneratorScore:
+    return GeneratorScore(metrics={"is_mean": score, "is_std": 0.0, **({} if fid is None else {"fid": fid})})
 
 
 def training(number: int, scores: Sequence[float] | None, fid: float | None = None, **what: Any) -> TrialRecord:
@@ -26,17 +33,15 @@ def training(number: int, scores: Sequence[float] | None, fid: float | None = No
         state="complete",
         value=1.0 if scores is None else max(scores),
         graph=BUFFERED,
-        best_generator=None,
-        is_mean=None if scores is None else tuple(scores),
-        is_std=None if scores is None else (0.0,) * len(scores),
-        fid=None if scores is None else (fid,) * len(scores),
+        scores=None
+        if scores is None
+        else Scores(generators=tuple(_one(score, fid) for score in scores), protocol=PROTOCOL),
         seed=number,
         seconds=1.0,
         worker=None,
         diverged="NaN in D" if scores is None else None,
         started=None,
         finished=None,
-        protocol=None if scores is None else PROTOCOL,
     )
     return replace(found, **what)
 
@@ -174,7 +179,10 @@ def test_a_buffer_teaches_the_best_and_hardly_makes_images(graph: str, third: li
 
 
 def test_what_was_judged_differently_is_not_compared() -> None:
-    other = training(0, [6.0], protocol={**PROTOCOL, "weights_digest": "f" * 16})
+    other = training(0, [6.0])
+    assert other.scores is not None
+    by_another = other.scores.protocol.model_copy(update={"weights_digest": "f" * 16})
+    other = replace(other, scores=other.scores.model_copy(update={"protocol": by_another}))
     row = given(SN, [6.0, 6.0])
     assert verdict(Kind.IS_ABOVE, replace(row, trained=(other, other)), given(PLAIN, [5.0, 5.1])) == "not comparable"
     mixed = replace(row, trained=(row.trained[0], other))

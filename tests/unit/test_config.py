@@ -67,7 +67,7 @@ BAD_LINES = [
     ("search: {trials: null}", "search.trials: None is not allowed"),
     (
         "search: {sampler: cma}",
-        "search.sampler: 'cma' is not allowed: input should be 'tpe', 'random', 'gp'",
+        "search.sampler: 'cma' is not allowed: unknown sampler 'cma'; known are: tpe, random, gp, nsgaii, repeat",
     ),
     ("search: {gates: through}", "search.gates: 'through' is not allowed"),
     (
@@ -143,7 +143,10 @@ BAD_FILES = [
     (GOOD.replace("k: 2", "k: 65"), "k: 65 is not allowed: input should be less than or equal to 64"),
     (GOOD.replace("name: study", "name: ../study"), "name: '../study' is not allowed"),
     (GOOD.replace("name: study", "name: ''"), "name: '' is not allowed"),
-    (GOOD.replace("name: digits", "name: mnist"), "data.name: 'mnist' is not allowed: input should be 'digits'"),
+    (
+        GOOD.replace("name: digits", "name: mnist"),
+        "data.name: 'mnist' is not allowed: unknown data set 'mnist'",
+    ),
     (GOOD.replace("name: digits", "name: imagefolder"), "data: imagefolder needs root"),
     (GOOD.replace("size: 16", "size: 3"), "data.size: 3 is not allowed"),
     (GOOD.replace("channels: 1", "channels: 4"), "data.channels: 4 is not allowed"),

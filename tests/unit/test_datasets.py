@@ -11,7 +11,7 @@ from torchvision.datasets import CIFAR10
 
 from colgan_search.config import DataSettings
 from colgan_search.errors import ConfigError, DataError
-from colgan_search.gan.datasets import default_download_folder, load_images
+from colgan_search.gan.datasets.loading import default_download_folder, load_images
 from colgan_search.gan.resize import limited, resize, to_channels
 
 RANDOM = np.random.default_rng(5)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from colgan_search.config import StudyConfig, parse_config, shipped_configs
 from colgan_search.config.fingerprint import result_settings
 from colgan_search.gan.networks.dcgan import DcganSettings
+from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.gan.transfers.paper import PaperTransferSettings
 from colgan_search.presets import PRESETS
 
@@ -73,15 +74,19 @@ def missing(rows: list[dict[str, str]], column: str, folder: Path) -> list[str]:
 
 
 def settings_in(text: str) -> dict[str, list[str]]:
-    """`section.field` -> the values that are written behind it; `k` and `seed` stand for themselves."""
+    """`section.field` -> the values that are written behind it; `k` and the like stand for themselves."""
     sections = "|".join(name for name in StudyConfig.model_fields if _fields(name))
     found: dict[str, list[str]] = {}
-    for key, value in re.findall(rf"`((?:{sections})\.\w+|k|seed)(?:: ([^`]+))?`", text):
+    for key, value in re.findall(rf"`((?:{sections})\.\w+|k|seed|discriminators)(?:: ([^`]+))?`", text):
         found.setdefault(key, []).extend([value] if value else [])
     return found
 
 
-BUILT_IN = {"network": DcganSettings, "transfer": PaperTransferSettings}
+BUILT_IN = {
+    "network": DcganSettings,
+    "transfer": PaperTransferSettings,
+    "discriminator_transfer": FeatureTransferSettings,
+}
 """Sections whose fields depend on a name: those of what the paper has."""
 
 

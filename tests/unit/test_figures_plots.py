@@ -28,7 +28,9 @@ def scores(values: list[float], images: int) -> Scores:
     protocol = Protocol(
         extractor="classifier", weights_digest="0", resolution=16, channels=1, images=images, splits=1, reference=None
     )
-    return Scores(generators=tuple(GeneratorScore(is_mean=v, is_std=0.0) for v in values), protocol=protocol)
+    return Scores(
+        generators=tuple(GeneratorScore(metrics={"is_mean": v, "is_std": 0.0}) for v in values), protocol=protocol
+    )
 
 
 def outcome(history: list[tuple[int, list[float], int]], best_epochs: tuple[int, ...] | None = None) -> Outcome:

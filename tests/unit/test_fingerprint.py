@@ -7,7 +7,14 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
+from colgan_search.config import (
+    StudyConfig,
+    differences,
+    fingerprint,
+    load_config,
+    parse_config,
+    shipped_configs,
+)
 from colgan_search.config.fingerprint import result_settings
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.transfers.paper import PaperTransferSettings
@@ -50,10 +57,12 @@ OTHER_VALUES: dict[str, Any] = {
     "evaluation.splits": 3,
     "evaluation.point": "best",
     "evaluation.fid": False,
+    "evaluation.metrics": ["recall"],
     "evaluation.every_epochs": 4,
     "evaluation.interim_images": 10,
     "evaluation.classifier_epochs": 3,
     "search.gates": ["through", "cutoff"],
+    "search.objective": "fid",
     "search.sampler": "random",
     "search.startup_trials": 3,
     "search.first": ["mad-gan"],
@@ -77,6 +86,31 @@ FREE_VALUES: dict[str, Any] = {
     "service.max_faults": 9,
     "service.max_vanished": 3,
 }
+
+SHIPPED = {
+    "cifar10": "d4eae510ef4de8b0",
+    "digits": "8514b41c6609f990",
+    "digits-k2": "6dad91cb2b5b9a85",
+    "paper-digits/table1-dcgan": "df45d57e0fcfc0eb",
+    "paper-digits/table1-dcgan-sn": "a28672dfef864c24",
+    "paper-digits/table1-mad-gan": "c920857aa6100bcc",
+    "paper-digits/table1-proposed": "b7059e34fd23c855",
+    "paper-digits/table2-image": "eb78f23279dd315a",
+    "paper-digits/table2-input-side": "24ee413dddcf5fca",
+    "paper-digits/table2-output-side": "2fcbf91b179722b6",
+    "paper-digits/table3-mad-gan": "a21a9fd7607485f3",
+    "paper-digits/table3-proposed": "6da6ea1de03a6428",
+    "paper/table1-dcgan": "761e4a00e82201d8",
+    "paper/table1-dcgan-sn": "f10cda99a71f7a93",
+    "paper/table1-mad-gan": "d421930cadf57158",
+    "paper/table1-proposed": "81b5bee4be99c922",
+    "paper/table2-image": "6c1eb502e4327915",
+    "paper/table2-input-side": "ec0a5c0118328740",
+    "paper/table2-output-side": "204e57cd567e3a7d",
+    "paper/table3-mad-gan": "bc0eac31cf6e917e",
+    "paper/table3-proposed": "d4eae510ef4de8b0",
+}
+"""Fingerprints of the shipped configs before extension points: studies that there are go on as they are."""
 
 
 def every_key(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -133,6 +167,19 @@ def test_a_default_that_is_written_out_is_the_same_study() -> None:
     assert fingerprint(changed("training.epochs", 50)) == fingerprint(base)
     assert fingerprint(changed("transfer.alpha", 20)) == fingerprint(changed("transfer.alpha", 20.0))
     assert re.fullmatch("[0-9a-f]{16}", fingerprint(base))
+
+
+def test_the_shipped_configs_are_the_studies_that_they_were() -> None:
+    assert set(SHIPPED) <= set(shipped_configs())
+    assert {name: fingerprint(load_config(name)) for name in SHIPPED} == SHIPPED
+
+
+def test_settings_that_came_later_change_nothing_when_they_are_written_out() -> None:
+    base = parse_config(yaml.safe_load(GOOD), "test")
+    for key, value in {"evaluation.metrics": [], "search.objective": "is", "search.sampler_settings": {}}.items():
+        assert fingerprint(changed(key, value)) == fingerprint(base)
+    lines = differences(base, changed("evaluation.metrics", ["kid"]))
+    assert lines == ["evaluation.metrics: None | [{'name': 'kid', 'subsets': 100, 'subset_size': 1000}]"]
 
 
 def test_differences_show_both_values() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from colgan_search.config import DataSettings, load_config
 from colgan_search.errors import DataError
 from colgan_search.experiment import load_real
-from colgan_search.gan.datasets import load_images
+from colgan_search.gan.datasets.loading import load_images
 from colgan_search.gan.imagefolder import read_any_folder
 from colgan_search.gan.resize import limited
 from colgan_search.images import RealImages

@@ -87,6 +87,9 @@ def test_the_value_of_a_graph_is_the_maximum_of_its_generators() -> None:
     protocol = Protocol(
         extractor="inception", weights_digest="0", resolution=64, channels=3, images=2, splits=1, reference=None
     )
-    found = [GeneratorScore(is_mean=mean, is_std=std) for mean, std in ((4.70, 0.07), (5.37, 0.09), (1.33, 0.03))]
+    found = [
+        GeneratorScore(metrics={"is_mean": mean, "is_std": std})
+        for mean, std in ((4.70, 0.07), (5.37, 0.09), (1.33, 0.03))
+    ]
     scores = Scores(generators=tuple(found), protocol=protocol)
     assert (scores.value, scores.best_generator) == (5.37, 2)

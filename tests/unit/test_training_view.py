@@ -17,7 +17,11 @@ PROTOCOL = Protocol(
 
 def progress(epoch: int, score: float | None = None) -> Progress:
     """Of 4 epochs of 10 iterations."""
-    scores = None if score is None else Scores(generators=(GeneratorScore(is_mean=score, is_std=0),), protocol=PROTOCOL)
+    scores = (
+        None
+        if score is None
+        else Scores(generators=(GeneratorScore(metrics={"is_mean": score, "is_std": 0.0}),), protocol=PROTOCOL)
+    )
     return Progress(epoch=epoch, epochs=4, iteration=10 * epoch, iterations=40, scores=scores)
 
 

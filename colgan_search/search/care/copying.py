@@ -18,7 +18,7 @@ from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import past, slots, studies, workers
 from colgan_search.search.optuna_private.handles import set_system_attribute, system_attributes, trial_id
-from colgan_search.search.study.opening import UID, OpenStudy, open_study, study_names
+from colgan_search.search.study.opening import UID, OpenStudy, direction_of, open_study, study_names
 
 COPIED_FROM = "copied_from"
 """User attribute of a copy: where it comes from. Set first, so that a copy that was cut short is known as one."""
@@ -42,7 +42,7 @@ def copy_study(
     with target.lock(f"study {name}"):
         _make_room(target, name)
         before = _state(source)
-        copy = optuna.create_study(storage=target.optuna, study_name=name, direction="maximize")
+        copy = optuna.create_study(storage=target.optuna, study_name=name, direction=direction_of(source.config))
         copy.set_user_attr(COPIED_FROM, f"{source.name} in {source.storage.name}")
         uid = uuid.uuid4().hex
         original = source.load()

@@ -27,7 +27,7 @@ def tidy(study: OpenStudy, work: WorkFolder) -> None:
 def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     """What finished trials have left: all checkpoints, the generators of all but the best, all of the failed.
 
-    Keeps the generators of the `runtime.keep_best` trials with the highest value among those that ran here. A trial
+    Keeps the generators of the `runtime.keep_best` best trials among those that ran here. A trial
     that is not finished is not looked at.
     """
     folders = _run_folders(study, work)
@@ -36,7 +36,8 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
         ended = trial_rows.ended(db, number, sorted(folders))
     found: list[Leftover] = []
     kept = 0
-    for trial in sorted(ended, key=lambda trial: (-(trial.value or 0.0), trial.number)):
+    rank = study.config.objective.rank
+    for trial in sorted(ended, key=lambda trial: (0.0 if trial.value is None else rank(trial.value), trial.number)):
         folder = folders[trial.number]
         if trial.value is None:
             found += _files(folder, ("*", UNFINISHED), f"trial {trial.number} has failed")

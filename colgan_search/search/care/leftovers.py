@@ -28,7 +28,7 @@ QUIET_SECONDS = 3600.0
 ABANDONED_SECONDS = 86_400.0
 """After so long without a line, a log that names no worker is taken for one of a worker that never began."""
 
-STATISTICS_NAME = re.compile(STATISTICS_PREFIX + r"\w+-(?P<weights>[0-9a-f]+)-[0-9a-f]+")
+STATISTICS_NAME = re.compile(STATISTICS_PREFIX + r"[\w-]+-(?P<weights>[0-9a-f]+)-[0-9a-f]+")
 
 
 def of_spool(study: OpenStudy, work: WorkFolder) -> list[Leftover]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
 
+from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import GONE, Registry, WorkerRow
 from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
@@ -49,7 +50,7 @@ class Monitor:
         silent = 3 * self.study.config.service.lease_seconds
         rows = Registry(self.study.storage, self.study.uid).all()
         workers = tuple(row for row in rows if row.state not in GONE and row.quiet < silent)
-        if self._accuracy is None and self.study.config.evaluation.extractor == "classifier":
+        if self._accuracy is None and EXTRACTORS.get(self.study.config.evaluation.extractor).trained:
             self._accuracy = SharedFiles(self.study).classifier_accuracy()
         best = self._completed[0] if self._completed else None
         left = self._left(budget, workers)
@@ -67,7 +68,7 @@ class Monitor:
         rest = results.trials(self.study, self._ended[-1].number + 1 if self._ended else 0)
         ended = list(takewhile(lambda trial: trial.state not in results.UNFINISHED, rest))
         self._ended += ended
-        return results.best_first([*self._ended, *rest[len(ended) :]])
+        return results.best_first([*self._ended, *rest[len(ended) :]], self.study.config.objective)
 
     def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
         self._pace.see(workers)

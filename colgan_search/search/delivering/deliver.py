@@ -3,7 +3,6 @@
 import glob
 import logging
 from contextlib import suppress
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from colgan_search.search.budget.slot_records import Claim, Closing
 from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.study import outcomes
 from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.trial_attributes import SCORES
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,12 @@ def offer(study: OpenStudy, result: Spooled) -> bool:
     """Offers a result to its slot. False if the slot was taken over meanwhile."""
     claim = Claim(result.slot, result.token, result.trial_number, taken_over=False)
     if study.slots.accept(claim, outcome_text(result)):
-        log.info("trial %d: result accepted, max IS %.3f", result.trial_number, result.outcome.value)
+        log.info(
+            "trial %d: result accepted, %s %.3f",
+            result.trial_number,
+            study.config.objective.words,
+            result.outcome.value,
+        )
         return True
     log.warning("trial %d: its slot was taken over; this result is dropped", result.trial_number)
     return False
@@ -99,7 +104,7 @@ def _tell(study: OpenStudy, closing: Closing) -> None:
     if closing.outcome is not None:
         where = f"study {study.name!r}: trial {closing.trial_number}"
         worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
-        value, known, reports = outcome.value, attributes(outcome, worker), running_maxima(outcome)
+        value, known, reports = outcome.value, attributes(outcome, worker), running_best(outcome)
     with study.storage.transaction() as db:
         optuna_study = trial_rows.study_id(db, study.name, study.uid)
         if not trial_writes.finish(db, optuna_study, closing.trial_number, value, known, reports):
@@ -107,10 +112,13 @@ def _tell(study: OpenStudy, closing: Closing) -> None:
         study.slots.mark_told(closing.slot, db)
 
 
-def running_maxima(outcome: Outcome) -> dict[int, float]:
-    """Step (1, 2, ...: the number of the evaluation) -> the highest value so far, as pruners expect it."""
-    values = (moment.scores.value for moment in outcome.history)
-    return dict(enumerate(accumulate(values, max), start=1))
+def running_best(outcome: Outcome) -> dict[int, float]:
+    """Step (1, 2, ...: the number of the evaluation) -> the best value so far, as pruners expect it."""
+    found: dict[int, float] = {}
+    for step, moment in enumerate(outcome.history, start=1):
+        value = moment.scores.value
+        found[step] = moment.scores.objective.best((value, found.get(step - 1, value)))
+    return found
 
 
 def attributes(outcome: Outcome, worker: str) -> dict[str, Any]:
@@ -122,11 +130,9 @@ def attributes(outcome: Outcome, worker: str) -> dict[str, Any]:
         "device": outcome.device,
     }
     if scores is not None:
-        result["is_mean"] = [score.is_mean for score in scores.generators]
-        result["is_std"] = [score.is_std for score in scores.generators]
-        result["fid"] = [score.fid for score in scores.generators]
-        result["best_generator"] = f"G{scores.best_generator}"
-        result["protocol"] = scores.protocol.model_dump(mode="json")
+        result[SCORES] = scores.model_dump(mode="json")
+        # For people at the dashboard; nothing of ours reads these.
+        result |= scores.arrays() | {"best_generator": f"G{scores.best_generator}"}
     if outcome.classifier_accuracy is not None:
         result["classifier_accuracy"] = outcome.classifier_accuracy
     if outcome.diverged is not None:

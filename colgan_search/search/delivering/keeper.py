@@ -131,12 +131,13 @@ class Keeper:
         )
 
     def _report(self, progress: Progress) -> None:
-        """Reports an evaluation to Optuna as a running maximum; what is missed is told with the result."""
+        """Reports an evaluation to Optuna as the running best; what is missed is told with the result."""
         if progress.scores is None or progress.evaluation is None or self._trial_number is None:
             return
         with self.study.storage.transaction() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
-            trial_writes.report(db, study, self._trial_number, progress.evaluation, progress.scores.value)
+            scores = progress.scores
+            trial_writes.report(db, study, self._trial_number, progress.evaluation, scores.value, scores.objective)
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

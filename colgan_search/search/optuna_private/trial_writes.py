@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from sqlalchemy.dialects import postgresql, sqlite
 
 from colgan_search.errors import StudyError
+from colgan_search.records import Objective
 from colgan_search.search import trust
 from colgan_search.search.optuna_private.trial_rows import (
     UNFINISHED,
@@ -73,8 +74,8 @@ def add(
         )
 
 
-def report(db: sa.Connection, study: int, number: int, step: int, value: float) -> None:
-    """Records the running maximum at a step of a running trial, once."""
+def report(db: sa.Connection, study: int, number: int, step: int, value: float, objective: Objective) -> None:
+    """Records the running best at a step of a running trial, once."""
     trial, state = _locked(db, study, number)
     if state in UNFINISHED:
         known = dict(
@@ -82,7 +83,7 @@ def report(db: sa.Connection, study: int, number: int, step: int, value: float) 
         )
         if step not in known:
             with trust.reading(f"trial {number}: what it has reported"):
-                best = max([value, *(v for earlier, v in known.items() if earlier < step and v is not None)])
+                best = objective.best([value, *(v for earlier, v in known.items() if earlier < step and v is not None)])
             _put_steps(db, trial, {step: best})
 
 

@@ -19,9 +19,6 @@ from colgan_search.search.study.opening import OpenStudy
 FIRST = "first"
 """User attribute of the trials that come from the config's `search.first`: 0, 1, ..."""
 
-MODELLED = 1500
-"""Of more finished trials than this TPE sees the best and the latest: it takes 110 ms for 15,000, and 10 for 1,500."""
-
 FRESH_SECONDS = 30.0
 """So little is new after this time that it can be read under the lock."""
 
@@ -63,9 +60,13 @@ class History:
                 self._open[trial_id(trial)] = trial
             elif trial.state == TrialState.COMPLETE and self._fits(trial):
                 insort(self._complete, trial, key=lambda t: t.number)
-                insort(self._best, trial, key=lambda t: (-(t.value or 0.0), t.number))
+                insort(self._best, trial, key=lambda t: (self._rank(t), t.number))
                 del self._best[BEST:]
         return len(found)
+
+    def _rank(self, trial: FrozenTrial) -> float:
+        assert trial.value is not None  # it is complete
+        return self.study.config.objective.rank(trial.value)
 
     @property
     def fresh(self) -> bool:
@@ -113,8 +114,16 @@ class SamplersStorage:
     What a sampler notes on the draft stays on it; what it keeps with the study goes to the database.
     """
 
-    def __init__(self, storage: BaseStorage, study_id: int, trials: list[FrozenTrial], draft: FrozenTrial) -> None:
+    def __init__(
+        self,
+        storage: BaseStorage,
+        study_id: int,
+        trials: list[FrozenTrial],
+        draft: FrozenTrial,
+        direction: StudyDirection,
+    ) -> None:
         self._storage, self._study_id, self._trials, self._draft = storage, study_id, trials, draft
+        self._direction = direction
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
@@ -124,8 +133,8 @@ class SamplersStorage:
         return self._study_id
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
-        """Of every study of ours."""
-        return [StudyDirection.MAXIMIZE]
+        """Known already."""
+        return [self._direction]
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from colgan_search import presets
 from colgan_search.errors import GraphError, LeaseLost, StudyError
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import Claim
@@ -21,9 +22,9 @@ from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.optuna_private.handles import trial_id
 from colgan_search.search.proposing import space
 from colgan_search.search.proposing.ask_lock import AskLock, LockLost
-from colgan_search.search.proposing.history import FIRST, MODELLED, History, SamplersStorage
+from colgan_search.search.proposing.history import FIRST, History, SamplersStorage
 from colgan_search.search.proposing.sampler import make_sampler
-from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.opening import OpenStudy, direction_of
 from colgan_search.search.study.trial_attributes import GRAPH, SEED
 from colgan_search.seeds import derive_seed
 
@@ -105,7 +106,7 @@ class Proposer:
             return copy.deepcopy(trial)
         user: dict[str, Any] = {}
         system: dict[str, Any] = {}
-        if given < len(search.first) or search.sampler == "repeat":
+        if given < len(search.first) or not SAMPLERS.get(search.sampler).proposes:
             graph = presets.resolve(search.first[given % len(search.first)], self.study.config.roster)
             user, system = {FIRST: given}, {"fixed_params": space.params_of(graph, search.gates)}
         return optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=user, system_attrs=system)
@@ -114,9 +115,9 @@ class Proposer:
         """Chooses every gate that the draft has not yet. ValueError if it is given one that the study has not."""
         config, study_id = self.study.config, self.history.study_id
         assert study_id is not None, "the history was read before"
-        limit = MODELLED if config.search.sampler == "tpe" else None
+        limit = SAMPLERS.get(config.search.sampler).learns_from
         others = [trial for trial in self.history.modelled(limit) if trial_id(trial) != trial_id(draft)]
-        view: Any = SamplersStorage(self.study.storage.optuna, study_id, others, draft)
+        view: Any = SamplersStorage(self.study.storage.optuna, study_id, others, draft, direction_of(config))
         sampler = make_sampler(config.search, config.seed, claim.slot, self.history.space)
         trial = Trial(optuna.Study(self.study.name, view, sampler), trial_id(draft))
         return space.suggest_graph(trial, config.roster, config.search.gates)

@@ -1,7 +1,6 @@
 """Optuna's samplers by name. A new one for every ask, seeded by the slot, so that no two workers share a seed."""
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -10,6 +9,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.config import SearchSettings
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.seeds import derive_seed
 
 
@@ -61,18 +61,7 @@ def sampler_seed(study_seed: int, slot: int) -> int:
 def make_sampler(
     settings: SearchSettings, study_seed: int, slot: int, space: dict[str, BaseDistribution]
 ) -> BaseSampler:
-    """The sampler `settings.sampler` names (tpe, random, gp or nsgaii), for the proposal of one slot in `space`."""
-    seed = sampler_seed(study_seed, slot)
-    makers: dict[str, Callable[[], BaseSampler]] = {
-        # Optuna 5's defaults: multivariate, with constant liar for the trials that others are running.
-        "tpe": lambda: optuna.samplers.TPESampler(n_startup_trials=settings.startup_trials, seed=seed),
-        "random": lambda: optuna.samplers.RandomSampler(seed=seed),
-        "gp": lambda: optuna.samplers.GPSampler(n_startup_trials=settings.startup_trials, seed=seed),
-        "nsgaii": lambda: optuna.samplers.NSGAIISampler(seed=seed),
-        # Never asked: every proposal of `repeat` is a named graph (see `propose`).
-        "repeat": lambda: optuna.samplers.RandomSampler(seed=seed),
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = makers[settings.sampler]()
-    return sampler if settings.sampler in ("random", "repeat") else FixedSpace(sampler, space)
+    """The sampler that `settings.sampler` names, for the proposal of one slot in `space`."""
+    member = SAMPLERS.get(settings.sampler)
+    sampler = member.make(settings, sampler_seed(study_seed, slot))
+    return FixedSpace(sampler, space) if member.learns else sampler

@@ -2,6 +2,7 @@
 
 import uuid
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
-from colgan_search.config import StudyConfig, differences, fingerprint, parse_config
+from colgan_search.config import StudyConfig, differences, fingerprint, members_used, parse_config, require_members
 from colgan_search.errors import StudyError
 from colgan_search.past_versions import wrong_with
 from colgan_search.search import trust
@@ -19,10 +20,11 @@ from colgan_search.search.database.storage import Storage
 from colgan_search.search.optuna_private import handles
 from colgan_search.version import __version__
 
-UID, CONFIG, FINGERPRINT, VERSION = "uid", "config", "fingerprint", "version"
+UID, CONFIG, FINGERPRINT, VERSION, MEMBERS = "uid", "config", "fingerprint", "version", "members"
 """Names of the Optuna study's user attributes."""
 
 WORD = TypeAdapter[str](trust.Word)
+WORDS = TypeAdapter[Mapping[str, str]](dict[trust.Word, trust.Word])
 
 
 @dataclass(frozen=True)
@@ -75,26 +77,32 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
         if name in study_names(storage):
             with trust.reading(f"{storage.name}: study {name!r}"):
                 study = optuna.load_study(study_name=name, storage=storage.optuna)
-                cut_short = _was_cut_short(study)
+                cut_short = _was_cut_short(study, direction_of(config))
             if not cut_short:
                 opened = open_study(storage, name, config)
                 # Settings outside the fingerprint (where and how fast) follow the latest launch.
                 study.set_user_attr(CONFIG, config.model_dump(mode="json"))
                 return OpenStudy(storage, name, opened.uid, config)
         else:
-            study = optuna.create_study(storage=storage.optuna, study_name=name, direction="maximize")
+            study = optuna.create_study(storage=storage.optuna, study_name=name, direction=direction_of(config))
         uid = uuid.uuid4().hex
         Slots(storage, uid).begin_study(total)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names(["max IS"])
+            study.set_metric_names([config.objective.words])
         study.set_user_attr(CONFIG, config.model_dump(mode="json"))
         study.set_user_attr(FINGERPRINT, fingerprint(config))
         study.set_user_attr(VERSION, __version__)
+        study.set_user_attr(MEMBERS, members_used(config))
         # Last: a study without it was cut short while it was made, and is made again.
         study.set_user_attr(UID, uid)
     # As the person typed it: the database's copy may name other folders of this machine.
     return replace(open_study(storage, name, config), config=config)
+
+
+def direction_of(config: StudyConfig) -> StudyDirection:
+    """Which values are better, as Optuna says it."""
+    return StudyDirection.MAXIMIZE if config.objective.higher_is_better else StudyDirection.MINIMIZE
 
 
 def same_study(storage: Storage, config: StudyConfig, name: str) -> OpenStudy | None:
@@ -102,14 +110,14 @@ def same_study(storage: Storage, config: StudyConfig, name: str) -> OpenStudy | 
     if name not in study_names(storage):
         return None
     with trust.reading(f"{storage.name}: study {name!r}"):
-        cut_short = _was_cut_short(optuna.load_study(study_name=name, storage=storage.optuna))
+        cut_short = _was_cut_short(optuna.load_study(study_name=name, storage=storage.optuna), direction_of(config))
     return None if cut_short else open_study(storage, name, config)
 
 
-def _was_cut_short(study: optuna.Study) -> bool:
+def _was_cut_short(study: optuna.Study, direction: StudyDirection) -> bool:
     """True if a process that was making this study died over it."""
-    ours = study.directions == [StudyDirection.MAXIMIZE] and set(study.user_attrs) <= {CONFIG, FINGERPRINT, VERSION}
-    return ours and not study.get_trials(deepcopy=False)
+    ours = set(study.user_attrs) <= {CONFIG, FINGERPRINT, VERSION, MEMBERS}
+    return study.directions == [direction] and ours and not study.get_trials(deepcopy=False)
 
 
 def open_study(storage: Storage, name: str, expected: StudyConfig | None = None) -> OpenStudy:
@@ -131,6 +139,8 @@ def open_study(storage: Storage, name: str, expected: StudyConfig | None = None)
             f"scores of two versions must not mix{wrong_with(attributes[VERSION])}; begin a new study (--study NAME), "
             f"or install version {attributes[VERSION]} to read this one"
         )
+    # Before its config is read, which would only say that it knows no such name.
+    require_members(trust.read(WORDS, attributes.get(MEMBERS, {}), f"{where}: {MEMBERS}"), f"study {name!r}")
     config = parse_config(attributes[CONFIG], f"study {name!r}")
     ours = fingerprint(config)
     if ours != attributes[FINGERPRINT]:

@@ -1,7 +1,8 @@
 """Trials as plain records, and the best graph among them."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -10,14 +11,14 @@ from pydantic import Field, TypeAdapter
 
 from colgan_search.errors import StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
+from colgan_search.records import Objective, Outcome, Scores
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import ACCEPTED, FAILING, LEASED
 from colgan_search.search.database.tables import slots
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.outcomes import outcome_of
-from colgan_search.search.study.trial_attributes import GRAPH, SEED
+from colgan_search.search.study.trial_attributes import GRAPH, SCORES, SEED
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,10 @@ class TrialRecord:
     state: str
     """running, waiting (given back, to be gone on with), complete or fail."""
     value: trust.Real | None
-    """Maximum IS over the generators; 1.0 if the trial diverged."""
+    """Of the study's objective: the maximum IS over the generators; its worst, 1.0, if the trial diverged."""
     graph: trust.GraphText | None
-    best_generator: Annotated[str, Field(strict=True, pattern=r"^G[0-9]{1,2}$")] | None
-    is_mean: tuple[trust.Real, ...] | None
-    """Of G1..Gk."""
-    is_std: tuple[trust.Real, ...] | None
-    """Over the splits of one scoring, not over training seeds."""
-    fid: tuple[trust.Real | None, ...] | None
+    scores: Scores | None
+    """Of G1..Gk; None as well if the trial diverged."""
     seed: trust.Seed | None
     seconds: trust.Positive | None
     worker: trust.Word | None
@@ -43,13 +40,43 @@ class TrialRecord:
     started: str | None
     """UTC is not recorded by Optuna: local time of the worker that began it, ISO 8601."""
     finished: str | None
-    protocol: dict[str, Any] | None
     classifier_accuracy: Annotated[float, Field(strict=True, ge=0.0, le=1.0)] | None = None
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
 
+    @property
+    def best_generator(self) -> str | None:
+        """`G2`; None without scores."""
+        return None if self.scores is None else f"G{self.scores.best_generator}"
+
+    @property
+    def protocol(self) -> dict[str, Any] | None:
+        """How it was measured; None without scores."""
+        return None if self.scores is None else self.scores.protocol.model_dump(mode="json")
+
+    def of(self, number: str) -> tuple[float, ...] | None:
+        """`is_mean`, `fid` or another number of G1..Gk; None if it is not known."""
+        return None if self.scores is None else self.scores.of(number)
+
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: every field under its name; the seed as text, since many readers of JSON round beyond 2**53."""
-        return {**asdict(self), "seed": None if self.seed is None else str(self.seed)}
+        """For JSON: every field under its name, scores as one list per number; the seed as text, since many readers of
+        JSON round beyond 2**53."""
+        arrays = dict.fromkeys(("is_mean", "is_std", "fid")) if self.scores is None else self.scores.arrays()
+        return {
+            "number": self.number,
+            "state": self.state,
+            "value": self.value,
+            "graph": self.graph,
+            "best_generator": self.best_generator,
+            **arrays,
+            "seed": None if self.seed is None else str(self.seed),
+            "seconds": self.seconds,
+            "worker": self.worker,
+            "diverged": self.diverged,
+            "started": self.started,
+            "finished": self.finished,
+            "protocol": self.protocol,
+            "classifier_accuracy": self.classifier_accuracy,
+        }
 
     def as_row(self) -> dict[str, str]:
         """For CSV: every field as text; lists as JSON, None as nothing."""
@@ -59,13 +86,22 @@ class TrialRecord:
         }
 
 
-RECORD = TypeAdapter(TrialRecord)
-PROTOCOL = TypeAdapter(Protocol)
+RECORD, SCORES_RECORD = TypeAdapter(TrialRecord), TypeAdapter(Scores)
 
-FROM_ATTRIBUTES = (
-    *(GRAPH, SEED, "best_generator", "is_mean", "is_std", "fid"),
-    *("seconds", "worker", "diverged", "protocol", "classifier_accuracy"),
+
+COLUMNS = (
+    *("number", "state", "value", "graph", "best_generator", "is_mean", "is_std", "fid", "seed", "seconds", "worker"),
+    *("diverged", "started", "finished", "protocol", "classifier_accuracy"),
 )
+"""The keys of `TrialRecord.as_dict` in any case."""
+
+
+def columns(records: Iterable[TrialRecord]) -> list[str]:
+    """The columns of a table of trials: what every record has, and at the end what further metrics have measured."""
+    return list(dict.fromkeys([*COLUMNS, *(key for record in records for key in record.as_dict())]))
+
+
+FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, "seconds", "worker", "diverged", "classifier_accuracy")
 """User attributes that a record is made of."""
 
 UNFINISHED = ("running", "waiting")
@@ -102,17 +138,17 @@ def _held(study: OpenStudy) -> set[int]:
 
 def completed(study: OpenStudy) -> list[TrialRecord]:
     """The complete trials, best first; the earlier one first among equals."""
-    return best_first(trials(study))
+    return best_first(trials(study), study.config.objective)
 
 
-def best_first(records: list[TrialRecord]) -> list[TrialRecord]:
+def best_first(records: list[TrialRecord], objective: Objective) -> list[TrialRecord]:
     """The complete ones of these, as `completed` has them."""
     done = [trial for trial in records if trial.state == "complete" and trial.value is not None]
-    return sorted(done, key=lambda trial: (-(trial.value or 0.0), trial.number))
+    return sorted(done, key=lambda trial: (0.0 if trial.value is None else objective.rank(trial.value), trial.number))
 
 
 def best(study: OpenStudy) -> TrialRecord:
-    """The trial with the highest value. StudyError if none is complete."""
+    """The trial with the best value. StudyError if none is complete."""
     done = completed(study)
     if not done:
         raise StudyError(f"study {study.name!r} has no complete trial yet; `colgan-search status` shows how far it is")
@@ -124,17 +160,6 @@ def best_graph(record: TrialRecord) -> KnowledgeTransferGraph:
     if record.graph is None:
         raise StudyError(f"trial {record.number} has no graph")
     return KnowledgeTransferGraph.from_text(record.graph)
-
-
-def scores_of(record: TrialRecord) -> Scores | None:
-    """The scores of a record; None if it is not complete, or diverged."""
-    if record.is_mean is None or record.is_std is None or record.fid is None or record.protocol is None:
-        return None
-    rows = zip(record.is_mean, record.is_std, record.fid, strict=True)
-    return Scores(
-        generators=tuple(GeneratorScore(is_mean=mean, is_std=std, fid=fid) for mean, std, fid in rows),
-        protocol=Protocol.model_validate(record.protocol),
-    )
 
 
 def outcome(study: OpenStudy, number: int) -> Outcome | None:
@@ -149,17 +174,25 @@ def outcome(study: OpenStudy, number: int) -> Outcome | None:
 def _record(study: OpenStudy, trial: FrozenTrial) -> TrialRecord:
     where = f"study {study.name!r}: trial {trial.number}"
     attributes = trial.user_attrs
-    if (protocol := attributes.get("protocol")) is not None:
-        protocol = trust.read(PROTOCOL, protocol, f"{where}: protocol").model_dump(mode="json")
+    if (scores := attributes.get(SCORES)) is not None:
+        scores = read_scores(study, scores, f"{where}: {SCORES}")
     fields = {name: attributes.get(name) for name in FROM_ATTRIBUTES} | {
         "number": trial.number,
         "state": trial.state.name.lower(),
         "value": trial.value if trial.state == TrialState.COMPLETE else None,
+        "scores": scores,
         "started": trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
         "finished": trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
-        "protocol": protocol,
     }
-    record = trust.read(RECORD, fields, where)
-    for name in ("is_mean", "is_std", "fid"):
-        trust.require_length(getattr(record, name), study.config.k, f"{where}: {name}")
-    return record
+    return trust.read(RECORD, fields, where)
+
+
+def read_scores(study: OpenStudy, data: Any, where: str) -> Scores:
+    """Scores out of the database. StudyError if they are not of this study's generators and objective."""
+    scores = trust.read(SCORES_RECORD, data, where)
+    trust.require_length(scores.generators, study.config.k, f"{where}: generators")
+    if scores.objective != study.config.objective:
+        raise StudyError(
+            f"{where}: their objective is not the study's, {study.config.objective.words}; {trust.CHANGED}"
+        )
+    return scores

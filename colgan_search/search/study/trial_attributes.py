@@ -1,3 +1,6 @@
-"""What a trial's user attributes are called that are set before it runs."""
+"""What a trial's user attributes are called."""
 
 GRAPH, SEED = "graph", "seed"
+"""Set before it runs."""
+SCORES = "scores"
+"""Its scores, whole, set when it is complete: what `results` reads."""

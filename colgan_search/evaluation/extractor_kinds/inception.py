@@ -1,0 +1,59 @@
+"""`inception`: torch-fidelity's port of the original InceptionV3 (section 4.1); see `evaluation.inception`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colgan_search.extensions.datasets import Remote
+from colgan_search.extensions.extractors import ExtractorKind, Readiness
+
+if TYPE_CHECKING:
+    import torch
+
+    from colgan_search.config import EvaluationSettings
+    from colgan_search.evaluation.extractors import Extractor
+    from colgan_search.images import RealImages
+
+
+class Inception(ExtractorKind):
+    """Its weights are a file: `evaluation.weights`, or a download."""
+
+    name = "inception"
+    reads_weights = True
+
+    def remote(self) -> Remote:
+        """torch-fidelity's file; the first digits of its SHA-256 are in its name."""
+        from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+        return Remote(URL_INCEPTION_V3, "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2", 95_628_359)
+
+    def ready(self, settings: "EvaluationSettings", real: "RealImages | None", caches: tuple[Path, ...]) -> Readiness:
+        """Whether the weights are there and whole."""
+        from colgan_search.evaluation.inception import hub_path, load_inception
+
+        named = settings.weights
+        path = Path(named).expanduser() if named is not None else hub_path()
+        if not path.exists() and named is None:
+            advice = "the first worker downloads them; without internet see `colgan-search prepare`, or --weights"
+            return Readiness(f"no Inception weights at {path}", False, advice)
+        _, digest = load_inception(path)
+        return Readiness(f"Inception at {path}, digest {digest}")
+
+    def load(
+        self,
+        settings: "EvaluationSettings",
+        real: "RealImages",
+        cache: Path,
+        device: "torch.device",
+        should_stop: Callable[[], bool],
+    ) -> "Extractor":
+        """Grey images are repeated to three channels."""
+        from colgan_search.evaluation.extractors import Extractor
+        from colgan_search.evaluation.inception import load_inception
+
+        weights = Path(settings.weights).expanduser() if settings.weights is not None else None
+        module, digest = load_inception(weights, should_stop)
+        return Extractor(self.name, digest, module.to(device), colour_only=True)
+
+
+INCEPTION = Inception()

@@ -1,0 +1,1 @@
+"""The metrics that are built in, one file each (see `extensions.metrics.Metric`)."""

@@ -1,0 +1,43 @@
+"""Samplers: who proposes the graphs. Built in: Optuna's `tpe`, `random`, `gp` and `nsgaii`, and `repeat`."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from colgan_search.extensions.section import Section
+from colgan_search.registry import Registry
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+    from colgan_search.config import SearchSettings
+
+
+class Sampler(ABC):
+    """One way to propose graphs. Its settings of its own are `search.sampler_settings`."""
+
+    name: ClassVar[str]
+    settings: ClassVar[type[Section]] = Section
+    learns: ClassVar[bool] = True
+    """False = it proposes without a look at the trials that there are."""
+    learns_from: ClassVar[int | None] = None
+    """Of more finished trials than this it is shown the best and the latest; None = all."""
+    proposes: ClassVar[bool] = True
+    """False = it is never asked: the graphs of `search.first` are trained in turn, again and again."""
+
+    @abstractmethod
+    def make(self, settings: "SearchSettings", seed: int) -> "BaseSampler":
+        """Optuna's sampler for one proposal. `seed`, in [0, 2**32), is this proposal's alone.
+
+        The study's direction is in the Optuna study that it is given.
+        """
+
+
+SAMPLERS: Registry[Sampler] = Registry(
+    "sampler",
+    "colgan_search.samplers",
+    Sampler,  # type: ignore[type-abstract]
+    {
+        name: f"colgan_search.search.proposing.samplers:{name.upper()}"
+        for name in ("tpe", "random", "gp", "nsgaii", "repeat")
+    },
+)

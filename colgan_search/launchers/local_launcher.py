@@ -1,0 +1,37 @@
+"""`local`: worker processes of this machine (see `launchers.local`)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colgan_search.extensions.launchers import Launcher, WorkersWanted
+from colgan_search.extensions.section import Section
+
+if TYPE_CHECKING:
+    from colgan_search.launchers.local import LocalWorkers
+    from colgan_search.search.study.opening import OpenStudy
+
+
+class Local(Launcher):
+    """One process per GPU, or per usable core where there is none."""
+
+    name = "local"
+
+    def plan(self, settings: Section, wanted: WorkersWanted) -> list[str]:
+        """One device per worker."""
+        from colgan_search.launchers.local import plan_devices
+
+        return plan_devices(wanted.runtime, wanted.workers, wanted.device)
+
+    def files(self, settings: Section, study: str, work: Path, planned: Sequence[str]) -> dict[str, str]:
+        """None: nothing is handed in."""
+        return {}
+
+    def start(self, settings: Section, study: "OpenStudy", work: Path, planned: Sequence[str]) -> "LocalWorkers":
+        """Starts the processes; they drain when this one ends."""
+        from colgan_search.launchers.local import LocalWorkers
+
+        return LocalWorkers(study, work, planned)
+
+
+LOCAL = Local()
