@@ -39,7 +39,6 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
-    from colgan_search.api.bundles import ExportRequest
     from colgan_search.api.doubts import doubt
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.search.study import results
@@ -50,6 +49,8 @@ def command(
         raise BadInput("--data-root and --weights are for --export; leave them out, or add --export")
     with opened_study(storage, work_folder(work_dir), study, writing=retrain) as opened:
         if export is not None:
+            from colgan_search.api.bundles import ExportRequest  # here: it knows PyTorch
+
             request = ExportRequest(
                 opened,
                 export,

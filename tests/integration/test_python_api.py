@@ -48,7 +48,7 @@ def test_reading_a_study(prepared_url: str, tmp_path: Path) -> None:
         assert isinstance(best.graph, KnowledgeTransferGraph)
         assert best.graph.to_text() == theirs.best_trial.user_attrs["graph"]
         assert best.scores is not None
-        assert [row.is_mean for row in best.scores.generators] == theirs.best_trial.user_attrs["scores"]["is_mean"]
+        assert [row.is_mean for row in best.scores.generators] == theirs.best_trial.user_attrs["is_mean"]
         trials = study.trials()
         assert [trial.value for trial in trials] == [trial.value for trial in theirs.trials]
         assert [trial.seed for trial in trials] == [trial.user_attrs["seed"] for trial in theirs.trials]
