@@ -9,17 +9,17 @@ from typing import Any
 import torch
 
 from colgan_search import __version__
-from colgan_search.api.downloading import CIFAR10, INCEPTION, check_mirror, fetch
 from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig, fingerprint, with_overrides
-from colgan_search.evaluation.cache import sha256_of
+from colgan_search.downloading import check_mirror, fetch
 from colgan_search.evaluation.extraction import Extraction
 from colgan_search.evaluation.fid import reference_statistics
+from colgan_search.evaluation.inception import INCEPTION
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment import check_config, choose_device
 from colgan_search.file_names import CONFIG
-from colgan_search.files import require_space, write_text
-from colgan_search.gan.datasets import load_images
+from colgan_search.files import require_space, sha256_of, write_text
+from colgan_search.gan.datasets import CIFAR10_ARCHIVE, load_images
 
 MANIFEST, SUMS, README = "manifest.json", "SHA256SUMS", "README.md"
 DATA, WEIGHTS = "cifar10", "weights"
@@ -51,7 +51,7 @@ class Prepared:
 def prepare(request: PrepareRequest, say: Callable[[str], None] = lambda text: None) -> Prepared:
     """Fetches what the config needs, computes what can be computed beforehand, and writes down what is there.
 
-    The same call again goes on where it stopped. See `api.downloading.fetch` for what it raises.
+    The same call again goes on where it stopped. See `downloading.fetch` for what it raises.
     """
     check_config(request.config)
     check_mirror(request.mirror)
@@ -78,8 +78,8 @@ def _fetch(request: PrepareRequest, root: Path, say: Callable[[str], None]) -> t
     if config.data.name == "cifar10":
         folder = root / DATA
         folder.mkdir(exist_ok=True)
-        require_space(folder, 2 * CIFAR10.bytes)  # unpacked beside the archive
-        fetch(CIFAR10, folder, request.mirror, say)
+        require_space(folder, 2 * CIFAR10_ARCHIVE.bytes)  # unpacked beside the archive
+        fetch(CIFAR10_ARCHIVE, folder, request.mirror, say)
         config = with_overrides(config, data={"root": str(folder)})
         options.append(f'--data-root "$PWD/{DATA}"')
     elif config.data.root is not None:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from colgan_search.errors import Diverged, Interrupted, TrialFault
-from colgan_search.evaluation.cache import never
 from colgan_search.evaluation.extractors import Extractor
+from colgan_search.files import never
 from colgan_search.records import ShouldStop
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.errors import DataError, Diverged
-from colgan_search.evaluation.cache import never
 from colgan_search.evaluation.extraction import Extraction, Source
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.evaluation.fid import Statistics, feature_statistics, frechet_distance, reference_statistics
+from colgan_search.files import never
 from colgan_search.images import RealImages, to_bytes
 from colgan_search.records import GeneratorScore, Protocol, Scores, ShouldStop
 from colgan_search.seeds import derive_seed

@@ -9,12 +9,18 @@ import torch
 from torch import Tensor
 
 from colgan_search.config import DataSettings
+from colgan_search.downloading import Remote, fetch, needed
 from colgan_search.errors import DataError
+from colgan_search.files import locked
 from colgan_search.gan.imagefolder import load_folder
 from colgan_search.gan.resize import limited, resize, to_channels
 from colgan_search.images import RealImages
 
-CIFAR10_ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+CIFAR10_ARCHIVE = Remote(
+    "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+    "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    170_498_071,
+)  # the digest that Keras checks; torchvision's MD5 is checked as well when it is unpacked
 
 
 def default_download_folder() -> Path:
@@ -54,36 +60,35 @@ def _digits() -> tuple[Tensor, Tensor, tuple[str, ...]]:
 
 def _cifar10(root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """CIFAR-10's 50,000 training images, 32 x 32 in colour, from `root` or downloaded to it."""
-    from filelock import FileLock
     from torchvision.datasets import CIFAR10
 
-    lock = root / ".cifar10.lock"
+    by_hand = f"by hand: put {CIFAR10_ARCHIVE.address} into {root}, or name the folder that holds it with data.root"
     try:
         try:
             data = CIFAR10(root, train=True)  # there already, perhaps in a folder that cannot be written
         except RuntimeError:
-            with _removed_if_in_vain(root, lock):
+            with needed(f"CIFAR-10 is not in {root} and", by_hand), _removed_if_in_vain(root):
                 root.mkdir(parents=True, exist_ok=True)
-                with FileLock(lock):  # workers that start together download once
-                    data = CIFAR10(root, train=True, download=True)
+                fetch(CIFAR10_ARCHIVE, root)
+                with locked(root / CIFAR10.base_folder):
+                    data = CIFAR10(root, train=True, download=True)  # unpacks
     except (OSError, RuntimeError, EOFError) as error:
-        raise DataError(
-            f"CIFAR-10 is not in {root} and could not be downloaded ({' '.join(str(error).split())[:200]}); by hand: "
-            f"put {CIFAR10_ADDRESS} into {root}, or name the folder that holds it with data.root"
-        ) from error
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"CIFAR-10 in {root} cannot be read ({reason}); {by_hand}") from error
     images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
     return images, torch.tensor(data.targets), tuple(data.classes)
 
 
 @contextmanager
-def _removed_if_in_vain(root: Path, lock: Path) -> Iterator[None]:
-    """If the block raises, the folders that were not there before it go again, unless they hold more than `lock`."""
+def _removed_if_in_vain(root: Path) -> Iterator[None]:
+    """If the block raises, the folders that were not there before it go again, unless they hold more than locks."""
     new = [place for place in (root, *root.absolute().parents) if not place.exists()]
     try:
         yield
     except BaseException:
         if new:
-            lock.unlink(missing_ok=True)
+            for lock in root.glob("*.lock"):
+                lock.unlink(missing_ok=True)
         for place in new:
             with suppress(OSError):
                 place.rmdir()

@@ -7,6 +7,7 @@ import pickle
 import socket
 import tarfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from torchvision.datasets import CIFAR10
 
 from colgan_search import api
 from colgan_search.api import preparing
-from colgan_search.api.downloading import Remote
 from colgan_search.cli.app import run
 from colgan_search.config import DataSettings, load_config
+from colgan_search.downloading import Remote
+from colgan_search.errors import DataError
 from colgan_search.evaluation import classifier, fid, scores
-from colgan_search.evaluation.cache import sha256_of
+from colgan_search.files import sha256_of
+from colgan_search.gan import datasets
 from colgan_search.gan.datasets import load_images
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
@@ -56,12 +59,13 @@ def cifar(server: Server, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive.getvalue()).hexdigest())
     monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/never")
     for name, address, content in (
-        ("CIFAR10", preparing.CIFAR10.address, archive.getvalue()),
+        ("CIFAR10_ARCHIVE", preparing.CIFAR10_ARCHIVE.address, archive.getvalue()),
         ("INCEPTION", preparing.INCEPTION.address, b"weights" * 100),
     ):
         remote = Remote(address, hashlib.sha256(content).hexdigest(), len(content))
         server.files[remote.name] = content
         monkeypatch.setattr(preparing, name, remote)
+        monkeypatch.setattr(datasets, name, remote, raising=False)
     monkeypatch.setattr(scores, "load_extractor", lambda *a: first_pixels())
     return rows
 
@@ -89,7 +93,7 @@ def test_cifar10_and_inception_into_one_folder(
     manifest = json.loads((folder / "manifest.json").read_text())
     assert sums == {name: entry["sha256"] for name, entry in manifest["files"].items()}
     assert {name: sha256_of(folder / name) for name in sums} == sums
-    assert sums["cifar10/cifar-10-python.tar.gz"] == preparing.CIFAR10.sha256
+    assert sums["cifar10/cifar-10-python.tar.gz"] == preparing.CIFAR10_ARCHIVE.sha256
     assert [name.split("-")[0] for name in sums if name.startswith("cache/")] == ["cache/fid"]
     assert "colgan-search launch --config config.yaml --data-root" in (folder / "README.md").read_text()
 
@@ -103,6 +107,18 @@ def test_cifar10_and_inception_into_one_folder(
     before = statistics.stat().st_mtime_ns
     assert _prepare(capsys, moved, "--config", config, "--mirror", mirror).count("its SHA-256 is right") == 2
     assert statistics.stat().st_mtime_ns == before
+
+
+def test_a_study_fetches_cifar10_by_the_same_rule(
+    server: Server, cifar: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, settings = datasets.CIFAR10_ARCHIVE, DataSettings(name="cifar10", root=str(tmp_path / "new"), size=32)
+    monkeypatch.setattr(datasets, "CIFAR10_ARCHIVE", replace(known, address=f"{server.address}/wrong/{known.name}"))
+    with pytest.raises(DataError, match="could not be downloaded .*not the expected file"):
+        load_images(settings)
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(datasets, "CIFAR10_ARCHIVE", replace(known, address=f"{server.address}/good/{known.name}"))
+    np.testing.assert_array_equal(load_images(settings).images.numpy(), cifar.reshape(50, 3, 32, 32))
 
 
 def test_a_download_that_fails_ends_the_command_and_can_be_taken_up(
@@ -168,7 +184,7 @@ def test_bad_input(
 
 def test_the_published_digests() -> None:
     # Keras, torchvision and torch-fidelity carry these in their sources.
-    assert preparing.CIFAR10.sha256 == "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-    assert preparing.CIFAR10.address == CIFAR10.url and preparing.CIFAR10.name == CIFAR10.filename
+    assert preparing.CIFAR10_ARCHIVE.sha256 == "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+    assert preparing.CIFAR10_ARCHIVE.address == CIFAR10.url and preparing.CIFAR10_ARCHIVE.name == CIFAR10.filename
     digits = preparing.INCEPTION.name.rsplit("-", 1)[1].removesuffix(".pth")
     assert preparing.INCEPTION.sha256.startswith(digits) and len(preparing.INCEPTION.sha256) == 64

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from colgan_search.config import parse_config
-from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier import card_path, load_classifier
 from colgan_search.experiment import load_real
+from colgan_search.files import file_digest
 from colgan_search.reproduction.real_images import kept_real_images, real_images_row, score_real_images
 from colgan_search.reproduction.reports import report
 from colgan_search.reproduction.rows import RowResult, gather
