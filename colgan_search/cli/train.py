@@ -2,8 +2,6 @@
 
 import json
 import re
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +15,7 @@ from colgan_search.cli.configs import of_config
 from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config, with_overrides
 from colgan_search.file_names import WorkFolder
+from colgan_search.signals import stop_asked
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
 
@@ -52,10 +51,7 @@ def command(
     wanted = presets.resolve(graph, settings.roster)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", graph if len(graph) < 60 else wanted.to_text())[:80]
     folder = out or WorkFolder(work_dir).train / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
-        signal.signal(number, lambda *_: stop.set())
-
+    stop = stop_asked()
     request = api.TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
     with of_config(config, settings), TrainingView(seeds, Console(stderr=True)) as view:
         trained = api.train_graph(

@@ -1,12 +1,8 @@
 """Watching a running study: a live view on a terminal, plain lines elsewhere, Ctrl-C as a drain."""
 
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 
 from rich.live import Live
 
@@ -15,6 +11,7 @@ from colgan_search.cli import console, show
 from colgan_search.cli.live_view import LiveView
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.database.retry import is_outage, one_line
+from colgan_search.signals import restored, stop_asked
 
 POLL_SECONDS = 0.5
 PLAIN_LINE_SECONDS = 30.0
@@ -34,7 +31,8 @@ def until_done(study: api.OpenStudy, workers: "api.LocalWorkers") -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
     terminal = console.console()
     monitor = api.Monitor(study)
-    with _stops_as_drain(workers) as asked:
+    with restored():
+        asked = _stops_as_drain(workers)
         if terminal.is_terminal:
             view = LiveView(study, monitor, workers.running, terminal)
             with Live(console=terminal, refresh_per_second=4, transient=False) as live:
@@ -57,27 +55,18 @@ def how_far(study: api.OpenStudy, ended: Ended) -> Budget | None:
         raise
 
 
-@contextmanager
-def _stops_as_drain(workers: "api.LocalWorkers") -> Iterator[threading.Event]:
-    """SIGINT, SIGTERM and SIGUSR2 drain the workers inside the block; a second SIGINT kills them."""
-    asked = threading.Event()
+def _stops_as_drain(workers: "api.LocalWorkers") -> threading.Event:
+    """A signal that asks to stop drains the workers; a second SIGINT kills them."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if asked.is_set() and number == signal.SIGINT:
-            console.note("ending at once")
-            workers.kill()
-        elif not asked.is_set():
-            console.note("draining: workers checkpoint and leave; Ctrl-C again ends at once")
-            workers.drain()
-        asked.set()
+    def first() -> None:
+        console.note("draining: workers checkpoint and leave; Ctrl-C again ends at once")
+        workers.drain()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def again() -> None:
+        console.note("ending at once")
+        workers.kill()
+
+    return stop_asked(first, again)
 
 
 def _plain(monitor: api.Monitor, workers: "api.LocalWorkers") -> None:

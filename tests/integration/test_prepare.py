@@ -114,7 +114,7 @@ def test_a_study_fetches_cifar10_by_the_same_rule(
 ) -> None:
     known, settings = datasets.CIFAR10_ARCHIVE, DataSettings(name="cifar10", root=str(tmp_path / "new"), size=32)
     monkeypatch.setattr(datasets, "CIFAR10_ARCHIVE", replace(known, address=f"{server.address}/wrong/{known.name}"))
-    with pytest.raises(DataError, match="could not be downloaded .*not the expected file"):
+    with pytest.raises(DataError, match=r"could not be downloaded .*not the expected file"):
         load_images(settings)
     assert not (tmp_path / "new").exists()
     monkeypatch.setattr(datasets, "CIFAR10_ARCHIVE", replace(known, address=f"{server.address}/good/{known.name}"))
