@@ -110,10 +110,10 @@ def check_mirror(mirror: str | None) -> None:
     try:
         parts = urlsplit(mirror)
     except ValueError as error:
-        raise BadInput(f"mirror {mirror!r} is no address: {error}") from None
+        raise BadInput(f"`mirror` {mirror!r} is no address: {error}") from None
     logs.hide(parts.password)
     if parts.scheme not in ("http", "https", "file") or not (parts.netloc or parts.path):
-        raise BadInput(f"mirror {mirror!r} is not allowed: give http://..., https://... or file:///folder")
+        raise BadInput(f"`mirror` {mirror!r} is not allowed: give http://..., https://... or file:///folder")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def require_space(folder: Path, needed_bytes: int = 0) -> None:
     if free < needed_bytes + FREE_SPACE_FLOOR_BYTES:
         raise DiskFull(
             f"{folder}: {free / 2**20:.0f} MiB free, {(needed_bytes + FREE_SPACE_FLOOR_BYTES) / 2**20:.0f} MiB needed; "
-            "free some space or choose another --work-dir"
+            "free some space or choose another `work_dir`"
         )
 
 

@@ -74,7 +74,7 @@ def _config(folder: Path, config: StudyConfig | None) -> StudyConfig:
     if (folder / CONFIG).is_file():
         return load_config(str(folder / CONFIG))
     if config is None:
-        raise BadInput(f"{folder}: holds weights but no config; name the one they were made with: --config or --study")
+        raise BadInput(f"{folder}: holds weights but no config; name the one they were made with: `config` or `study`")
     return config
 
 

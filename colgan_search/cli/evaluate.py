@@ -10,6 +10,7 @@ from rich.table import Table
 from colgan_search import api
 from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import named
+from colgan_search.cli.wording import as_typed
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput
 
@@ -131,7 +132,7 @@ def _show(found: "api.Evaluated", kid: bool, precision_recall: bool) -> None:
     if (doubt := api.poor(found.classifier_accuracy)) is not None:
         console.out(show.doubt_line(doubt))
     if found.compared is not None:
-        console.out(found.compared)
+        console.out(as_typed(found.compared))
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")
     if kid:

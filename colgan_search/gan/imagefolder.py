@@ -42,7 +42,7 @@ def load_folder(root: Path, size: int, channels: int, limit: int | None, *, skip
     images, broken = read_images([listing.files[index] for index in chosen], size, channels)
     unusable = listing.refused | broken
     if unusable and not skip_broken:
-        raise DataError(_refusal(root, unusable, "repair or remove", ", or leave {} out with --skip-broken"))
+        raise DataError(_refusal(root, unusable, "repair or remove", ", or leave {} out with `skip_broken`"))
     kept = [index for index in chosen if listing.files[index] not in broken]
     labels = torch.tensor([listing.labels[index] for index in kept], dtype=torch.int64)
     _require_some(root, listing, broken)
@@ -103,7 +103,7 @@ def _require_some(root: Path, listing: Listing, broken: Mapping[Path, str]) -> N
     """DataError if nothing is left of the folder or of one of its classes."""
     left = {label for file, label in zip(listing.files, listing.labels, strict=True) if file not in broken}
     if not left:
-        raise DataError(f"{root}: none of its images can be used; without --skip-broken you are told why")
+        raise DataError(f"{root}: none of its images can be used; without `skip_broken` you are told why")
     for number, name in enumerate(listing.classes):
         if number not in left:
             raise DataError(f"{root / name}: none of its images can be used; repair them or remove the class")

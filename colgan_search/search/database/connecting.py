@@ -129,7 +129,7 @@ def _advice(words: str, server: Server | None) -> str | None:
         room = "max_connections is 100 where nobody has set it, 3 of them reserved, so that about 87 workers fit"
     return (
         f"{room} (each keeps one connection); raise max_connections in postgresql.conf and "
-        "restart it, put PgBouncer (pool_mode = transaction) before it, or wait for room with --wait-for-database"
+        "restart it, put PgBouncer (pool_mode = transaction) before it, or wait for room with `wait_minutes`"
     )
 
 

@@ -20,7 +20,7 @@ def check_sqlite_file(path: Path, create: bool, writing: bool = True) -> None:
     Without `writing` one that can only be read will do. With `create` it is made, for this user alone.
     """
     if not path.exists() and not create:
-        raise NothingThere(f"{path}: there is no such database; `colgan-search launch` makes one")
+        raise NothingThere(f"{path}: there is no such database; `launch` makes one")
     check_sqlite_place(path, writing)
     if create:
         try:
@@ -43,7 +43,7 @@ def check_sqlite_place(path: Path, writing: bool = True) -> None:
     if any(name in kind for name in NETWORK_FILE_SYSTEMS):
         raise StorageError(
             f"{path} lies on a network file system ({kind}), where SQLite loses data; "
-            "use a local disk, or PostgreSQL: --storage postgresql://..."
+            "use a local disk, or PostgreSQL: `storage` postgresql://..."
         )
     if writing and (refused := unwritable(path)) is not None:
         there = "; status, best, trials and figures read it all the same" if path.exists() else ""
