@@ -1,6 +1,5 @@
 """Files fetched over the network: verified by SHA-256, under their final name only when whole."""
 
-import errno
 import http.client
 import logging
 import socket
@@ -15,8 +14,8 @@ from urllib.parse import urlsplit
 import torch
 
 from colgan_search import logs
-from colgan_search.errors import BadInput, ColganError, DataError, DiskFull, Interrupted
-from colgan_search.files import locked, never, require_space, sha256_of
+from colgan_search.errors import BadInput, ColganError, DataError, DiskFull, Interrupted, in_one_line
+from colgan_search.files import is_full, locked, never, require_space, sha256_of
 from colgan_search.records import ShouldStop
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ def fetch(
                 f"away; try again, name a mirror, {by_hand}"
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(error):
                 raise DiskFull(f"{path}: no space left on the device; nothing of it was kept") from error
             raise ColganError(
                 f"{address}: could not be fetched ({error}); try again later, name a mirror, {by_hand}"
@@ -100,7 +99,7 @@ def needed(what: str, remedy: str) -> Iterator[None]:
     except (DiskFull, Interrupted):
         raise
     except (ColganError, OSError) as error:
-        raise DataError(f"{what} could not be downloaded ({' '.join(str(error).split())[:200]}); {remedy}") from error
+        raise DataError(f"{what} could not be downloaded ({in_one_line(error)}); {remedy}") from error
 
 
 def check_mirror(mirror: str | None) -> None:

@@ -33,6 +33,11 @@ def make_private(folder: Path) -> None:
             place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
+def is_full(error: BaseException) -> bool:
+    """True if something could not be written for want of space, on the disk or in the user's share of it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def require_space(folder: Path, needed_bytes: int = 0) -> None:
     """DiskFull unless the file system of `folder` has `needed_bytes` beside the floor."""
     free = shutil.disk_usage(folder).free
@@ -59,7 +64,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise DiskFull(f"{path}: no space left on the device; the file that was there before is whole") from error
         raise
     finally:

@@ -12,7 +12,7 @@ from colgan_search.bundles.bundle import read_bundle
 from colgan_search.bundles.weights import recorded_graph
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.config.fingerprint import result_settings
-from colgan_search.errors import BadInput, DataError, GraphError, StudyError
+from colgan_search.errors import BadInput, DataError, GraphError, StudyError, first_line
 from colgan_search.file_names import (
     CONFIG,
     GENERATORS_FILE,
@@ -135,7 +135,7 @@ def read_run(folder: Path) -> tuple[KnowledgeTransferGraph, dict[int, Outcome]]:
         for path in sorted(folder.glob(f"{SEEDS}/{OUTCOME_FILE}"), key=lambda file: (len(file.parent.name), file)):
             outcomes[int(path.parent.name.removeprefix(SEED_PREFIX))] = Outcome.model_validate_json(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, GraphError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}; run `train` again") from error
+        raise DataError(f"{path}: cannot be read: {first_line(error)}; run `train` again") from error
     if not outcomes:
         raise DataError(f"{folder}: no seed of this run has finished yet; run the same `train` again to go on")
     return graph, outcomes

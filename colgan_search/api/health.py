@@ -19,7 +19,7 @@ from colgan_search import __version__
 from colgan_search.api.study_scoring import classifier_caches
 from colgan_search.api.work_and_storage import existing_parent
 from colgan_search.config import StudyConfig
-from colgan_search.errors import BadInput, DataError
+from colgan_search.errors import BadInput, DataError, first_line
 from colgan_search.evaluation.classifier import known_card
 from colgan_search.evaluation.classifier_card import poor, require_worth
 from colgan_search.evaluation.inception import hub_path, load_inception
@@ -73,7 +73,7 @@ def gpus(config: StudyConfig | None) -> Iterator[Check]:
             torch.ones(1, device=f"cuda:{index}").sum().item()
             free, total = torch.cuda.mem_get_info(index)
         except RuntimeError as error:
-            yield Check(name, "error", str(error).splitlines()[0], "look at `nvidia-smi`; a restart may be needed")
+            yield Check(name, "error", first_line(error), "look at `nvidia-smi`; a restart may be needed")
             continue
         what = f"{torch.cuda.get_device_name(index)}, {_gib(free)} of {_gib(total)} free"
         busy = free < total / 2

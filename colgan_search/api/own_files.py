@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search.config import StudyConfig, with_arguments
+from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import DataError
 from colgan_search.evaluation.inception import hub_path
 from colgan_search.gan.datasets import default_download_folder
@@ -34,13 +34,16 @@ class OwnFiles:
         return self._applied(config, f"{folder}: its config")
 
     def _applied(self, config: StudyConfig, whose: str) -> StudyConfig:
-        root, weights = config.data.root, config.evaluation.weights
-        if self.data_root is None and root is not None and config.data.name != "digits":
-            _require_allowed(root, [default_download_folder()], whose, "data.root", "--data-root")
-        if self.weights is None and weights is not None and config.evaluation.extractor == "inception":
+        if self.data_root is not None:
+            config = with_overrides(config, "--data-root", data={"root": self.data_root})
+        elif config.data.root is not None and config.data.name != "digits":
+            _require_allowed(config.data.root, [default_download_folder()], whose, "data.root", "--data-root")
+        if self.weights is not None:
+            config = with_overrides(config, "--weights", evaluation={"weights": self.weights})
+        elif config.evaluation.weights is not None and config.evaluation.extractor == "inception":
             downloads = [default_download_folder(), hub_path().parent]
-            _require_allowed(weights, downloads, whose, "evaluation.weights", "--weights")
-        return with_arguments(config, data_root=self.data_root, weights=self.weights)
+            _require_allowed(config.evaluation.weights, downloads, whose, "evaluation.weights", "--weights")
+        return config
 
 
 def named_in(config: StudyConfig | None, data_root: str | None, weights: str | None) -> OwnFiles:

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from colgan_search.config import NetworkSettings
-from colgan_search.errors import DataError, GraphError
+from colgan_search.errors import DataError, GraphError, first_line
 from colgan_search.files import atomic_path, require_space
 from colgan_search.gan.building import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
@@ -38,7 +38,7 @@ def recorded_graph(path: Path) -> KnowledgeTransferGraph | None:
             text = (tensors.metadata() or {}).get(GRAPH_KEY)
         return None if text is None else KnowledgeTransferGraph.from_text(text)
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{path}: cannot be read: {first_line(error)}") from error
     except GraphError as error:
         raise DataError(f"{path}: the graph in its metadata is none: {error}") from error
 

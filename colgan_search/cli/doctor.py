@@ -10,7 +10,7 @@ import typer
 from colgan_search import api
 from colgan_search.cli import console, options
 from colgan_search.cli.wording import as_typed
-from colgan_search.config import load_config, with_arguments
+from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput
 
 EXAMPLE = "colgan-search doctor --study digits"
@@ -38,7 +38,7 @@ def command(
     if skip_broken:
         if settings is None:
             raise BadInput("--skip-broken changes the data of a --config; a study has its own setting")
-        settings = with_arguments(settings, skip_broken=True)
+        settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
     found = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights))
     checks = [replace(check, what=as_typed(check.what), advice=as_typed(check.advice)) for check in found]
     counts = Counter(check.level for check in checks)

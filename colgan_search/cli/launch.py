@@ -7,7 +7,7 @@ import typer
 from colgan_search import api, logs
 from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import of_config
-from colgan_search.config import load_config, with_arguments
+from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput, ColganError
 
 EXAMPLE = "colgan-search launch --config digits --trials 12"
@@ -45,9 +45,13 @@ def command(
     from colgan_search.cli import watch  # here: it knows the database
 
     logs.set_up()
-    settings = with_arguments(
-        load_config(config), data_root=data_root, weights=weights, skip_broken=skip_broken or None
-    )
+    settings = load_config(config)
+    if data_root is not None:
+        settings = with_overrides(settings, "--data-root", data={"root": data_root})
+    if weights is not None:
+        settings = with_overrides(settings, "--weights", evaluation={"weights": weights})
+    if skip_broken:
+        settings = with_overrides(settings, "--skip-broken", data={"skip_broken": True})
     request = api.LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
     with of_config(config, settings):
         launched = api.prepare_launch(request, say=console.note)

@@ -13,7 +13,7 @@ from colgan_search import api, presets
 from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import of_config
 from colgan_search.cli.training_view import TrainingView
-from colgan_search.config import load_config, with_arguments
+from colgan_search.config import load_config, with_overrides
 from colgan_search.file_names import WorkFolder
 from colgan_search.signals import stop_asked
 
@@ -39,9 +39,15 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Train and score one graph. The same command again goes on where it stopped."""
-    settings = with_arguments(
-        load_config(config), epochs=epochs, data_root=data_root, weights=weights, skip_broken=skip_broken or None
-    )
+    settings = load_config(config)
+    for source, section, key, value in (
+        ("--epochs", "training", "epochs", epochs),
+        ("--data-root", "data", "root", data_root),
+        ("--weights", "evaluation", "weights", weights),
+        ("--skip-broken", "data", "skip_broken", skip_broken or None),
+    ):
+        if value is not None:
+            settings = with_overrides(settings, source, **{section: {key: value}})
     wanted = presets.resolve(graph, settings.roster)
     slug = re.sub(r"[^A-Za-z0-9.-]+", "_", graph if len(graph) < 60 else wanted.to_text())[:80]
     folder = out or WorkFolder(work_dir).train / f"{settings.name}-{slug}-{settings.training.epochs}-epochs"

@@ -1,14 +1,7 @@
 """One frozen, validated StudyConfig, read from YAML, with a fingerprint."""
 
 from colgan_search.config.fingerprint import differences, fingerprint
-from colgan_search.config.load import (
-    find_config,
-    load_config,
-    parse_config,
-    shipped_configs,
-    with_arguments,
-    with_overrides,
-)
+from colgan_search.config.load import find_config, load_config, parse_config, shipped_configs, with_overrides
 from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import (
     STUDY_NAME,
@@ -41,6 +34,5 @@ __all__ = [
     "parse_config",
     "read_yaml",
     "shipped_configs",
-    "with_arguments",
     "with_overrides",
 ]

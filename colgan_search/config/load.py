@@ -65,30 +65,12 @@ def parse_config(data: Any, source: str) -> StudyConfig:
         raise ConfigError("\n".join(lines)) from None
 
 
-def with_overrides(config: StudyConfig, source: str = "given settings", **sections: Mapping[str, Any]) -> StudyConfig:
+def with_overrides(config: StudyConfig, source: str = "command line", **sections: Mapping[str, Any]) -> StudyConfig:
     """The config with some fields of some sections replaced, validated again."""
     data = config.model_dump(mode="json")
     for section, fields in sections.items():
         data[section] = {**data[section], **fields}
     return parse_config(data, source)
-
-
-ARGUMENTS = {
-    "epochs": ("training", "epochs"),
-    "data_root": ("data", "root"),
-    "weights": ("evaluation", "weights"),
-    "skip_broken": ("data", "skip_broken"),
-}
-"""Arguments that stand for a setting -> its section and key."""
-
-
-def with_arguments(config: StudyConfig, **arguments: Any) -> StudyConfig:
-    """The config with what the arguments say instead of its own (see ARGUMENTS). None says nothing."""
-    for name, value in arguments.items():
-        section, key = ARGUMENTS[name]
-        if value is not None:
-            config = with_overrides(config, f"`{name}`", **{section: {key: value}})
-    return config
 
 
 def _explain(source: str, problem: Mapping[str, Any], data: Any) -> str:

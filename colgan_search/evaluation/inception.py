@@ -9,7 +9,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, Featu
 from torch_fidelity.utils import create_feature_extractor
 
 from colgan_search.downloading import Remote, fetch, needed
-from colgan_search.errors import DataError
+from colgan_search.errors import DataError, first_line
 from colgan_search.files import file_digest, never
 from colgan_search.records import ShouldStop
 
@@ -42,7 +42,7 @@ def load_inception(weights: Path | None = None, should_stop: ShouldStop = never)
             REGISTERED_NAME, layers, cuda=False, feature_extractor_weights_path=str(weights), verbose=False
         )
     except (RuntimeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise DataError(f"{weights}: not the weights of torch-fidelity's InceptionV3: {reason}; {_remedy()}") from error
     return module, file_digest(weights)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from colgan_search.config import DataSettings
 from colgan_search.downloading import Remote, fetch, needed
-from colgan_search.errors import DataError
+from colgan_search.errors import DataError, in_one_line
 from colgan_search.files import locked
 from colgan_search.gan.imagefolder import load_folder
 from colgan_search.gan.resize import limited, resize, to_channels
@@ -73,7 +73,7 @@ def _cifar10(root: Path) -> tuple[Tensor, Tensor, tuple[str, ...]]:
                 with locked(root / CIFAR10.base_folder):
                     data = CIFAR10(root, train=True, download=True)  # unpacks
     except (OSError, RuntimeError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = in_one_line(error)
         raise DataError(f"CIFAR-10 in {root} cannot be read ({reason}); {by_hand}") from error
     images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
     return images, torch.tensor(data.targets), tuple(data.classes)

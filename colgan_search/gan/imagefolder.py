@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from colgan_search.errors import DataError
+from colgan_search.errors import DataError, in_one_line
 from colgan_search.gan.image_files import Listing, list_all, list_classes
 from colgan_search.gan.resize import limited, resize
 from colgan_search.images import RealImages
@@ -71,7 +71,7 @@ def read_images(files: Sequence[Path], size: int, channels: int) -> tuple[Tensor
         try:
             images[index] = resize(_read(files[index], channels)[None], size)[0]
         except NO_IMAGE as error:
-            return f"is not a whole image ({' '.join(str(error).split()) or type(error).__name__})"
+            return f"is not a whole image ({in_one_line(error, None)})"
         return None
 
     pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1))

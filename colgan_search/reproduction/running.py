@@ -8,7 +8,7 @@ from pathlib import Path
 
 from colgan_search.api.launching import LaunchRequest
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, storage_text, work_folder
-from colgan_search.config import StudyConfig, load_config, parse_config, with_arguments
+from colgan_search.config import StudyConfig, load_config, parse_config, with_overrides
 from colgan_search.errors import BadInput, NothingThere, StorageError, StudyError
 from colgan_search.reproduction.paper_tables import TABLES, Row, Scale
 from colgan_search.search.database.opening import open_storage
@@ -54,7 +54,11 @@ class Reproduction:
     def config(self, row: Row) -> StudyConfig:
         """The study config of a row, with this machine's own paths. ConfigError if one is not allowed."""
         config = load_config(row.config_name(self.scale))
-        return with_arguments(config, data_root=self.data_root, weights=self.weights)
+        if self.data_root is not None:
+            config = with_overrides(config, "--data-root", data={"root": self.data_root})
+        if self.weights is not None:
+            config = with_overrides(config, "--weights", evaluation={"weights": self.weights})
+        return config
 
     def search_total(self, config: StudyConfig) -> int:
         """Trials that a whole search has: the config's total, or more if more were asked for."""

@@ -35,7 +35,7 @@ def test_the_lower_floors_name_no_option_and_no_command() -> None:
     found = [(place, text) for place, text in messages() if WORDS.search(text)]
     # `launch` makes the command lines of its workers: words of their own, in no message.
     assert [
-        (place, text) for place, text in found if not (place.startswith("launch/") and ONE_WORD.fullmatch(text))
+        (place, text) for place, text in found if not (place.startswith("launch") and ONE_WORD.fullmatch(text))
     ] == []
 
 

@@ -1,6 +1,5 @@
 """Where an SQLite database may lie, and how one is read that cannot be written."""
 
-import errno
 import os
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -9,7 +8,7 @@ from urllib.parse import quote
 import psutil
 
 from colgan_search.errors import NothingThere, StorageError
-from colgan_search.files import PRIVATE_FILE, make_private
+from colgan_search.files import PRIVATE_FILE, is_full, make_private
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "9p", "afs")
 
@@ -61,7 +60,7 @@ def unwritable(path: Path) -> str | None:
         # Permissions alone do not tell: root may write to /proc, and yet nothing can be made there.
         TemporaryFile(dir=parent).close()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):  # the place is right, and SQLite says that it is full
+        if not is_full(error):  # the place is right, and SQLite says that it is full
             return f"its folder {parent} cannot be written to ({error.strerror})"
     return None
 
