@@ -159,7 +159,7 @@ def read_bundle(place: Path) -> Bundle:
             f"{folder}: its graph has k = {graph.k}, its config k = {config.k}; they do not belong together"
         )
     scores = _read_json(folder / SCORES)
-    variants = scores.get("variants")  # bundles of earlier versions have none
+    variants = scores.get("variants")
     average = variants.get(AVERAGES_SCORES) if isinstance(variants, dict) else None
     return Bundle(folder, graph, config, _best_in(scores, graph.k), _best_in(average, graph.k))
 

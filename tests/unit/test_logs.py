@@ -35,6 +35,7 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger("colgan_search")
     before = list(root.handlers), root.level, ours.level, logging.raiseExceptions, threading.excepthook
     monkeypatch.setattr(logs, "_secrets", set())
+    monkeypatch.setattr(logs, "_as_json", False)
     monkeypatch.setattr(logs, "_context", {"worker": "-", "trial": "-"})
     yield
     for handler in set(root.handlers) - set(before[0]):
