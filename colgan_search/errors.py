@@ -22,6 +22,16 @@ ColganError                     exit code 1
 """
 
 
+def first_line(error: BaseException) -> str:
+    """Of the words of another library's error; the name of its kind if it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def in_one_line(error: BaseException, longest: int | None = 200) -> str:
+    """All its words in one line, cut at so many characters; the name of its kind if it has none."""
+    return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
 class ColganError(Exception):
     """The root of all failures that this package raises on purpose."""
 

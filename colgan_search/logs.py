@@ -160,11 +160,6 @@ def as_json() -> bool:
     return _as_json
 
 
-def has_file() -> bool:
-    """True if events go to a file."""
-    return any(isinstance(handler, logging.FileHandler) for handler in logging.getLogger().handlers)
-
-
 def worker_of_line(line: str) -> str | None:
     """The worker named on a line of a log file of either kind; None if the line is none of ours or names nobody."""
     if line.startswith("{"):

@@ -12,7 +12,7 @@ from colgan_search.api.figure_rivals import Weights
 from colgan_search.bundles.sampling import sample_images
 from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig
-from colgan_search.errors import BadInput, DataError
+from colgan_search.errors import BadInput, DataError, first_line
 from colgan_search.seeds import derive_seed
 
 Images = NDArray[np.uint8]
@@ -58,7 +58,7 @@ def networks(weights: Weights, config: StudyConfig, k: int) -> list[Network]:
         with safe_open(weights.file, "np") as tensors:
             found = len({name.partition(".")[0] for name in tensors.keys()})  # noqa: SIM118 - it is no mapping
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{weights.file}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{weights.file}: cannot be read: {first_line(error)}") from error
     if found != k:
         raise DataError(f"{weights.file}: holds k = {found} generators, but k = {k} are to be drawn")
     size, channels, cpu = config.data.size, config.data.channels, torch.device("cpu")

@@ -12,7 +12,7 @@ from colgan_search.bundles.bundle import read_bundle
 from colgan_search.bundles.weights import recorded_graph
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.config.fingerprint import result_settings
-from colgan_search.errors import BadInput, DataError, GraphError, StudyError
+from colgan_search.errors import BadInput, DataError, GraphError, first_line
 from colgan_search.file_names import (
     CONFIG,
     GENERATORS_FILE,
@@ -27,9 +27,7 @@ from colgan_search.file_names import (
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Outcome, best_run
 from colgan_search.roster import Roster
-from colgan_search.search.database.storage import Storage
-from colgan_search.search.study import results
-from colgan_search.search.study.opening import OpenStudy, open_study, study_names
+from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord
 
 RIVAL = "mad-gan"
@@ -53,17 +51,14 @@ def is_rival(graph: KnowledgeTransferGraph) -> bool:
     return not preset.fits(graph.roster) or graph == preset.graph(graph.roster)
 
 
-def rival_of(folder: Path, roster: Roster, recorded: KnowledgeTransferGraph | None = None) -> Weights:
+def rival_of(folder: Path, roster: Roster) -> Weights:
     """MAD-GAN's generators from what `train` left, or from a trial's run folder.
 
-    DataError if they are not there, or are those of another graph. Weights that do not say of which graph they are
-    (of earlier versions) are called by their folder, unless their study has `recorded` it.
+    DataError if they are not there, or are those of another graph, or do not say of which.
     """
     file, name = folder / GENERATORS_FILE, folder.absolute().name
     if file.is_file():
-        graph = read_bundle(folder).graph if (folder / VERSIONS).is_file() else recorded_graph(file) or recorded
-        if graph is None:
-            return Weights(f"{folder.absolute().parent.name}/{name} (graph unknown)", file)
+        graph = read_bundle(folder).graph if (folder / VERSIONS).is_file() else recorded_graph(file)
     else:
         graph, outcomes = read_run(folder)
         best = best_run(outcomes)
@@ -135,20 +130,7 @@ def read_run(folder: Path) -> tuple[KnowledgeTransferGraph, dict[int, Outcome]]:
         for path in sorted(folder.glob(f"{SEEDS}/{OUTCOME_FILE}"), key=lambda file: (len(file.parent.name), file)):
             outcomes[int(path.parent.name.removeprefix(SEED_PREFIX))] = Outcome.model_validate_json(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, GraphError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}; run `train` again") from error
+        raise DataError(f"{path}: cannot be read: {first_line(error)}; run `train` again") from error
     if not outcomes:
         raise DataError(f"{folder}: no seed of this run has finished yet; run the same `train` again to go on")
     return graph, outcomes
-
-
-def trial_graph(storage: Storage, work: WorkFolder, folder: Path) -> KnowledgeTransferGraph | None:
-    """The graph that `storage` has recorded for the trial whose run folder this is; None if it is of no trial there."""
-    place = folder.resolve()
-    name = place.parent.name
-    if name not in study_names(storage):
-        return None
-    with suppress(StudyError):  # of another version: unknown
-        for trial in results.trials(open_study(storage, name)):
-            if trial.graph is not None and work.run(name, trial.number).resolve() == place:
-                return KnowledgeTransferGraph.from_text(trial.graph)
-    return None

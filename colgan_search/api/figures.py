@@ -6,7 +6,7 @@ from pathlib import Path
 
 from colgan_search.api import figure_images
 from colgan_search.api.figure_images import Images, latents
-from colgan_search.api.figure_rivals import is_rival, rival_of, trial_graph
+from colgan_search.api.figure_rivals import is_rival, rival_of
 from colgan_search.api.figure_sources import Source, of_run, of_study
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.errors import BadInput
@@ -134,18 +134,15 @@ def _check(request: FiguresRequest) -> None:
 def _source(request: FiguresRequest) -> tuple[Source, Path]:
     """What is to be drawn, and the folder that its pictures belong to."""
     work = work_folder(request.work_dir)
-    recorded = None
     if request.run is not None:
         source, folder = of_run(request.run, work), request.run
     else:
         with opened_study(request.storage, work, request.study, writing=False) as study:
             against = [open_study(study.storage, name) for name in dict.fromkeys(request.against) if name != study.name]
             source, folder = of_study(study, work, against), work.study(study.name)
-            if request.mad_gan is not None:
-                recorded = trial_graph(study.storage, work, request.mad_gan)
     if request.mad_gan is not None:
         absent = {what: why for what, why in source.absent.items() if what != "rival"}
-        source = replace(source, rival=rival_of(request.mad_gan, source.graph.roster, recorded), absent=absent)
+        source = replace(source, rival=rival_of(request.mad_gan, source.graph.roster), absent=absent)
     return source, folder
 
 

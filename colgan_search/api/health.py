@@ -17,7 +17,7 @@ import torch
 from colgan_search.api.study_scoring import classifier_caches
 from colgan_search.api.work_and_storage import existing_parent
 from colgan_search.config import StudyConfig
-from colgan_search.errors import BadInput, DataError
+from colgan_search.errors import BadInput, DataError, first_line
 from colgan_search.experiment import check_config, load_real
 from colgan_search.extensions.datasets import DATASETS
 from colgan_search.extensions.extractors import EXTRACTORS
@@ -70,7 +70,7 @@ def gpus(config: StudyConfig | None) -> Iterator[Check]:
             torch.ones(1, device=f"cuda:{index}").sum().item()
             free, total = torch.cuda.mem_get_info(index)
         except RuntimeError as error:
-            yield Check(name, "error", str(error).splitlines()[0], "look at `nvidia-smi`; a restart may be needed")
+            yield Check(name, "error", first_line(error), "look at `nvidia-smi`; a restart may be needed")
             continue
         what = f"{torch.cuda.get_device_name(index)}, {_gib(free)} of {_gib(total)} free"
         busy = free < total / 2

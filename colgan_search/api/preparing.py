@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 
-from colgan_search.api.downloading import check_mirror, fetch
 from colgan_search.api.work_and_storage import work_folder
 from colgan_search.config import StudyConfig, fingerprint, with_overrides
-from colgan_search.evaluation.cache import sha256_of
+from colgan_search.downloading import check_mirror, fetch
 from colgan_search.evaluation.extraction import Extraction
 from colgan_search.evaluation.fid import reference_statistics
 from colgan_search.evaluation.scores import Evaluator
@@ -19,7 +18,7 @@ from colgan_search.experiment import check_config, choose_device
 from colgan_search.extensions.datasets import DATASETS
 from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.file_names import CONFIG
-from colgan_search.files import require_space, write_text
+from colgan_search.files import require_space, sha256_of, write_text
 from colgan_search.gan.datasets.loading import load_images
 from colgan_search.version import __version__
 
@@ -53,7 +52,7 @@ class Prepared:
 def prepare(request: PrepareRequest, say: Callable[[str], None] = lambda text: None) -> Prepared:
     """Fetches what the config needs, computes what can be computed beforehand, and writes down what is there.
 
-    The same call again goes on where it stopped. See `api.downloading.fetch` for what it raises.
+    The same call again goes on where it stopped. See `downloading.fetch` for what it raises.
     """
     check_config(request.config)
     check_mirror(request.mirror)

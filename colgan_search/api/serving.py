@@ -1,19 +1,18 @@
 """`dashboard`: optuna-dashboard's own web application on a study's storage, guarded."""
 
 import os
-import signal
 import socketserver
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from colgan_search import logs
 from colgan_search.api.guarding import USER, Guard, is_local
 from colgan_search.errors import BadInput
 from colgan_search.search.database.storage import Storage
+from colgan_search.signals import stop_asked
 
 PASSWORD_VARIABLE = "COLGAN_DASHBOARD_PASSWORD"
 SHORTEST_PASSWORD = 8
@@ -66,7 +65,7 @@ def check_dashboard(request: DashboardRequest) -> None:
 
 
 def serve_dashboard(storage: Storage, request: DashboardRequest, say: Callable[[str], None]) -> None:
-    """Serves until SIGINT or SIGTERM. BadInput if the address cannot be had, or needs a password."""
+    """Serves until a signal asks to stop. BadInput if the address cannot be had, or needs a password."""
     from colgan_search.search.care.dashboard import (
         dashboard_application,  # here: a missing password is told without waiting for it
     )
@@ -83,11 +82,7 @@ def serve_dashboard(storage: Storage, request: DashboardRequest, say: Callable[[
     if not is_local(host):
         say("warning: there is no TLS: whoever listens on the network reads the password; `ssh -L` or a proxy is safer")
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        threading.Thread(target=server.shutdown).start()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    stop_asked(threading.Thread(target=server.shutdown).start)
     can = "can change and delete" if request.writable else "only shows; --writable lets it change"
     say(f"dashboard of {storage.name}: http://{host}:{server.server_port}/ (it {can}; Ctrl-C ends it)")
     if request.password is not None:

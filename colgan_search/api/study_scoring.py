@@ -6,11 +6,10 @@ from pathlib import Path
 
 import torch
 
-from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier_card import card_path, require_worth
 from colgan_search.experiment import Experiment
 from colgan_search.file_names import CLASSIFIERS, WorkFolder
-from colgan_search.files import atomic_path, make_private
+from colgan_search.files import atomic_path, file_digest, make_private
 from colgan_search.records import ShouldStop
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.shared_files import SharedFiles

@@ -1,6 +1,5 @@
 """Where a command finds its database and its files."""
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import DataError, StudyError
 from colgan_search.file_names import DEFAULT_WORK_DIR as DEFAULT_WORK_DIR
 from colgan_search.file_names import WorkFolder
+from colgan_search.files import is_full
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.urls import normalise_url
@@ -53,7 +53,7 @@ def _require_writable(folder: Path, given: Path, option: str) -> None:
         # Permissions alone do not tell: root may write to /proc, and yet nothing can be made there.
         TemporaryFile(dir=parent).close()
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             return  # the place is right, and whoever writes there says that the disk is full
         raise DataError(f"{option} {given}: {parent} cannot be written to; name another place") from error
 

@@ -159,7 +159,7 @@ def read_bundle(place: Path) -> Bundle:
             f"{folder}: its graph has k = {graph.k}, its config k = {config.k}; they do not belong together"
         )
     scores = _read_json(folder / SCORES)
-    variants = scores.get("variants")  # bundles of earlier versions have none
+    variants = scores.get("variants")
     average = variants.get(AVERAGES_SCORES) if isinstance(variants, dict) else None
     return Bundle(folder, graph, config, _best_in(scores, graph.k), _best_in(average, graph.k))
 
@@ -167,7 +167,7 @@ def read_bundle(place: Path) -> Bundle:
 def find_bundle(place: Path) -> Path:
     """The folder that holds the bundle's files. BadInput if there is none, or several to choose from."""
     if not place.is_dir():
-        raise BadInput(f"{place}: there is no such folder; a bundle is what `best --export` and `train` leave")
+        raise BadInput(f"{place}: there is no such folder; a bundle is what `export_best` and `train` leave")
     if (place / VERSIONS).exists():
         missing = [name for name in (GRAPH, CONFIG, GENERATORS_FILE, SCORES) if not (place / name).is_file()]
         if missing:
@@ -176,7 +176,7 @@ def find_bundle(place: Path) -> Path:
     below = sorted(path.parent for path in place.glob(f"{SEEDS}/{VERSIONS}"))
     if not below:
         raise BadInput(
-            f"{place}: is no bundle (no {VERSIONS}); a bundle is what `best --export` and `train` leave when they end"
+            f"{place}: is no bundle (no {VERSIONS}); a bundle is what `export_best` and `train` leave when they end"
         )
     if len(below) > 1:
         raise BadInput(f"{place}: holds several bundles; name one of them: {', '.join(map(str, below))}")

@@ -43,8 +43,8 @@ def compared(known: Recorded, found: Scores, seed: int) -> str:
     if differing:
         hint = ""
         if ours["weights_digest"] != theirs["weights_digest"]:
-            hint = " (--study scores with the study's own classifier)"
+            hint = " (`study` scores with the study's own classifier)"
         return f"{value}, under another protocol: {'; '.join(differing)}{hint}"
     if seed != known.seed:
-        return f"{value}, of other images: leave out --seed to draw the same"
+        return f"{value}, of other images: leave out `seed` to draw the same"
     return f"{value}: another processor or another version of PyTorch rounds otherwise"

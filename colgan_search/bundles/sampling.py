@@ -57,9 +57,9 @@ def write_samples(path: Path, samples: Mapping[str, Tensor]) -> list[Path]:
             np.savez(file, **arrays)
         return [path]
     if path.suffix and not path.is_dir():
-        raise BadInput(f"--out {path}: unknown form {path.suffix!r}; give {FORMATS}")
+        raise BadInput(f"`out` {path}: unknown form {path.suffix!r}; give {FORMATS}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise BadInput(f"--out {path}: is there already and is not an empty folder; choose another name")
+        raise BadInput(f"`out` {path}: is there already and is not an empty folder; choose another name")
     files = []
     for name, images in samples.items():
         for index, image in enumerate(images):

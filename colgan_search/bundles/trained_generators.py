@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +14,7 @@ from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput, ConfigError, DataError
 from colgan_search.file_names import AVERAGES_FILE, CHECKPOINTS, CONFIG, GENERATORS_FILE, SEEDS, VERSIONS
 from colgan_search.gan.checkpoint import CheckpointFile
-
-AVERAGED = "module."
-"""Before every name in the state of PyTorch's AveragedModel, but for its counter."""
+from colgan_search.gan.state import generators_in
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def _config(folder: Path, config: StudyConfig | None) -> StudyConfig:
     if (folder / CONFIG).is_file():
         return load_config(str(folder / CONFIG))
     if config is None:
-        raise BadInput(f"{folder}: holds weights but no config; name the one they were made with: --config or --study")
+        raise BadInput(f"{folder}: holds weights but no config; name the one they were made with: `config` or `study`")
     return config
 
 
@@ -92,15 +89,9 @@ def _unfinished(folder: Path, config: StudyConfig | None, ema: bool) -> TrainedG
     if saved is None:
         raise DataError(f"{checkpoint.path}: no checkpoint in this folder can be read; the warnings above say why")
     try:
-        states = [_unwrapped(state) for state in saved["averages"]] if ema else list(saved["generators"])
-        iteration = int(saved["progress"][0])
+        iteration, states = generators_in(saved, ema)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         raise DataError(f"{checkpoint.path}: is not the checkpoint of a training: {error!r}") from error
     if not states:
         raise BadInput(f"{checkpoint.path}: holds no moving averages; a training with training.ema keeps them")
     return TrainedGenerators(checkpoint.path, _config(folder, config), iteration, tuple(states))
-
-
-def _unwrapped(average: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The generator's own state in that of its moving average."""
-    return {name.removeprefix(AVERAGED): value for name, value in average.items() if name.startswith(AVERAGED)}

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from colgan_search.config import NetworkSettings
-from colgan_search.errors import DataError, GraphError
+from colgan_search.errors import DataError, GraphError, first_line
 from colgan_search.files import atomic_path, require_space
 from colgan_search.gan.building import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
@@ -18,7 +18,7 @@ GRAPH_KEY = "graph"
 """In the file's own metadata: the text form of the graph that was trained."""
 
 
-def save_generators(path: Path, generators: Sequence[nn.Module], graph: KnowledgeTransferGraph | None = None) -> None:
+def save_generators(path: Path, generators: Sequence[nn.Module], graph: KnowledgeTransferGraph) -> None:
     """Writes the weights of G1..Gk and their graph to one file, keys `G1.<parameter>`, whole or not at all."""
     tensors = {
         f"G{number}.{name}": tensor.detach().cpu().contiguous()
@@ -28,17 +28,18 @@ def save_generators(path: Path, generators: Sequence[nn.Module], graph: Knowledg
     path.parent.mkdir(parents=True, exist_ok=True)
     require_space(path.parent, sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=None if graph is None else {GRAPH_KEY: graph.to_text()})
+        save_file(tensors, temporary, metadata={GRAPH_KEY: graph.to_text()})
 
 
-def recorded_graph(path: Path) -> KnowledgeTransferGraph | None:
-    """The graph that the weights in `path` were trained as; None if they do not say. DataError if unreadable."""
+def recorded_graph(path: Path) -> KnowledgeTransferGraph:
+    """The graph that the weights in `path` were trained as. DataError if they do not say, or cannot be read."""
     try:
         with safe_open(path, "np") as tensors:
-            text = (tensors.metadata() or {}).get(GRAPH_KEY)
-        return None if text is None else KnowledgeTransferGraph.from_text(text)
+            return KnowledgeTransferGraph.from_text((tensors.metadata() or {})[GRAPH_KEY])
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{path}: cannot be read: {first_line(error)}") from error
+    except KeyError:
+        raise DataError(f"{path}: does not say of which graph these generators are; it was not made here") from None
     except GraphError as error:
         raise DataError(f"{path}: the graph in its metadata is none: {error}") from error
 

@@ -11,6 +11,7 @@ import typer
 from colgan_search import logs
 from colgan_search.cli import usage
 from colgan_search.cli.commands import Commands
+from colgan_search.cli.wording import as_typed
 from colgan_search.errors import ColganError, Interrupted
 from colgan_search.version import __version__
 
@@ -99,6 +100,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
+    text = as_typed(text)
     if logs.as_json():
         logging.getLogger(__name__).error(text.removeprefix("error: "))
         return

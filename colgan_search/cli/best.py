@@ -1,8 +1,6 @@
 """`best`: the best graph of a study."""
 
 import json
-import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +10,7 @@ from colgan_search.cli import console, options, show
 from colgan_search.errors import BadInput
 from colgan_search.file_names import DEFAULT_WORK_DIR
 from colgan_search.records import Progress
+from colgan_search.signals import stop_asked
 
 if TYPE_CHECKING:
     from colgan_search.api.bundles import ExportRequest
@@ -83,13 +82,10 @@ def command(
 def _export(request: "ExportRequest") -> None:
     from colgan_search.api.bundles import export_best
 
-    stop = threading.Event()
-    if request.retrain:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
-            signal.signal(number, lambda *_: stop.set())
+    should_stop = stop_asked().is_set if request.retrain else lambda: False
 
     def on_progress(progress: Progress) -> None:
         console.note(f"training again: epoch {progress.epoch}/{progress.epochs}")
 
-    bundle = export_best(request, on_progress, stop.is_set)
+    bundle = export_best(request, on_progress, should_stop)
     console.note(f"bundle left in {bundle.folder}; images from it: colgan-search sample {bundle.folder}")

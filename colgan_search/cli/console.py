@@ -9,12 +9,13 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from colgan_search import logs
+from colgan_search.cli.wording import as_typed
 
 
 def note(text: str) -> None:
     """A line about what happens, on standard error, so that standard output holds results alone."""
     with suppress(OSError):  # a search does not end for a note that nobody can be told
-        print(logs.visible(logs.without_secrets(text)), file=sys.stderr, flush=True)  # noqa: T201
+        print(logs.visible(logs.without_secrets(as_typed(text))), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def typed() -> str:
@@ -44,7 +45,7 @@ class _Console(Console):
 
 def one_line(text: str) -> str:
     """The text in one line: a reason out of the database must not look like lines of ours."""
-    return logs.visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    return logs.visible(as_typed(text)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def console() -> Console:

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
 
 from colgan_search.cli import console, options
+from colgan_search.cli.wording import as_typed
 from colgan_search.config import load_config, with_overrides
 from colgan_search.errors import BadInput
 from colgan_search.file_names import DEFAULT_WORK_DIR
@@ -38,11 +39,12 @@ def command(
         if settings is None:
             raise BadInput("--skip-broken changes the data of a --config; a study has its own setting")
         settings = with_overrides(settings, {"data.skip_broken": True}, "--skip-broken")
-    checks = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights))
+    found = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights))
+    checks = [replace(check, what=as_typed(check.what), advice=as_typed(check.advice)) for check in found]
     counts = Counter(check.level for check in checks)
     if as_json:
-        found = {"errors": counts["error"], "warnings": counts["warning"], "checks": [asdict(c) for c in checks]}
-        console.out(json.dumps(found))
+        data = {"errors": counts["error"], "warnings": counts["warning"], "checks": [asdict(c) for c in checks]}
+        console.out(json.dumps(data))
     else:
         for check in checks:
             console.out(f"{check.level:7}  {check.name}: {check.what}")

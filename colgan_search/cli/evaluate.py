@@ -9,6 +9,7 @@ from rich.table import Table
 
 from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import named
+from colgan_search.cli.wording import as_typed
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput
 from colgan_search.file_names import DEFAULT_WORK_DIR
@@ -135,7 +136,7 @@ def _show(found: "Evaluated") -> None:
     if (doubt := poor(found.classifier_accuracy)) is not None:
         console.out(show.doubt_line(doubt))
     if found.compared is not None:
-        console.out(found.compared)
+        console.out(as_typed(found.compared))
     if protocol.reference is not None:
         console.out(f"FID against {protocol.reference}")
     for line in found.words:

@@ -1,8 +1,6 @@
 """`train`: one graph outside a search."""
 
 import json
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from colgan_search.cli.configs import of_config, overridden
 from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config
 from colgan_search.file_names import DEFAULT_WORK_DIR, WorkFolder
+from colgan_search.signals import stop_asked
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
 
@@ -51,10 +50,7 @@ def command(
     )
     wanted = presets.resolve(graph, settings.roster)
     folder = out or default_folder(WorkFolder(work_dir), settings, wanted, graph)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
-        signal.signal(number, lambda *_: stop.set())
-
+    stop = stop_asked()
     request = TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
     with of_config(config, settings), TrainingView(seeds, Console(stderr=True)) as view:
         trained = train_graph(request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note)

@@ -1,10 +1,7 @@
 """Watching a running study: a live view on a terminal, plain lines elsewhere, Ctrl-C as a drain."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 from rich.live import Live
 
@@ -16,6 +13,7 @@ from colgan_search.extensions.launchers import Workers
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.study.opening import OpenStudy
+from colgan_search.signals import restored, stop_asked
 
 PLAIN_LINE_SECONDS = 30.0
 AWAY_SECONDS = 5.0
@@ -26,7 +24,8 @@ def until_done(study: OpenStudy, workers: Workers) -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
     terminal = console.console()
     monitor = Monitor(study)
-    with _stops_as_drain(workers):
+    with restored():
+        _stops_as_drain(workers)
         if not terminal.is_terminal:
             return run_to_end(study, workers, PlainLines(monitor).look)
         view = LiveView(study, monitor, workers.running, terminal)
@@ -36,25 +35,18 @@ def until_done(study: OpenStudy, workers: Workers) -> Ended:
         return ended
 
 
-@contextmanager
-def _stops_as_drain(workers: Workers) -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGUSR2 drain the workers inside the block; a second SIGINT kills them."""
+def _stops_as_drain(workers: Workers) -> None:
+    """A signal that asks to stop drains the workers; a second SIGINT kills them."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if workers.draining and number == signal.SIGINT:
-            console.note("ending at once")
-            workers.kill()
-        elif not workers.draining:
-            console.note("draining: workers checkpoint and leave; Ctrl-C again ends at once")
-            workers.drain()
+    def first() -> None:
+        console.note("draining: workers checkpoint and leave; Ctrl-C again ends at once")
+        workers.drain()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def again() -> None:
+        console.note("ending at once")
+        workers.kill()
+
+    stop_asked(first, again)
 
 
 class PlainLines:

@@ -2,11 +2,9 @@
 
 import logging
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -16,6 +14,7 @@ from colgan_search.cli import console, options
 from colgan_search.cli.configs import named
 from colgan_search.config import load_config
 from colgan_search.file_names import DEFAULT_WORK_DIR
+from colgan_search.signals import stop_asked
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +48,7 @@ def command(
     from colgan_search.api.working import WorkRequest, work
 
     logs.set_up(log_file, terminal=not leave_with_parent, as_json=as_json)
-    drain = threading.Event()
-    _drain_on_signals(drain)
+    drain = stop_asked(again=lambda: os._exit(130))
     if leave_with_parent:
         threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
     settings = None if config is None else load_config(config)
@@ -66,16 +64,6 @@ def command(
     elif not leave_with_parent:
         console.note(said)
     return 0
-
-
-def _drain_on_signals(drain: threading.Event) -> None:
-    def handle(number: int, frame: FrameType | None) -> None:
-        if drain.is_set() and number == signal.SIGINT:
-            os._exit(130)
-        drain.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
-        signal.signal(number, handle)
 
 
 def _drain_when_parent_is_gone(drain: threading.Event) -> None:

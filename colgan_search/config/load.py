@@ -59,7 +59,7 @@ def find_config(name_or_path: str) -> Path:
         what = f"is no path: {error}"[:200]
     if name_or_path in shipped:
         return shipped[name_or_path]
-    raise ConfigError(f"--config {_short(name_or_path)} {what}; shipped are: {', '.join(shipped) or 'none'}")
+    raise ConfigError(f"`config` {_short(name_or_path)} {what}; shipped are: {', '.join(shipped) or 'none'}")
 
 
 def load_config(name_or_path: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:

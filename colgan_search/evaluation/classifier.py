@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from colgan_search.errors import DataError
-from colgan_search.evaluation.cache import file_digest, locked, never
 from colgan_search.evaluation.classifier_card import Card, card_path, poor
 from colgan_search.evaluation.classifier_training import train_classifier
 from colgan_search.file_names import CLASSIFIER_PREFIX
-from colgan_search.files import atomic_path, require_space, write_text
+from colgan_search.files import atomic_path, file_digest, locked, never, require_space, write_text
 from colgan_search.images import RealImages, to_pixels
 from colgan_search.records import ShouldStop
 

@@ -62,5 +62,5 @@ def require_worth(card: Card, so: str | None = None) -> None:
             f"images, and guessing among {classes} classes on {100 / classes:.1f} %: below {100 * least:.1f} % every "
             f"score would be worthless, so {so or 'the search does not begin'}; "
             f"{REMEDY.format(now=f' (now {card.epochs})')}"
-            + ("; each of these is another study (--study NAME)" if so is None else "")
+            + ("; each of these is another study (`study` NAME)" if so is None else "")
         )

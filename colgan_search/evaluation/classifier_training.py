@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from colgan_search.errors import Interrupted
-from colgan_search.evaluation.cache import never
+from colgan_search.files import never
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
 from colgan_search.seeds import derive_seed

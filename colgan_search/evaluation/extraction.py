@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from colgan_search.errors import Diverged, Interrupted, TrialFault
-from colgan_search.evaluation.cache import never
+from colgan_search.errors import Diverged, Interrupted, TrialFault, first_line
 from colgan_search.evaluation.extractors import Extractor
+from colgan_search.files import never
 from colgan_search.records import ShouldStop
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Extraction:
                 found = self.extractor(source(done, stop))
                 fault = None
             except torch.OutOfMemoryError as error:
-                fault = str(error).splitlines()[0]
+                fault = first_line(error)
             # outside `except`, where the failed attempt's tensors are no longer held by its traceback
             if fault is not None:
                 self._shrink(what, fault)

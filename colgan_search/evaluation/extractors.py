@@ -8,9 +8,9 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from colgan_search.config import EvaluationSettings
-from colgan_search.evaluation.cache import never
 from colgan_search.evaluation.classifier_card import Card
 from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.files import never
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
 

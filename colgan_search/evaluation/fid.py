@@ -12,10 +12,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
-from colgan_search.evaluation.cache import locked, never
 from colgan_search.evaluation.extraction import Extraction
 from colgan_search.file_names import STATISTICS_PREFIX
-from colgan_search.files import atomic_path, require_space
+from colgan_search.files import atomic_path, locked, never, require_space
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
 

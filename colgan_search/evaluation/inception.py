@@ -1,6 +1,5 @@
 """The `inception` extractor: torch-fidelity's port of the original InceptionV3, its weights checked first."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,17 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torch_fidelity.utils import create_feature_extractor
 
-from colgan_search.errors import DataError
-from colgan_search.evaluation.cache import file_digest, locked, never
+from colgan_search.downloading import fetch, needed
+from colgan_search.errors import DataError, first_line
+from colgan_search.extensions.datasets import Remote
+from colgan_search.files import file_digest, never
 from colgan_search.records import ShouldStop
 
 REGISTERED_NAME = "inception-v3-compat"
 """torch-fidelity's name for it."""
+
+WEIGHTS = Remote(URL_INCEPTION_V3, "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2", 95_628_359)
+"""torch-fidelity's file; the first digits of its SHA-256 are in its name."""
 
 
 def load_inception(weights: Path | None = None, should_stop: ShouldStop = never) -> tuple[FeatureExtractorBase, str]:
@@ -26,9 +30,9 @@ def load_inception(weights: Path | None = None, should_stop: ShouldStop = never)
     """
     if weights is None:
         weights = hub_path()
-        with locked(weights, should_stop):
-            if not weights.exists():
-                _download(weights)
+        if not weights.exists():
+            with needed("the Inception weights", _remedy()):
+                fetch(WEIGHTS, weights.parent, should_stop=should_stop)
     if not weights.is_file():
         raise DataError(f"{weights}: no such file of Inception weights; {_remedy()}")
     _require_tensors_only(weights)
@@ -38,25 +42,14 @@ def load_inception(weights: Path | None = None, should_stop: ShouldStop = never)
             REGISTERED_NAME, layers, cuda=False, feature_extractor_weights_path=str(weights), verbose=False
         )
     except (RuntimeError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise DataError(f"{weights}: not the weights of torch-fidelity's InceptionV3: {reason}; {_remedy()}") from error
     return module, file_digest(weights)
 
 
 def hub_path() -> Path:
     """Where torch keeps the downloaded weights."""
-    return Path(torch.hub.get_dir(), "checkpoints", str(URL_INCEPTION_V3).rsplit("/", 1)[-1])
-
-
-def _download(path: Path) -> None:
-    """torch-fidelity's weights file to `path`, whole, its SHA-256 checked against the digits in its name."""
-    digits = re.search(r"-([0-9a-f]{8,})\.", path.name)
-    try:
-        torch.hub.download_url_to_file(
-            URL_INCEPTION_V3, str(path), hash_prefix=digits.group(1) if digits else None, progress=False
-        )
-    except (OSError, RuntimeError) as error:  # URLError and time-outs are OSErrors, a wrong digest a RuntimeError
-        raise DataError(f"the Inception weights could not be downloaded ({error}); {_remedy()}") from error
+    return Path(torch.hub.get_dir(), "checkpoints", WEIGHTS.name)
 
 
 def _require_tensors_only(path: Path) -> None:
@@ -75,6 +68,6 @@ def _require_tensors_only(path: Path) -> None:
 
 def _remedy() -> str:
     return (
-        f"download {URL_INCEPTION_V3} on a machine with internet, and put it at {hub_path()} "
+        f"download {WEIGHTS.address} on a machine with internet, and put it at {hub_path()} "
         "or name its path as evaluation.weights (extractor: classifier needs no download)"
     )

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.errors import DataError, Diverged, PluginError
-from colgan_search.evaluation.cache import never
 from colgan_search.evaluation.extraction import Extraction, Source
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.evaluation.fid import Statistics, reference_statistics
 from colgan_search.extensions.metrics import METRICS, MetricSettings, Need, Samples
+from colgan_search.files import never
 from colgan_search.images import RealImages, to_bytes
 from colgan_search.records import MAX_IS, GeneratorScore, Objective, Protocol, Scores, ShouldStop
 from colgan_search.seeds import derive_seed

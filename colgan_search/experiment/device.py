@@ -22,7 +22,7 @@ def choose_device(runtime: RuntimeSettings, wanted: str | None = None) -> torch.
     if device.type == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             f"device {name!r} is asked for, but PyTorch finds no GPU on this machine. To go on: run this on a machine "
-            "with a GPU, try the small study that needs none (--config digits), or force the CPU (--device cpu), "
+            "with a GPU, try the small study that needs none (`config` digits), or force the CPU (`device` cpu), "
             "which takes days per trial at the paper's size"
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():

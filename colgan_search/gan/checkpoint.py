@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from colgan_search.errors import CheckpointRefused
+from colgan_search.errors import CheckpointRefused, in_one_line
 from colgan_search.file_names import CHECKPOINT, PREVIOUS_CHECKPOINT
 from colgan_search.files import atomic_path, require_space
 
@@ -70,7 +70,7 @@ class CheckpointFile:
                     raise zipfile.BadZipFile(f"wrong checksum of {rotten}")
             content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # broken bytes raise nearly anything
-            reason = " ".join(str(error).split())[:200]
+            reason = in_one_line(error)
             raise CheckpointRefused(f"{path}: refused: cut short or unreadable ({reason})") from error
         if not isinstance(content, dict) or not {"format", "identity", "data"} <= content.keys():
             raise CheckpointRefused(f"{path}: refused: not a checkpoint of colgan-search")

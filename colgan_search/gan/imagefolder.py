@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from colgan_search.errors import DataError
+from colgan_search.errors import DataError, in_one_line
 from colgan_search.gan.image_files import Listing, list_all, list_classes
 from colgan_search.gan.resize import limited, resize
 from colgan_search.images import RealImages
@@ -42,7 +42,7 @@ def load_folder(root: Path, size: int, channels: int, limit: int | None, *, skip
     images, broken = read_images([listing.files[index] for index in chosen], size, channels)
     unusable = listing.refused | broken
     if unusable and not skip_broken:
-        raise DataError(_refusal(root, unusable, "repair or remove", ", or leave {} out with --skip-broken"))
+        raise DataError(_refusal(root, unusable, "repair or remove", ", or leave {} out with `skip_broken`"))
     kept = [index for index in chosen if listing.files[index] not in broken]
     labels = torch.tensor([listing.labels[index] for index in kept], dtype=torch.int64)
     _require_some(root, listing, broken)
@@ -71,7 +71,7 @@ def read_images(files: Sequence[Path], size: int, channels: int) -> tuple[Tensor
         try:
             images[index] = resize(_read(files[index], channels)[None], size)[0]
         except NO_IMAGE as error:
-            return f"is not a whole image ({' '.join(str(error).split()) or type(error).__name__})"
+            return f"is not a whole image ({in_one_line(error, None)})"
         return None
 
     pool = ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1))
@@ -103,7 +103,7 @@ def _require_some(root: Path, listing: Listing, broken: Mapping[Path, str]) -> N
     """DataError if nothing is left of the folder or of one of its classes."""
     left = {label for file, label in zip(listing.files, listing.labels, strict=True) if file not in broken}
     if not left:
-        raise DataError(f"{root}: none of its images can be used; without --skip-broken you are told why")
+        raise DataError(f"{root}: none of its images can be used; without `skip_broken` you are told why")
     for number, name in enumerate(listing.classes):
         if number not in left:
             raise DataError(f"{root / name}: none of its images can be used; repair them or remove the class")

@@ -19,6 +19,9 @@ _Network = TypeVar("_Network", bound=nn.Module)
 LAYOUT = torch.channels_last
 """Memory layout of weights and images: quicker on GPUs, the same on the CPU."""
 
+AVERAGED = "module."
+"""Before every name in the state of PyTorch's AveragedModel, but for its counter."""
+
 
 @dataclass
 class TrainingState:
@@ -97,6 +100,18 @@ class TrainingState:
             average.load_state_dict(weights)
         self.iteration, self.reported = data["progress"]
         self.extra = data["extra"]
+
+
+def generators_in(data: dict[str, Any], ema: bool) -> tuple[int, list[dict[str, Tensor]]]:
+    """The iteration and G1..Gk's states in what `to_checkpoint` has kept, or those of their averages, if there are.
+
+    KeyError, TypeError, AttributeError, IndexError or ValueError if it is of something else.
+    """
+    averages = [
+        {name.removeprefix(AVERAGED): value for name, value in average.items() if name.startswith(AVERAGED)}
+        for average in data["averages"]
+    ]
+    return int(data["progress"][0]), averages if ema else list(data["generators"])
 
 
 def new_state(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
-from colgan_search.errors import ConfigError, Interrupted, TrialFault
+from colgan_search.errors import ConfigError, Interrupted, TrialFault, in_one_line
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.finite_watch import FiniteWatch
@@ -199,5 +199,5 @@ def _memory_faults(device: torch.device) -> Iterator[None]:
             raise
         raise TrialFault(
             f"out of memory on {device} while training; a smaller training.batch or network.width needs less, "
-            f"and so do fewer workers per device ({' '.join(str(error).split())[:200]})"
+            f"and so do fewer workers per device ({in_one_line(error)})"
         ) from error

@@ -44,4 +44,4 @@ def least_used(names: Sequence[str], work: WorkFolder) -> Iterator[int]:
             finally:
                 lock.release()
             return
-    raise DeviceError(f"all {len(names)} GPUs have {WORKERS_PER_GPU} workers; name one with --device cuda:N")
+    raise DeviceError(f"all {len(names)} GPUs have {WORKERS_PER_GPU} workers; name one with `device` cuda:N")

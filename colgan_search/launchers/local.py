@@ -38,7 +38,7 @@ def plan_devices(runtime: RuntimeSettings, workers: int | None, device: str | No
     if workers == 0:
         return []
     if workers is not None and workers < 0:
-        raise DeviceError(f"--workers {workers} is not allowed: 0 starts none here, 1 or more are processes")
+        raise DeviceError(f"`workers` {workers} is not allowed: 0 starts none here, 1 or more are processes")
     chosen = choose_device(runtime, device)
     if chosen.type == "cpu":
         usable = joblib.cpu_count()
@@ -52,7 +52,7 @@ def plan_devices(runtime: RuntimeSettings, workers: int | None, device: str | No
         default = len(names)
         what = f"{len(names)} GPUs"
     if workers is not None and workers > limit:
-        raise DeviceError(f"--workers {workers} is not sensible with {what}: at most {limit}, {default} is best")
+        raise DeviceError(f"`workers` {workers} is not sensible with {what}: at most {limit}, {default} is best")
     return [names[i % len(names)] for i in range(workers or default)]
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from colgan_search.reproduction.running import Reproduction
-from colgan_search.reproduction.studies import RowStudies, best_generator, find_studies, first_protocol, max_is
+from colgan_search.reproduction.studies import RowStudies, best_generator, first_protocol, max_is
 from colgan_search.search.study.results import TrialRecord
 
 NOT_RUN = "not run"
@@ -74,11 +74,6 @@ class RowResult:
     def as_dict(self) -> dict[str, Any]:
         """For JSON and CSV."""
         return asdict(self)
-
-
-def gather(wanted: Reproduction) -> list[RowResult]:
-    """The table as the storage has it now; rows that were not run say so. StorageError if it cannot be read."""
-    return table_rows(wanted, find_studies(wanted))
 
 
 def table_rows(wanted: Reproduction, found: Mapping[str, RowStudies]) -> list[RowResult]:

@@ -7,7 +7,7 @@ import struct
 import threading
 from typing import Any
 
-from colgan_search.api.downloading import Remote
+from colgan_search.downloading import Remote
 
 CONTENT = bytes(range(256)) * 2000
 

@@ -12,8 +12,9 @@ from colgan_search.file_names import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Outcome, Scores
 from colgan_search.reproduction.real_images import real_images_row
-from colgan_search.reproduction.rows import RowResult
+from colgan_search.reproduction.rows import RowResult, table_rows
 from colgan_search.reproduction.running import Reproduction
+from colgan_search.reproduction.studies import find_studies
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.worker import Worker
@@ -80,3 +81,8 @@ def studies(url: str) -> list[str]:
 def no_real_images(wanted: Reproduction, rows: list[RowResult]) -> RowResult:
     """The real images' row of a table for which they were not measured."""
     return real_images_row(wanted, rows, None)
+
+
+def gather(wanted: Reproduction) -> list[RowResult]:
+    """The table as the storage has it now; rows that were not run say so. StorageError if it cannot be read."""
+    return table_rows(wanted, find_studies(wanted))

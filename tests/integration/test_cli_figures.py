@@ -60,7 +60,9 @@ def fill(work: WorkFolder, settings: StudyConfig) -> None:
         for number in range(TRIALS):
             seeds = [number, number if number == 0 else 100 + number]
             nets = [build_generator(settings.network, size=16, channels=1, seed=seed) for seed in seeds]
-            save_generators(work.run(settings.name, number) / "generators.safetensors", nets)
+            save_generators(
+                work.run(settings.name, number) / "generators.safetensors", nets, preset("mad-gan", Roster(2))
+            )
     finally:
         storage.close()
 
@@ -299,7 +301,7 @@ def test_bad_input_is_refused_and_nothing_written(
     for folder in bad.values():
         folder.mkdir(exist_ok=True)
     three = [build_generator(config("x").network, size=16, channels=1, seed=seed) for seed in range(3)]
-    save_generators(bad["of-three"] / "generators.safetensors", three)
+    save_generators(bad["of-three"] / "generators.safetensors", three, preset("mad-gan", Roster(3)))
     (bad["broken"] / "generators.safetensors").write_bytes(b"torn")
     (bad["half"] / "run.json").write_text((home / "mad-gan" / "run.json").read_text())
     (bad["torn"] / "run.json").write_text('{"graph": ')

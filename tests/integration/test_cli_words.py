@@ -18,7 +18,9 @@ from colgan_search.config import load_config, parse_config
 from colgan_search.errors import ConfigError
 from colgan_search.gan.building import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.presets import preset
 from colgan_search.records import GeneratorScore, Outcome, Protocol, Scores
+from colgan_search.roster import Roster
 from colgan_search.search.proposing import propose
 from tests.integration import cli_helpers as helpers
 
@@ -157,7 +159,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A bundle of two untrained generators without moving averages."""
     config = parse_config(helpers.config_data(), "test")
     generators = [build_generator(config.network, size=8, channels=1, seed=number) for number in range(2)]
-    save_generators(tmp_path / "weights.safetensors", generators)
+    save_generators(tmp_path / "weights.safetensors", generators, preset("mad-gan", Roster(2)))
     protocol = Protocol(
         extractor="classifier", weights_digest="0" * 16, resolution=8, channels=1, images=9, splits=1, reference=None
     )

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from colgan_search.api import downloading
-from colgan_search.api.downloading import Remote, check_mirror, fetch
+from colgan_search import downloading
+from colgan_search.downloading import Remote, check_mirror, fetch
 from colgan_search.errors import BadInput, ColganError, DataError, DiskFull
 from tests.integration.cli_helpers import environment, wait_for
 from tests.integration.file_server import CONTENT, Server
@@ -71,7 +71,7 @@ def test_a_bad_download_leaves_nothing(
         fetch(server.remote(how), tmp_path, None, quietly)
     assert type(caught.value) is kind and caught.value.exit_code == code
     text = str(caught.value)
-    assert expected in text and server.remote(how).address in text and "--mirror" in text and str(tmp_path) in text
+    assert expected in text and server.remote(how).address in text and "name a mirror" in text and str(tmp_path) in text
     assert names_in(tmp_path) == ([] if before is None else ["data.bin"])
     assert before is None or (tmp_path / "data.bin").read_bytes() == before
     assert socket.getdefaulttimeout() is None
@@ -109,7 +109,7 @@ def test_a_disk_that_fills_up_on_the_way(server: Server, tmp_path: Path, monkeyp
 def test_a_killed_download_is_taken_up_by_the_next(server: Server, tmp_path: Path) -> None:
     remote = server.remote("stalled")
     program = (
-        "from pathlib import Path; from colgan_search.api.downloading import Remote, fetch; "
+        "from pathlib import Path; from colgan_search.downloading import Remote, fetch; "
         f"fetch(Remote({remote.address!r}, {remote.sha256!r}, 10), Path({str(tmp_path)!r}), None, print)"
     )
     process = subprocess.Popen([sys.executable, "-c", program], env=environment(no_proxy="*"))
@@ -127,5 +127,5 @@ def test_mirrors_that_are_no_addresses() -> None:
     for good in (None, "http://host/x", "https://host", "file:///mnt/x"):
         check_mirror(good)
     for bad in ("host/x", "ftp://host/x", "/mnt/x", "http://", "http://[1/"):
-        with pytest.raises(BadInput, match="--mirror"):
+        with pytest.raises(BadInput, match="mirror"):
             check_mirror(bad)

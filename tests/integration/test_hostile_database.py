@@ -92,7 +92,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(working, "study_experiment", experiment)
     monkeypatch.setattr(working, "_left_in_time", lambda drain: contextlib.nullcontext())
     monkeypatch.setattr(search_worker, "FAULT_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(worker_command, "_drain_on_signals", lambda drain: None)
+    monkeypatch.setattr(worker_command, "stop_asked", lambda **_: threading.Event())
     monkeypatch.setattr(worker_command, "threading", types.SimpleNamespace(Event=Drained, Thread=threading.Thread))
     monkeypatch.setattr(doctoring.health, "of_config", lambda *_: iter(()))
     monkeypatch.setattr("colgan_search.figures.draw_graph", draw)

@@ -17,7 +17,9 @@ from colgan_search.errors import DataError
 from colgan_search.evaluation.inception import hub_path
 from colgan_search.gan.building import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.presets import preset
 from colgan_search.records import GeneratorScore, Protocol, Scores
+from colgan_search.roster import Roster
 from tests.integration import cli_helpers as helpers
 
 SECRET = ("patient-4711", "patient-4712")
@@ -143,7 +145,11 @@ def _bundle(folder: Path, config: StudyConfig) -> Path:
     """A bundle of two untrained generators, as somebody else may hand it over."""
     folder.mkdir()
     weights = folder / "generators.safetensors"
-    save_generators(weights, [build_generator(config.network, size=8, channels=1, seed=n) for n in range(2)])
+    save_generators(
+        weights,
+        [build_generator(config.network, size=8, channels=1, seed=n) for n in range(2)],
+        preset("mad-gan", Roster(2)),
+    )
     protocol = Protocol(
         extractor="classifier", weights_digest="0" * 16, resolution=8, channels=1, images=9, splits=1, reference=None
     )
@@ -198,7 +204,7 @@ def test_an_exported_config_names_what_this_machine_named(
     folder = tmp_path / "colgan_work" / "small" / "trial-00000"
     folder.mkdir(parents=True)
     generators = [build_generator(config.network, size=8, channels=1, seed=n) for n in range(2)]
-    save_generators(folder / "generators.safetensors", generators)
+    save_generators(folder / "generators.safetensors", generators, preset("mad-gan", Roster(2)))
     mine = tmp_path / "mine"
     assert run(["best", "--study", "small", "--export", "out", "--data-root", str(mine)]) == 0
     assert load_config("out/config.yaml").data.root == str(mine)

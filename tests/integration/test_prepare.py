@@ -7,19 +7,21 @@ import pickle
 import socket
 import tarfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from colgan_search.api.downloading import Remote
 from colgan_search.api.working import WorkRequest, work
 from colgan_search.cli.app import run
 from colgan_search.config import DataSettings, load_config
+from colgan_search.downloading import Remote
+from colgan_search.errors import DataError
 from colgan_search.evaluation import classifier, fid, scores
-from colgan_search.evaluation.cache import sha256_of
 from colgan_search.evaluation.extractor_kinds.inception import INCEPTION
+from colgan_search.files import sha256_of
 from colgan_search.gan.datasets import cifar10
 from colgan_search.gan.datasets.loading import load_images
 from colgan_search.search.database.opening import open_storage
@@ -107,6 +109,19 @@ def test_cifar10_and_inception_into_one_folder(
     before = statistics.stat().st_mtime_ns
     assert _prepare(capsys, moved, "--config", config, "--mirror", mirror).count("its SHA-256 is right") == 2
     assert statistics.stat().st_mtime_ns == before
+
+
+def test_a_study_fetches_cifar10_by_the_same_rule(
+    server: Server, cifar: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (known,), settings = cifar10.CIFAR10.remotes, DataSettings(name="cifar10", root=str(tmp_path / "new"), size=32)
+    wrong, good = (replace(known, address=f"{server.address}/{what}/{known.name}") for what in ("wrong", "good"))
+    monkeypatch.setattr(cifar10.Cifar10, "remotes", (wrong,))
+    with pytest.raises(DataError, match=r"could not be downloaded .*not the expected file"):
+        load_images(settings)
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(cifar10.Cifar10, "remotes", (good,))
+    np.testing.assert_array_equal(load_images(settings).images.numpy(), cifar.reshape(50, 3, 32, 32))
 
 
 def test_a_download_that_fails_ends_the_command_and_can_be_taken_up(

@@ -16,9 +16,8 @@ from colgan_search.experiment import check_config
 from colgan_search.presets import preset
 from colgan_search.reproduction.paper_tables import TABLES
 from colgan_search.reproduction.reports import report
-from colgan_search.reproduction.rows import gather
 from colgan_search.reproduction.running import Reproduction, run_table
-from tests.integration.reproduce_helpers import Scored, studies, values, work
+from tests.integration.reproduce_helpers import Scored, gather, studies, values, work
 
 
 def test_nothing_run_says_so(tmp_path: Path) -> None:

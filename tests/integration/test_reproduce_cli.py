@@ -13,11 +13,10 @@ from colgan_search.cli import reproduce
 from colgan_search.cli.app import run
 from colgan_search.errors import Interrupted
 from colgan_search.reproduction import real_images
-from colgan_search.reproduction.rows import gather
 from colgan_search.reproduction.running import Reproduction, run_table
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import open_study
-from tests.integration.reproduce_helpers import studies, values, work
+from tests.integration.reproduce_helpers import gather, studies, values, work
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from colgan_search.config import load_config
 from colgan_search.errors import DataError, StorageError
 from colgan_search.file_names import GENERATORS_FILE, WorkFolder
 from colgan_search.gan.building import build_generator
+from colgan_search.presets import preset
 from colgan_search.reproduction import paper_figures
 from colgan_search.reproduction.measured_pairs import measure_pairs
 from colgan_search.reproduction.paper_figures import draw_paper_figures, run_figures
@@ -45,7 +46,7 @@ def leave_generators(wanted: Reproduction, config: str, number: int | None = Non
     made = [build_generator(settings.network, size=16, channels=1, seed=seed) for seed in seeds]
     file = WorkFolder(wanted.work_dir).run(settings.name, number) / GENERATORS_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_generators(file, made)
+    save_generators(file, made, preset("mad-gan", settings.roster))
     return file
 
 

@@ -13,18 +13,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from colgan_search.config import parse_config
-from colgan_search.evaluation.cache import file_digest
 from colgan_search.evaluation.classifier import card_path, load_classifier
 from colgan_search.experiment import load_real
+from colgan_search.files import file_digest
 from colgan_search.reproduction.real_images import kept_real_images, real_images_row, score_real_images
 from colgan_search.reproduction.reports import report
-from colgan_search.reproduction.rows import RowResult, gather
+from colgan_search.reproduction.rows import RowResult
 from colgan_search.reproduction.running import Reproduction, run_table
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import create_or_open
 from colgan_search.search.study.shared_files import SharedFiles
 from tests.integration.cli_helpers import config_data
-from tests.integration.reproduce_helpers import Scored, work
+from tests.integration.reproduce_helpers import Scored, gather, work
 
 THREE_SEEDS = Scored(
     values={0: 4.0, 1: 5.0, 2: 7.5}, splits=10, is_std={0: 0.1, 1: 0.2, 2: 0.6}, fid={0: 30.0, 1: 40.0}

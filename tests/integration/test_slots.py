@@ -287,7 +287,7 @@ def test_the_total_grows_and_shrinks_to_what_was_begun(four: Slots) -> None:
     assert four.accept(claims[0], "x")
     four.set_total(3)
     assert four.claim("late", LEASE) is None
-    with pytest.raises(StudyError, match=r"--trials 2 .* 1 are done and 2 more are in progress; name at least 3"):
+    with pytest.raises(StudyError, match=r"`trials` 2 .* 1 are done and 2 more are in progress; name at least 3"):
         four.set_total(2)
     assert four.budget().total == 3
     four.set_total(5)

@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from colgan_search.config import DataSettings
+from colgan_search.downloading import Remote
 from colgan_search.errors import ConfigError, DataError
 from colgan_search.gan.datasets.loading import default_download_folder, load_images
 from colgan_search.gan.resize import limited, resize, to_channels
@@ -126,8 +127,9 @@ def test_cifar10_from_its_files(tmp_path: Path, cifar: np.ndarray) -> None:
 
 
 def test_cifar10_that_cannot_be_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
-    with pytest.raises(DataError, match=r"could not be downloaded .*by hand: put https://.*python.tar.gz into"):
+    here = Remote("http://127.0.0.1:9/cifar-10-python.tar.gz", "0" * 64, 10)
+    monkeypatch.setattr(cifar10.Cifar10, "remotes", (here,))
+    with pytest.raises(DataError, match=r"could not be downloaded .*by hand: put http://.*python.tar.gz into"):
         load_images(DataSettings(name="cifar10", root=str(tmp_path / "new"), size=32))
 
 

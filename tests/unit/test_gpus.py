@@ -78,5 +78,5 @@ def test_cuda_without_a_number_becomes_one(tmp_path: Path, monkeypatch: pytest.M
 
 def test_no_workers_ask_nothing_of_the_machine() -> None:
     assert plan_devices(RuntimeSettings(device="cuda"), 0, "cuda:7") == []
-    with pytest.raises(DeviceError, match="--workers -1"):
+    with pytest.raises(DeviceError, match="`workers` -1"):
         plan_devices(RuntimeSettings(), -1, None)

@@ -109,7 +109,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
 def test_a_link_in_a_circle_is_refused_and_skipped(root: Path) -> None:
     before = folder(root)
     (root / "cats" / "again").symlink_to(root, target_is_directory=True)
-    with pytest.raises(DataError, match=r"cats/again: is a symbolic link to a folder, .* not followed.*--skip-broken"):
+    with pytest.raises(DataError, match=r"cats/again: is a symbolic link to a folder, .* not followed.*`skip_broken`"):
         folder(root)
     real = folder(root, skip_broken=True)
     assert torch.equal(real.images, before.images) and torch.equal(real.labels, before.labels)
@@ -247,7 +247,7 @@ def test_all_broken_images_are_told_at_once(root: Path) -> None:
     with pytest.raises(DataError) as told:
         folder(root)
     lines = str(told.value).splitlines()
-    assert "26 of its images cannot be used; repair or remove them, or leave them out with --skip-broken" in lines[0]
+    assert "26 of its images cannot be used; repair or remove them, or leave them out with `skip_broken`" in lines[0]
     assert [line.split(":")[0].strip() for line in lines[1:21]] == [f"cats/x{number:02}.png" for number in range(20)]
     assert lines[21:] == ["  and 6 more"]
     with pytest.raises(DataError, match="26 of its images cannot be used"):

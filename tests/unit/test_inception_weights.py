@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from colgan_search.config import EvaluationSettings
+from colgan_search.downloading import Remote
 from colgan_search.errors import DataError
 from colgan_search.evaluation import inception
 from colgan_search.evaluation.extractors import Extractor, load_extractor
@@ -88,8 +89,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _serve(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
-    monkeypatch.setattr(inception, "URL_INCEPTION_V3", file.as_uri())
+def _serve(monkeypatch: pytest.MonkeyPatch, file: Path, content: bytes = b"") -> None:
+    """`file` as the weights on the network, and `content` as what the file should hold."""
+    monkeypatch.setattr(inception, "INCEPTION", Remote(file.as_uri(), sha256(content).hexdigest(), len(content)))
 
 
 def test_download_that_fails_says_what_to_do(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,21 +103,24 @@ def test_download_that_fails_says_what_to_do(hub: Path, monkeypatch: pytest.Monk
     assert not inception.hub_path().exists()
 
 
-def test_download_is_checked_against_the_digest_in_its_name(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_is_checked_against_its_digest(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = b"these are not the weights"
-    wrong = hub / "server" / "weights-0123456789.pth"
-    wrong.write_bytes(content)
-    _serve(monkeypatch, wrong)
+    file = hub / "server" / "weights-0123456789.pth"
+    file.write_bytes(content[:-1])
+    _serve(monkeypatch, file, content)
     with pytest.raises(DataError, match="could not be downloaded"):
         inception.load_inception()
     assert [path.name for path in inception.hub_path().parent.iterdir() if path.suffix == ".pth"] == []
 
-    right = hub / "server" / f"weights-{sha256(content).hexdigest()[:8]}.pth"
-    right.write_bytes(content)
-    _serve(monkeypatch, right)
+    file.write_bytes(content)
     with pytest.raises(DataError, match="refused as Inception weights"):  # whole, but still no weights
         inception.load_inception()
     assert inception.hub_path().read_bytes() == content
+    inception_is_here = inception.hub_path().stat().st_mtime_ns
+    file.unlink()
+    with pytest.raises(DataError, match="refused as Inception weights"):  # there already: nothing is fetched
+        inception.load_inception()
+    assert inception.hub_path().stat().st_mtime_ns == inception_is_here
 
 
 def test_grey_images_are_repeated_for_a_colour_module() -> None:

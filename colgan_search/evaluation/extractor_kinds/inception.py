@@ -23,9 +23,9 @@ class Inception(ExtractorKind):
 
     def remote(self) -> Remote:
         """torch-fidelity's file; the first digits of its SHA-256 are in its name."""
-        from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+        from colgan_search.evaluation.inception import WEIGHTS
 
-        return Remote(URL_INCEPTION_V3, "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2", 95_628_359)
+        return WEIGHTS
 
     def ready(self, settings: "EvaluationSettings", real: "RealImages | None", caches: tuple[Path, ...]) -> Readiness:
         """Whether the weights are there and whole."""

@@ -5,8 +5,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from colgan_search.errors import DataError
+from colgan_search.errors import DataError, in_one_line
 from colgan_search.extensions.datasets import DataSet, DataSettings, Remote
+from colgan_search.files import locked
 
 if TYPE_CHECKING:
     from colgan_search.images import RealImages
@@ -49,40 +50,40 @@ class Cifar10(DataSet):
 
         from colgan_search.gan.resize import fitted
 
-        data = _torchvisions(self.folder(settings, downloads))
+        data = _torchvisions(self.folder(settings, downloads), self.remotes[0])
         images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
         return fitted(self.name, images, torch.tensor(data.targets), tuple(data.classes), settings)
 
 
-def _torchvisions(root: Path) -> Any:
-    from filelock import FileLock
+def _torchvisions(root: Path, archive: Remote) -> Any:
     from torchvision.datasets import CIFAR10 as Torchvisions
 
-    lock = root / ".cifar10.lock"
+    from colgan_search.downloading import fetch, needed
+
+    by_hand = f"by hand: put {archive.address} into {root}, or name the folder that holds it with data.root"
     try:
         try:
             return Torchvisions(root, train=True)  # there already, perhaps in a folder that cannot be written
         except RuntimeError:
-            with _removed_if_in_vain(root, lock):
+            with needed(f"CIFAR-10 is not in {root} and", by_hand), _removed_if_in_vain(root):
                 root.mkdir(parents=True, exist_ok=True)
-                with FileLock(lock):  # workers that start together download once
-                    return Torchvisions(root, train=True, download=True)
+                fetch(archive, root)
+                with locked(root / Torchvisions.base_folder):
+                    return Torchvisions(root, train=True, download=True)  # unpacks
     except (OSError, RuntimeError, EOFError) as error:
-        raise DataError(
-            f"CIFAR-10 is not in {root} and could not be downloaded ({' '.join(str(error).split())[:200]}); by hand: "
-            f"put {ARCHIVE.address} into {root}, or name the folder that holds it with data.root"
-        ) from error
+        raise DataError(f"CIFAR-10 in {root} cannot be read ({in_one_line(error)}); {by_hand}") from error
 
 
 @contextmanager
-def _removed_if_in_vain(root: Path, lock: Path) -> Iterator[None]:
-    """If the block raises, the folders that were not there before it go again, unless they hold more than `lock`."""
+def _removed_if_in_vain(root: Path) -> Iterator[None]:
+    """If the block raises, the folders that were not there before it go again, unless they hold more than locks."""
     new = [place for place in (root, *root.absolute().parents) if not place.exists()]
     try:
         yield
     except BaseException:
         if new:
-            lock.unlink(missing_ok=True)
+            for lock in root.glob("*.lock"):
+                lock.unlink(missing_ok=True)
         for place in new:
             with suppress(OSError):
                 place.rmdir()

@@ -50,7 +50,7 @@ class Slots(SlotTable):
         if total < begun:
             running = f" and {begun - done} more are in progress" if begun > done else ""
             raise StudyError(
-                f"--trials {total} is the study's total, but {done} are done{running}; name at least {begun}"
+                f"`trials` {total} is the study's total, but {done} are done{running}; name at least {begun}"
             )
 
     def claim(self, worker: str, lease_seconds: float, max_vanished: int | None = None) -> Claim | None:

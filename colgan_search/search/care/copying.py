@@ -102,7 +102,7 @@ def _make_room(target: Storage, name: str) -> None:
         attributes = there.user_attrs
         begun = COPIED_FROM in attributes or not (attributes or there.get_trials(deepcopy=False))
     if UID in attributes or not begun:
-        raise StudyError(f"{target.name}: there is a study {name!r} already; name the copy otherwise: --name NAME")
+        raise StudyError(f"{target.name}: there is a study {name!r} already; name the copy otherwise: `name` NAME")
     optuna.delete_study(study_name=name, storage=target.optuna)
 
 

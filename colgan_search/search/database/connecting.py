@@ -9,6 +9,8 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
+from colgan_search.errors import in_one_line
+
 NO_ANSWER_MILLISECONDS = 10_000
 """A connection whose data nobody acknowledges for so long is dead."""
 
@@ -77,7 +79,7 @@ def connect(dialect: sa.Dialect, url: sa.URL, known: Server | None) -> tuple[Any
         connection: Any = dialect.connect(*arguments, **{**CLIENT_OPTIONS, **options})
     except psycopg2.OperationalError as error:
         advice = _advice(str(error), known)
-        raise psycopg2.OperationalError(f"{_one_line(error)}; {advice}") if advice else error from None
+        raise psycopg2.OperationalError(f"{in_one_line(error, None)}; {advice}") if advice else error from None
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(_WHO)
@@ -129,9 +131,5 @@ def _advice(words: str, server: Server | None) -> str | None:
         room = "max_connections is 100 where nobody has set it, 3 of them reserved, so that about 87 workers fit"
     return (
         f"{room} (each keeps one connection); raise max_connections in postgresql.conf and "
-        "restart it, put PgBouncer (pool_mode = transaction) before it, or wait for room with --wait-for-database"
+        "restart it, put PgBouncer (pool_mode = transaction) before it, or wait for room with `wait_minutes`"
     )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

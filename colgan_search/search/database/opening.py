@@ -72,7 +72,7 @@ def _prepare(storage: Storage, *, create: bool, writing: bool = True) -> None:
             _create(storage)
     version = _version(storage)
     if version is None:
-        raise NothingThere(f"{storage.name}: holds no colgan-search study yet; `colgan-search launch` makes one")
+        raise NothingThere(f"{storage.name}: holds no colgan-search study yet; `launch` makes one")
     if version != tables.SCHEMA_VERSION:
         raise StorageError(
             f"{storage.name}: its tables have schema version {version}, this package needs {tables.SCHEMA_VERSION}; "

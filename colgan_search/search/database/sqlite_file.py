@@ -1,6 +1,5 @@
 """Where an SQLite database may lie, and how one is read that cannot be written."""
 
-import errno
 import os
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -9,7 +8,7 @@ from urllib.parse import quote
 import psutil
 
 from colgan_search.errors import NothingThere, StorageError
-from colgan_search.files import PRIVATE_FILE, make_private
+from colgan_search.files import PRIVATE_FILE, is_full, make_private
 
 NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "sshfs", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "9p", "afs")
 
@@ -20,7 +19,7 @@ def check_sqlite_file(path: Path, create: bool, writing: bool = True) -> None:
     Without `writing` one that can only be read will do. With `create` it is made, for this user alone.
     """
     if not path.exists() and not create:
-        raise NothingThere(f"{path}: there is no such database; `colgan-search launch` makes one")
+        raise NothingThere(f"{path}: there is no such database; `launch` makes one")
     check_sqlite_place(path, writing)
     if create:
         try:
@@ -43,7 +42,7 @@ def check_sqlite_place(path: Path, writing: bool = True) -> None:
     if any(name in kind for name in NETWORK_FILE_SYSTEMS):
         raise StorageError(
             f"{path} lies on a network file system ({kind}), where SQLite loses data; "
-            "use a local disk, or PostgreSQL: --storage postgresql://..."
+            "use a local disk, or PostgreSQL: `storage` postgresql://..."
         )
     if writing and (refused := unwritable(path)) is not None:
         there = "; status, best, trials and figures read it all the same" if path.exists() else ""
@@ -61,7 +60,7 @@ def unwritable(path: Path) -> str | None:
         # Permissions alone do not tell: root may write to /proc, and yet nothing can be made there.
         TemporaryFile(dir=parent).close()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):  # the place is right, and SQLite says that it is full
+        if not is_full(error):  # the place is right, and SQLite says that it is full
             return f"its folder {parent} cannot be written to ({error.strerror})"
     return None
 

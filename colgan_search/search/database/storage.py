@@ -16,7 +16,7 @@ from filelock import Timeout as FileLockTimeout
 from optuna.storages import BaseStorage, RDBStorage
 
 from colgan_search import logs
-from colgan_search.errors import StorageError
+from colgan_search.errors import StorageError, in_one_line
 from colgan_search.search.database import connecting
 from colgan_search.search.database.driver_waiting import wait_in_python
 from colgan_search.search.database.sqlite_file import reading_address
@@ -101,7 +101,7 @@ class Storage:
                 cached, lambda: sa.create_engine(self.url, creator=self._connect, poolclass=sa.NullPool)
             )
         except RuntimeError as error:
-            raise StorageError(f"{self.name}: {' '.join(str(error).split())}") from None
+            raise StorageError(f"{self.name}: {in_one_line(error, None)}") from None
 
     def _new_backend(self, *, create: bool) -> RDBStorage:
         """Optuna's storage. It would take the text of a URL as a template: it sees none."""

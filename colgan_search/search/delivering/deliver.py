@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from colgan_search.errors import first_line
 from colgan_search.file_names import UNREADABLE_SUFFIX
 from colgan_search.files import write_text
 from colgan_search.records import Outcome, Record
@@ -53,7 +54,7 @@ class Spool:
             except FileNotFoundError:
                 continue  # another worker of this machine has delivered it meanwhile
             except ValueError as error:
-                log.warning("%s: not a readable result, set aside: %s", path, str(error).splitlines()[0])
+                log.warning("%s: not a readable result, set aside: %s", path, first_line(error))
                 with suppress(FileNotFoundError):
                     path.replace(path.with_suffix(UNREADABLE_SUFFIX))
         return found

@@ -136,7 +136,7 @@ def open_study(storage: Storage, name: str, expected: StudyConfig | None = None)
     if attributes[VERSION] != __version__:
         raise StudyError(
             f"study {name!r} was made by colgan-search {attributes[VERSION]}, this is {__version__}; "
-            f"scores of two versions must not mix{wrong_with(attributes[VERSION])}; begin a new study (--study NAME), "
+            f"scores of two versions must not mix{wrong_with(attributes[VERSION])}; begin a new study (`study` NAME), "
             f"or install version {attributes[VERSION]} to read this one"
         )
     # Before its config is read, which would only say that it knows no such name.
@@ -152,7 +152,7 @@ def open_study(storage: Storage, name: str, expected: StudyConfig | None = None)
         lines = "\n  ".join(differences(expected, config))
         raise StudyError(
             f"study {name!r} has config fingerprint {ours}, the config given has {fingerprint(expected)}; "
-            f"give the study's own config, or begin a new study (--study NAME). They differ (given | study):\n  {lines}"
+            f"give the study's own config, or begin a new study (`study` NAME). They differ (given | study):\n  {lines}"
         )
     return OpenStudy(storage, name, uid, config)
 

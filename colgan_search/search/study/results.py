@@ -151,7 +151,7 @@ def best(study: OpenStudy) -> TrialRecord:
     """The trial with the best value. StudyError if none is complete."""
     done = completed(study)
     if not done:
-        raise StudyError(f"study {study.name!r} has no complete trial yet; `colgan-search status` shows how far it is")
+        raise StudyError(f"study {study.name!r} has no complete trial yet; `monitor` shows how far it is")
     return done[0]
 
 

@@ -1,0 +1,22 @@
+"""Messages from below name arguments and functions in backquotes; the command line says its options and commands."""
+
+import re
+
+ARGUMENTS = (
+    *("config", "data_root", "device", "mirror", "name", "out", "seed", "skip_broken"),
+    *("storage", "study", "trials", "weights", "work_dir", "workers"),
+)
+"""Whose option has the same name."""
+
+SAID = {name: f"--{name.replace('_', '-')}" for name in ARGUMENTS} | {
+    "wait_minutes": "--wait-for-database",
+    "launch": "`colgan-search launch`",
+    "monitor": "`colgan-search status`",
+    "export_best": "`best --export`",
+}
+"""Name of an argument or a function -> what a person at the command line types."""
+
+
+def as_typed(text: str) -> str:
+    """The message in words of the command line."""
+    return re.sub(r"`(\w+)`", lambda name: SAID.get(name[1], name[0]), text)
