@@ -42,9 +42,6 @@ def command(
     Without --config it is the paper's Table 3 search on CIFAR-10. The same command again resumes; Ctrl-C drains
     (checkpoints, then ends), a second Ctrl-C ends at once.
     """
-    from colgan_search.api.launching import LaunchRequest, prepare_launch
-    from colgan_search.cli import watch  # here: it knows the database
-
     logs.set_up()
     settings = overridden(
         load_config(config),
@@ -52,6 +49,10 @@ def command(
         ("--weights", "evaluation.weights", weights),
         ("--skip-broken", "data.skip_broken", skip_broken or None),
     )
+
+    from colgan_search.api.launching import LaunchRequest, prepare_launch
+    from colgan_search.cli import watch  # here: it knows the database
+
     request = LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
     with of_config(config, settings):
         launched = prepare_launch(request, say=console.note)

@@ -38,9 +38,6 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Train and score one graph. The same command again goes on where it stopped."""
-    from colgan_search.api.training import TrainRequest, default_folder, train_graph
-    from colgan_search.evaluation.classifier_card import poor
-
     settings = overridden(
         load_config(config),
         ("--epochs", "training.epochs", epochs),
@@ -49,6 +46,10 @@ def command(
         ("--skip-broken", "data.skip_broken", skip_broken or None),
     )
     wanted = presets.resolve(graph, settings.roster)
+
+    from colgan_search.api.training import TrainRequest, default_folder, train_graph
+    from colgan_search.evaluation.classifier_card import poor
+
     folder = out or default_folder(WorkFolder(work_dir), settings, wanted, graph)
     stop = stop_asked()
     request = TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
