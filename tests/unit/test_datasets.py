@@ -12,6 +12,7 @@ from torchvision.datasets import CIFAR10
 from colgan_search.config import DataSettings
 from colgan_search.downloading import Remote
 from colgan_search.errors import ConfigError, DataError
+from colgan_search.gan.datasets import cifar10
 from colgan_search.gan.datasets.loading import default_download_folder, load_images
 from colgan_search.gan.resize import limited, resize, to_channels
 
