@@ -21,16 +21,12 @@ from colgan_search.errors import NothingThere, StudyError
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
 from colgan_search.extensions.extractors import EXTRACTORS
-from colgan_search.extensions.launchers import LAUNCHERS, Workers, WorkersWanted
-from colgan_search.extensions.section import Section
+from colgan_search.extensions.launchers import LAUNCHERS, Launcher, Workers, WorkersWanted
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import require_space
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.proposing import space
 from colgan_search.search.study.opening import OpenStudy, create_or_open, same_study
-
-LAUNCHER = "local"
-"""Who starts the workers of `launch`."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,8 @@ class LaunchRequest:
     work_dir: Path = DEFAULT_WORK_DIR
     workers: int | None = None
     device: str | None = None
+    launcher: str = "local"
+    """Who starts the workers: a member of `extensions.launchers.LAUNCHERS`."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,11 @@ class Launched:
     study: OpenStudy
     work: WorkFolder
     devices: list[str]
+    launcher: Launcher
 
     def start_workers(self) -> Workers:
         """Starts one worker process per device."""
-        return LAUNCHERS.get(LAUNCHER).start(Section(), self.study, self.work.root, self.devices)
+        return self.launcher.start(self.launcher.settings(), self.study, self.work.root, self.devices)
 
 
 def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda text: None) -> Launched:
@@ -69,15 +68,15 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     check_config(config)
     for text in config.search.first:
         space.params_of(presets.resolve(text, config.roster), config.search.gates)
-    devices = list(
-        LAUNCHERS.get(LAUNCHER).plan(Section(), WorkersWanted(config.runtime, request.workers, request.device))
-    )
+    launcher = LAUNCHERS.get(request.launcher)
+    wanted = WorkersWanted(config.runtime, request.workers, request.device)
+    devices = list(launcher.plan(launcher.settings(), wanted))
     work = work_folder(request.work_dir)
     if devices:
         require_study_folder(work, name)
     storage = storage_text(request.storage, work)
     _require_place(storage, config, name, request.trials)  # a wrong password is told before 50,000 images are read
-    if devices:
+    if devices and launcher.here:
         _require_readiness(config, work, name, say)
     require_space(existing_parent(work.root))
     opened = open_storage(storage, create=True)
@@ -89,7 +88,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     except BaseException:
         opened.close()
         raise
-    return Launched(study, work, devices)
+    return Launched(study, work, devices, launcher)
 
 
 def _require_place(storage: str, config: StudyConfig, name: str, trials: int | None) -> None:

@@ -32,6 +32,9 @@ def command(
         ),
     ] = None,
     device: options.Device = None,
+    on: Annotated[
+        str, typer.Option("--on", help="Who starts the workers: local, or a launcher of a package.")
+    ] = "local",
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     skip_broken: options.SkipBroken = False,
@@ -53,7 +56,7 @@ def command(
     from colgan_search.api.launching import LaunchRequest, prepare_launch
     from colgan_search.cli import watch  # here: it knows the database
 
-    request = LaunchRequest(settings, trials, study, storage, work_dir, workers, device)
+    request = LaunchRequest(settings, trials, study, storage, work_dir, workers, device, on)
     with of_config(config, settings):
         launched = prepare_launch(request, say=console.note)
     opened = launched.study
