@@ -141,7 +141,7 @@ def _left_in_time(drain: threading.Event) -> Iterator[None]:
     """
     ready = threading.Event()
 
-    def watch() -> None:
+    def leave_late() -> None:
         while not drain.wait(0.5):
             if ready.is_set():
                 return
@@ -149,7 +149,7 @@ def _left_in_time(drain: threading.Event) -> Iterator[None]:
             log.warning("drained while still preparing; left")
             os._exit(0)
 
-    threading.Thread(target=watch, name="drain", daemon=True).start()
+    threading.Thread(target=leave_late, name="drain", daemon=True).start()
     try:
         yield
     finally:
