@@ -215,7 +215,7 @@ def test_run_of_train(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[s
     outcomes = json.loads((home / "mad-gan" / "scores.json").read_text())["outcomes"]
     best = max(outcomes, key=lambda outcome: float(outcome["value"]))["scores"]["generators"]
     samples = (tmp_path / "figure5-samples.svg").read_text()
-    assert all(f"G{i} (IS {score['is_mean']:.2f})" in samples for i, score in enumerate(best, start=1))
+    assert all(f"G{i} (IS {score['metrics']['is_mean']:.2f})" in samples for i, score in enumerate(best, start=1))
 
 
 @pytest.mark.parametrize("place", ["mad-gan", "mad-gan/seed-0", "features/trial-00000"])
@@ -280,7 +280,7 @@ BAD = [
     (["--study", "image", "--against", "empty"], "'empty' has no complete trial"),
     (["--study", "empty"], "'empty' has no complete trial"),
     (["--study", "image", "--against", "other-data"], "data.limit 50"),
-    (["--study", "image", "--tsne-images", "3"], "at least 4"),
+    (["--study", "image", "--tsne-images", "3"], "greater than or equal to 4"),
     (["--study", "image", "--tsne-z", "mine"], "--tsne-z mine is not allowed; it is shared or own"),
     (["--study", "image", "--mad-gan", "HOME/nothing"], "is no run folder"),
     (["--study", "image", "--mad-gan", "HOME/of-three"], "holds k = 3 generators, but k = 2"),

@@ -65,7 +65,9 @@ def test_figures_after_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [len(values(url, name)) for name in (PAIR, MAD_GAN, SEARCHED, *TRANSFERS)] == [2, 2, 6, 6, 6, 6]
     boxes: list[dict[str, list[float]]] = []
     draw = figures.draw_trials_boxplot
-    monkeypatch.setattr(figures, "draw_trials_boxplot", lambda box, paths: (boxes.append(box), draw(box, paths)))
+    monkeypatch.setattr(
+        figures, "draw_trials_boxplot", lambda box, paths, **look: (boxes.append(box), draw(box, paths, **look))
+    )
     drawn = draw_paper_figures(wanted, out)
     assert {name: set(done.files) for name, done in drawn.folders.items()} == {
         "table1": set(),

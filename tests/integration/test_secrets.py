@@ -1,5 +1,6 @@
 """A password with @ : / and % in it, through real workers: it shows nowhere, whatever goes wrong or well."""
 
+import json
 import os
 import re
 import subprocess
@@ -98,7 +99,10 @@ def test_a_worker_that_cannot_connect(fault: str, as_json: bool, postgres: Postg
     arguments = ["worker", "--study", "small", "--log-file", "worker.log", *(["--json"] if as_json else [])]
     ran = helpers.run_cli(*arguments, cwd=tmp_path, COLGAN_STORAGE=url)
     assert ran.returncode == 2, ran.stderr
-    assert "error: " in ran.stderr
+    if as_json:
+        assert [json.loads(line)["level"] for line in ran.stderr.splitlines()][-1] == "ERROR"
+    else:
+        assert "error: " in ran.stderr
     assert "Traceback" not in ran.stderr
     _require_hidden("output", ran.stdout + ran.stderr)
     _require_hidden_below(tmp_path)
