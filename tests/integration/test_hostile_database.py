@@ -5,7 +5,6 @@ import json
 import logging
 import math
 import threading
-import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,8 +91,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(working, "study_experiment", experiment)
     monkeypatch.setattr(working, "_left_in_time", lambda drain: contextlib.nullcontext())
     monkeypatch.setattr(search_worker, "FAULT_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(worker_command, "stop_asked", lambda **_: threading.Event())
-    monkeypatch.setattr(worker_command, "threading", types.SimpleNamespace(Event=Drained, Thread=threading.Thread))
+    monkeypatch.setattr(worker_command, "stop_asked", lambda **_: Drained())
     monkeypatch.setattr(doctoring.health, "of_config", lambda *_: iter(()))
     monkeypatch.setattr("colgan_search.figures.draw_graph", draw)
     for name in ("draw_graph", "draw_ramps", "draw_trials_boxplot", "draw_epochs"):
