@@ -10,12 +10,12 @@ import torch
 from colgan_search.bundles import trained_generators
 from colgan_search.cli.app import run
 from colgan_search.config import load_config
-from colgan_search.downloading import Remote
 from colgan_search.errors import BadInput, DataError, Interrupted
 from colgan_search.evaluation.metrics.precision_recall import require_neighbours
 from colgan_search.experiment import Experiment
+from colgan_search.extensions.datasets import Remote
 from colgan_search.file_names import WorkFolder
-from colgan_search.gan import datasets
+from colgan_search.gan.datasets import cifar10
 from colgan_search.presets import preset
 from colgan_search.roster import Roster
 from tests.integration.cli_helpers import SMALL, fake_study, small_config, write_config
@@ -145,7 +145,7 @@ def test_config_beside_study_is_refused(here: Path, capsys: pytest.CaptureFixtur
 def test_a_data_folder_that_cannot_be_filled_is_not_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(datasets, "CIFAR10_ARCHIVE", Remote("http://127.0.0.1:9/archive.tar.gz", "0" * 64, 10))
+    monkeypatch.setattr(cifar10.Cifar10, "remotes", (Remote("http://127.0.0.1:9/archive.tar.gz", "0" * 64, 10),))
     monkeypatch.chdir(tmp_path)
     line = ("--real", "--config", "cifar10", "--device", "cpu", "--data-root")
     assert "could not be downloaded" in answer(capsys, *line, tmp_path / "not" / "here", code=2)

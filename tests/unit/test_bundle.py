@@ -67,7 +67,7 @@ def generators() -> list[nn.Module]:
 
 @pytest.fixture
 def bundle(tmp_path: Path, generators: list[nn.Module]) -> Bundle:
-    save_generators(tmp_path / "run" / "weights.safetensors", generators)
+    save_generators(tmp_path / "run" / "weights.safetensors", generators, GRAPH)
     weights = tmp_path / "run" / "weights.safetensors"
     return write_bundle(tmp_path / "bundle", GRAPH, CONFIG, weights, SCORES, seed=11, command="colgan-search x")
 
@@ -126,7 +126,7 @@ def _cut_short(path: Path, marker: Path) -> None:
 
 
 def _of_one_generator_only(path: Path, marker: Path) -> None:
-    save_generators(path, [build_generator(CONFIG.network, size=8, channels=1, seed=0)])
+    save_generators(path, [build_generator(CONFIG.network, size=8, channels=1, seed=0)], GRAPH)
 
 
 @pytest.mark.parametrize("spoil", [_torch_pickle, _plain_pickle, _cut_short, _of_one_generator_only])

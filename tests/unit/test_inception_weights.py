@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from colgan_search.config import EvaluationSettings
-from colgan_search.downloading import Remote
 from colgan_search.errors import DataError
 from colgan_search.evaluation import inception
 from colgan_search.evaluation.extractors import Extractor, load_extractor
+from colgan_search.extensions.datasets import Remote
 from tests.unit.evaluation_helpers import CPU, Evil, digits
 
 
@@ -91,7 +91,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _serve(monkeypatch: pytest.MonkeyPatch, file: Path, content: bytes = b"") -> None:
     """`file` as the weights on the network, and `content` as what the file should hold."""
-    monkeypatch.setattr(inception, "INCEPTION", Remote(file.as_uri(), sha256(content).hexdigest(), len(content)))
+    monkeypatch.setattr(inception, "WEIGHTS", Remote(file.as_uri(), sha256(content).hexdigest(), len(content)))
 
 
 def test_download_that_fails_says_what_to_do(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:

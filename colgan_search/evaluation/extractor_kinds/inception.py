@@ -34,7 +34,7 @@ class Inception(ExtractorKind):
         named = settings.weights
         path = Path(named).expanduser() if named is not None else hub_path()
         if not path.exists() and named is None:
-            advice = "the first worker downloads them; without internet see `colgan-search prepare`, or --weights"
+            advice = "the first worker downloads them; without internet see `prepare`, or `weights`"
             return Readiness(f"no Inception weights at {path}", False, advice)
         _, digest = load_inception(path)
         return Readiness(f"Inception at {path}, digest {digest}")
