@@ -11,6 +11,7 @@ ARGUMENTS = (
 SAID = {name: f"--{name.replace('_', '-')}" for name in ARGUMENTS} | {
     "wait_minutes": "--wait-for-database",
     "launch": "`colgan-search launch`",
+    "prepare": "`colgan-search prepare`",
     "monitor": "`colgan-search status`",
     "export_best": "`best --export`",
 }
