@@ -8,6 +8,7 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from colgan_search.config import EvaluationSettings
+from colgan_search.errors import PluginError
 from colgan_search.evaluation.classifier_card import Card
 from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.files import never
@@ -57,8 +58,14 @@ def load_extractor(
     """The extractor that `settings.extractor` names, on `device`, in eval mode.
 
     torch's global random state stays as it was. DataError if its weights cannot be had, or are others;
-    Interrupted if `should_stop` turns true while the classifier is trained here or by another worker.
+    Interrupted if `should_stop` turns true while the classifier is trained here or by another worker; PluginError if
+    another package's member makes no extractor.
     """
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        return EXTRACTORS.get(settings.extractor).load(settings, real, cache, device, should_stop)
+        found = EXTRACTORS.get(settings.extractor).load(settings, real, cache, device, should_stop)
+    if not isinstance(found, Extractor):
+        raise PluginError(
+            f"the extractor {settings.extractor!r} gave a {type(found).__name__}, where an Extractor is wanted"
+        )
+    return found

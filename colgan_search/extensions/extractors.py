@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from colgan_search.extensions.datasets import Remote
 from colgan_search.extensions.section import Section
@@ -14,8 +14,6 @@ from colgan_search.registry import Registry
 if TYPE_CHECKING:
     import torch
 
-    from colgan_search.config import EvaluationSettings
-    from colgan_search.evaluation.extractors import Extractor
     from colgan_search.images import RealImages
 
 
@@ -29,7 +27,7 @@ class Readiness:
 
 
 class ExtractorKind(ABC):
-    """One kind of extractor. Its settings of its own are `evaluation.extractor_settings`."""
+    """One kind of extractor. `settings` below: a config's `evaluation`; its own are its `extractor_settings`."""
 
     name: ClassVar[str]
     settings: ClassVar[type[Section]] = Section
@@ -48,7 +46,7 @@ class ExtractorKind(ABC):
         """What a worker that starts waits for, in words."""
         return f"{self.name} weights"
 
-    def ready(self, settings: "EvaluationSettings", real: "RealImages | None", caches: tuple[Path, ...]) -> Readiness:
+    def ready(self, settings: Any, real: "RealImages | None", caches: tuple[Path, ...]) -> Readiness:
         """Whether it could score at once. Downloads and trains nothing.
 
         `caches`: folders where it may lie; `real` None = not to be had. DataError if it cannot score at all.
@@ -58,13 +56,15 @@ class ExtractorKind(ABC):
     @abstractmethod
     def load(
         self,
-        settings: "EvaluationSettings",
+        settings: Any,
         real: "RealImages",
         cache: Path,
         device: "torch.device",
         should_stop: Callable[[], bool],
-    ) -> "Extractor":
-        """The extractor on `device` in eval mode. `cache` is shared by all workers of this machine.
+    ) -> Any:
+        """The `evaluation.extractors.Extractor` on `device`, in eval mode.
+
+        `cache` is shared by all workers of this machine.
 
         DataError if its weights cannot be had, or are others; Interrupted if `should_stop` turns true meanwhile.
         """

@@ -7,21 +7,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from colgan_search.extensions.section import Section
 from colgan_search.registry import Registry
-
-if TYPE_CHECKING:
-    from colgan_search.config import RuntimeSettings
-    from colgan_search.search.study.opening import OpenStudy
 
 
 @dataclass(frozen=True)
 class WorkersWanted:
     """What a person asks for."""
 
-    runtime: "RuntimeSettings"
+    runtime: Any
+    """A config's `runtime`: device, threads."""
     workers: int | None = None
     """None = as many as are sensible; 0 = none."""
     device: str | None = None
@@ -77,8 +74,8 @@ class Launcher(ABC):
         """Name -> text of the files that would be handed in, without a password; none if nothing is handed in."""
 
     @abstractmethod
-    def start(self, settings: Any, study: "OpenStudy", work: Path, planned: Sequence[str]) -> Workers:
-        """Starts, or hands in, the planned workers of an open study. `work` is the work folder."""
+    def start(self, settings: Any, study: Any, work: Path, planned: Sequence[str]) -> Workers:
+        """Starts, or hands in, the planned workers of a `search.study.opening.OpenStudy`; `work`: the work folder."""
 
 
 LAUNCHERS: Registry[Launcher] = Registry(

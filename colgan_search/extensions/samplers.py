@@ -1,19 +1,14 @@
 """Samplers: who proposes the graphs. Built in: Optuna's `tpe`, `random`, `gp` and `nsgaii`, and `repeat`."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from colgan_search.extensions.section import Section
 from colgan_search.registry import Registry
 
-if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
-
-    from colgan_search.config import SearchSettings
-
 
 class Sampler(ABC):
-    """One way to propose graphs. Its settings of its own are `search.sampler_settings`."""
+    """One way to propose graphs. `settings` below are a config's `search`; its own are `search.sampler_settings`."""
 
     name: ClassVar[str]
     settings: ClassVar[type[Section]] = Section
@@ -25,8 +20,8 @@ class Sampler(ABC):
     """False = it is never asked: the graphs of `search.first` are trained in turn, again and again."""
 
     @abstractmethod
-    def make(self, settings: "SearchSettings", seed: int) -> "BaseSampler":
-        """Optuna's sampler for one proposal. `seed`, in [0, 2**32), is this proposal's alone.
+    def make(self, settings: Any, seed: int) -> Any:
+        """The `optuna.samplers.BaseSampler` for one proposal. `seed`, in [0, 2**32), is this proposal's alone.
 
         The study's direction is in the Optuna study that it is given.
         """

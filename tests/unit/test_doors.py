@@ -11,6 +11,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 
 from colgan_search.config import StudyConfig, fingerprint, members_used, parse_config, require_members
 from colgan_search.errors import ConfigError, PluginError
+from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.extensions.datasets import DATASETS
 from colgan_search.extensions.extractors import EXTRACTORS
@@ -254,6 +255,14 @@ def test_a_data_set_that_gives_something_else_is_named(packages: Path) -> None:
     DATASETS.get("stripes").load = lambda *a: wrong  # type: ignore[method-assign]
     with pytest.raises(PluginError, match=r"the data set 'stripes' gives images torch\.uint8 \[10, 1, 8, 8\]"):
         load_images(settings)
+
+
+def test_an_extractor_that_gives_something_else_is_named(packages: Path, tmp_path: Path) -> None:
+    install(packages, "colgan_stripes", STRIPES)
+    EXTRACTORS.get("pixels").load = lambda *a: "pixels"  # type: ignore[method-assign]
+    evaluation = parse_config(CONFIG, "striped.yaml").evaluation
+    with pytest.raises(PluginError, match="the extractor 'pixels' gave a str, where an Extractor is wanted"):
+        load_extractor(evaluation, digits(10), tmp_path, CPU)
 
 
 @pytest.mark.parametrize(
