@@ -93,7 +93,7 @@ class Registry(Generic[M]):
         return (self.get(name) for name in self.names())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._points
+        return isinstance(name, str) and name in self._points  # what a config has there may be a list
 
     def _point(self, name: str) -> EntryPoint:
         if name not in self._points:

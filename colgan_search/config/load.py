@@ -98,7 +98,9 @@ def with_overrides(config: StudyConfig, overrides: Mapping[str, Any], source: st
         *sections, key = str(path).split(".")
         place = data
         for section in sections:
-            place = place.setdefault(section, {})
+            if place.get(section) is None:  # a section that is left out
+                place[section] = {}
+            place = place[section]
             if not isinstance(place, dict):
                 raise ConfigError(f"{source}: {path}: {section} is a value, not a section with keys of its own")
         place[key] = value
@@ -145,9 +147,7 @@ def section_model(model: type[BaseModel], key: str, data: Any) -> type[BaseModel
         registry, beside = NAMED_BESIDE[key]
         chosen = data.get(beside, model.model_fields[beside].default)
         return member_settings(registry, chosen) if chosen in registry else Section
-    annotation = model.model_fields[key].annotation
-    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and not get_args(kind)]
-    section = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+    section = _model_in(model.model_fields[key].annotation)
     inside = data.get(key)
     named: Any
     for base, registry, name, usual in NAMED_INSIDE:
@@ -155,6 +155,13 @@ def section_model(model: type[BaseModel], key: str, data: Any) -> type[BaseModel
         if section is base and named in registry:
             return member_settings(registry, named)
     return section
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that stands anywhere in an annotation, such as that of `A | None`."""
+    if inner := get_args(annotation):
+        return next((found for one in inner if (found := _model_in(one)) is not None), None)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def _known_keys(path: tuple[int | str, ...], data: Any) -> list[str]:

@@ -58,6 +58,12 @@ def test_anchors_and_merges_are_read(tmp_path: Path) -> None:
 BAD_LINES = [
     ("nope: 1", "nope: unknown key; known here: name, k, discriminators, seed, data"),
     ("1: 2", "1: unknown key"),
+    ("network: {name: [dcgan], widht: 4}", "network.widht: unknown key; known here: name, z"),
+    ("evaluation: {metrics: [{name: [kid], size: 4}]}", "evaluation.metrics.0.size: unknown key; known here: name"),
+    (
+        "discriminator_transfer: {kind: outputs, layers: [1]}",
+        "discriminator_transfer.layers: unknown key; known here: kind, alpha, temperature",
+    ),
     ("search: {trails: 3}", "search.trails: unknown key; known here: gates, trials"),
     ("search: {trials: 0}", "search.trials: 0 is not allowed: input should be greater than or equal to 1"),
     ("search: {trials: -4}", "search.trials: -4 is not allowed"),
@@ -225,6 +231,8 @@ def test_overrides_are_checked_like_a_file() -> None:
     config = load_config("digits")
     assert with_overrides(config, {"search.trials": 12}).search.trials == 12
     assert load_config("digits", {"training.epochs": 2, "k": 2}).k == 2
+    two = with_overrides(config, {"discriminators": 2, "discriminator_transfer.kind": "outputs"})
+    assert two.discriminator_transfer is not None and two.discriminator_transfer.kind == "outputs"
     for overrides, words in (
         ({"trainng.epochs": 2}, "overrides: trainng: unknown key; known here: name, k"),
         ({"training.epoch": 2}, "overrides: training.epoch: unknown key"),
