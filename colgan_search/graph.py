@@ -7,9 +7,10 @@ from typing import Any
 
 from colgan_search.errors import GraphError
 from colgan_search.gates import CUTOFF, Gate, parse_gate
-from colgan_search.roster import Edge, Node, Roster, discriminator, generator
+from colgan_search.roster import D, Edge, Node, Roster, discriminator, generator
 
 _NODE = re.compile(r"([DG])([1-9][0-9]{0,3})")
+_SEVERAL = "several discriminators are targets too, after the generators: G1=D1:t,D2:p/D1=D2:t/D2=-"
 _SHAPE = "write it like G1=D:through,G2:positive/G2=D:t (cut-off edges are left out, '-' for none)"
 
 
@@ -86,14 +87,16 @@ class KnowledgeTransferGraph:
         gates: dict[Edge, Gate] = {}
         for target, equals, sources in parts:
             if not equals:
-                raise GraphError(f"cannot read {target!r} in graph {text!r}: {_SHAPE}")
+                raise GraphError(f"cannot read {target!r} in graph {_short(text)}: {_SHAPE}")
             for source in sources.split(",") if sources not in ("", "-") else ():
                 node, colon, gate = (piece.strip() for piece in source.partition(":"))
                 if not colon:
-                    raise GraphError(f"cannot read {source.strip()!r} in graph {text!r}: {_SHAPE}")
+                    raise GraphError(f"cannot read {source.strip()!r} in graph {_short(text)}: {_SHAPE}")
+                if roster.discriminators == 1 and node != D.name and node.startswith(D.letter):
+                    raise GraphError(f"graph {_short(text)} has the source {node!r}; {_SEVERAL}")
                 edge = roster.edge(node, target)
                 if edge in gates:
-                    raise GraphError(f"edge {edge.name} stands twice in graph {text!r}")
+                    raise GraphError(f"edge {edge.name} stands twice in graph {_short(text)}")
                 gates[edge] = parse_gate(gate)
         return cls.from_edges(roster, gates)
 
@@ -147,9 +150,14 @@ def _roster_of(text: str, targets: Sequence[str]) -> Roster:
     expected = [generator(i).name for i in range(1, k + 1)] + [discriminator(j).name for j in range(1, m + 1)]
     for target, wanted in zip(targets, expected, strict=True):
         if target != wanted or not _NODE.fullmatch(target):
-            raise GraphError(f"cannot read {target!r} in graph {text!r}: {_SHAPE}")
+            hint = _SEVERAL if target.startswith(D.letter) else _SHAPE
+            raise GraphError(f"cannot read {_short(target)} in graph {_short(text)}: {hint}")
     if m == 1:
         raise GraphError(
-            f"cannot read 'D1' in graph {text!r}: the only discriminator is called D, and no edge leads to it"
+            f"cannot read 'D1' in graph {_short(text)}: the only discriminator is called D, and no edge leads to it"
         )
     return Roster(k, m or 1)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

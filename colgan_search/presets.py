@@ -70,7 +70,8 @@ class Preset:
     def graph(self, roster: Roster) -> KnowledgeTransferGraph:
         """The preset's graph; GraphError if the preset makes no sense for the roster."""
         if not self.fits(roster):
-            raise GraphError(f"preset {self.name!r} is for {self.rosters}, not for {roster}; {_known()}")
+            wanted = self.rosters if roster.generators not in self.k else self.discriminators.describe("m")
+            raise GraphError(f"preset {self.name!r} is for {wanted}, not for {roster}; {_known()}")
         exceptions = self.exceptions(roster.generators)
         gates = {edge: exceptions.get(edge, self._usual(edge)) for edge in roster.edges}
         return KnowledgeTransferGraph.from_edges(roster, gates)

@@ -64,6 +64,11 @@ MAX_IS = Objective()
 """The paper's (section 4.1)."""
 
 
+def score_text(value: float, decimals: int = 2) -> str:
+    """A score with so many decimals, or below 0.1, as KID is, with as many significant digits."""
+    return f"{value:.{decimals}{'f' if value == 0 or abs(value) >= 0.1 else 'g'}}"
+
+
 class GeneratorScore(Record):
     """One generator's scores by name: the one form in which scores are kept and travel.
 

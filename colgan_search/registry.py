@@ -78,7 +78,7 @@ class Registry(Generic[M]):
             point = self._point(name)
             try:
                 found = point.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # a module that ends the program when it is imported
                 said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
                 raise PluginError(f"the {self.kind} {name!r} of {_origin(point)} cannot be loaded: {said}") from error
             self._loaded[name] = self._checked(name, found, point)

@@ -19,6 +19,7 @@ from colgan_search.figures.samples import draw_samples
 from colgan_search.figures.saving import FORMATS
 from colgan_search.figures.trials_boxplot import draw_trials_boxplot
 from colgan_search.figures.tsne import draw_tsne
+from colgan_search.records import score_text
 from colgan_search.search.study.opening import open_study
 
 SAMPLES, TSNE, BOXES = "figure5-samples", "figure6-tsne", "figure7-trials"
@@ -105,7 +106,9 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
         return drawn
     if panels:
         label = source.objective.label
-        titles = [f"G{number} ({label} {score:.2f})" for number, score in enumerate(source.values or (), start=1)]
+        titles = [
+            f"G{number} ({label} {score_text(score)})" for number, score in enumerate(source.values or (), start=1)
+        ]
         draw_samples(panels, titles, paths(SAMPLES), source.name)
     if systems:
         if "rival" in source.absent:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from colgan_search.records import score_text
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.retry import is_outage
 
@@ -34,7 +35,7 @@ def shown_progress(monitor: Monitor | None) -> Iterator[Callable[[], None]]:
                 if not is_outage(error):
                     raise
                 return
-            best = "" if now.best is None or now.best.value is None else f"best {label} {now.best.value:.3f}"
+            best = "" if now.best is None or now.best.value is None else f"best {label} {score_text(now.best.value, 3)}"
             bar.update(task, completed=now.budget.done, total=now.budget.total, best=best)
 
         look()

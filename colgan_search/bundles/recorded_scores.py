@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from colgan_search.bundles.bundle import AVERAGES_SCORES, Bundle
 from colgan_search.file_names import SCORES
-from colgan_search.records import Scores
+from colgan_search.records import Scores, score_text
 from colgan_search.seeds import final_seed
 
 
@@ -39,7 +39,7 @@ def compared(known: Recorded, found: Scores, seed: int) -> str:
     differing = [f"{key} {ours[key]}, recorded with {theirs[key]}" for key in ours if ours[key] != theirs[key]]
     aim = known.scores.objective
     most = "maximum" if aim.higher_is_better else "minimum"
-    value = f"the bundle's recorded {most} {aim.label} is {known.scores.value:.3f}"
+    value = f"the bundle's recorded {most} {aim.label} is {score_text(known.scores.value, 3)}"
     if differing:
         hint = ""
         if ours["weights_digest"] != theirs["weights_digest"]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from colgan_search.cli.console import console, duration, one_line, out
 from colgan_search.files import make_private
-from colgan_search.records import GeneratorScore, Objective, Scores
+from colgan_search.records import GeneratorScore, Objective, Scores, score_text
 
 if TYPE_CHECKING:
     from colgan_search.search.care.monitor import Snapshot
@@ -23,9 +23,14 @@ def short_worker(worker: str) -> str:
     return ":".join(worker.split(":")[:2])
 
 
+def value_text(record: TrialRecord, decimals: int = 2) -> str:
+    """The trial's value; nothing as long as it has none."""
+    return "" if record.value is None else score_text(record.value, decimals)
+
+
 def best_line(record: TrialRecord, objective: Objective) -> str:
     """The best trial in one line."""
-    return f"best: {objective.label} {record.value:.3f}, trial {record.number}, {record.graph}"
+    return f"best: {objective.label} {value_text(record, 3)}, trial {record.number}, {record.graph}"
 
 
 def time_left(now: Snapshot) -> str | None:
@@ -96,7 +101,7 @@ def draw_best(study: OpenStudy, record: TrialRecord, work_dir: Path, picture: Pa
             path,
             scores=record.of(study.config.objective.number),
             objective=study.config.objective,
-            title=f"{study.name}, trial {record.number}: {study.config.objective.label} {record.value:.2f}",
+            title=f"{study.name}, trial {record.number}: {study.config.objective.label} {value_text(record)}",
         )
     return paths
 

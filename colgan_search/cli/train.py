@@ -14,6 +14,7 @@ from colgan_search.cli.configs import of_config, overridden
 from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config
 from colgan_search.file_names import DEFAULT_WORK_DIR, WorkFolder
+from colgan_search.records import score_text
 from colgan_search.signals import stop_asked
 
 EXAMPLE = "colgan-search train --config digits --graph mad-gan --epochs 5 --seeds 2"
@@ -77,6 +78,6 @@ def command(
         console.out(show.doubt_line(doubt))
     summary = trained.summary()
     deviation = summary["value_std_over_seeds"]
-    spread = "" if deviation is None else f" +- {deviation:.3f} over {len(trained.outcomes)} seeds"
-    console.out(f"{summary['objective']}: {summary['value_mean_over_seeds']:.3f}{spread}")
+    spread = "" if deviation is None else f" +- {score_text(deviation, 3)} over {len(trained.outcomes)} seeds"
+    console.out(f"{summary['objective']}: {score_text(summary['value_mean_over_seeds'], 3)}{spread}")
     console.out(f"left in {folder}: scores.json, graph.png, and a bundle in each seed-N (colgan-search sample)")

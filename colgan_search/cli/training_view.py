@@ -53,7 +53,7 @@ class TrainingView:
         self._move(seed_number, progress.iteration)
         self._epoch = f"epoch {progress.epoch}/{progress.epochs}"
         if progress.scores is not None:
-            self._score = f", {progress.scores.objective.words} {progress.scores.value:.3f}"
+            self._score = f", {progress.scores.objective.words} {records.score_text(progress.scores.value, 3)}"
         if self._bar is None:
             # Only of this moment: a line without scores has none.
             score = self._score if progress.scores is not None else ""

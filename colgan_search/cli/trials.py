@@ -11,6 +11,7 @@ from rich.table import Table
 
 from colgan_search.cli import console, options, show
 from colgan_search.file_names import DEFAULT_WORK_DIR
+from colgan_search.records import score_text
 
 EXAMPLE = "colgan-search trials --study digits --format csv > trials.csv"
 
@@ -57,8 +58,8 @@ def command(
             table.add_row(
                 str(record.number),
                 "diverged" if record.diverged else record.state,
-                f"{record.value:.3f}" if record.value is not None else "",
-                ", ".join(f"{score:.2f}" for score in record.of(objective.number) or ()),
+                show.value_text(record, 3),
+                ", ".join(score_text(score) for score in record.of(objective.number) or ()),
                 console.optional(record.best_generator),
                 f"{record.seconds:.1f}" if record.seconds is not None else "",
                 console.optional(record.graph),

@@ -18,7 +18,7 @@ from colgan_search.figures.pens import HOUSE, Pens, pens
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.gates import CUTOFF, Pen
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import MAX_IS, Objective
+from colgan_search.records import MAX_IS, Objective, score_text
 from colgan_search.roster import Node, generator
 
 BEST_RING = "#c8930a"
@@ -144,7 +144,7 @@ def _draw_node(axes: Axes, layout: Layout, node: Node, score: float | None, labe
     lift = 0.0 if score is None else 0.3 * radius
     words = [(node.name, lift, min(17.0, 0.5 * points), "bold")]
     if score is not None:
-        shown = f"{label} –" if math.isnan(score) else f"{label} {score:.2f}"
+        shown = f"{label} –" if math.isnan(score) else f"{label} {score_text(score)}"
         words.append((shown, -0.33 * radius, min(12.0, 0.36 * points), "normal"))
     for text, up, size, weight in words:
         axes.text(x, y + up, text, fontsize=size, weight=weight, ha="center", va="center", color=INK, zorder=5)

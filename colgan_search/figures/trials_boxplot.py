@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from colgan_search.errors import BadInput
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.figures.styles import FAINT, INK, SMALL_SIZE, TEXT_SIZE, heading, tidy_axes
+from colgan_search.records import score_text
 
 BOX, SCATTER = 0.42, 0.15
 """Width of a box, and how far points lie to the side of its middle; boxes are 1 apart."""
@@ -53,7 +54,7 @@ def trials_boxplot_figure(
         axes.scatter(position + aside, scores, s=size, color=FAINT, alpha=faint, linewidths=0, zorder=2)
         median = float(np.median(scores))
         axes.annotate(
-            f"{median:.2f}",
+            score_text(median),
             (position + BOX / 2, median),
             xytext=(4, 0),
             textcoords="offset points",

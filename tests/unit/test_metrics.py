@@ -25,7 +25,7 @@ from colgan_search.experiment.best_point import BestPoint
 from colgan_search.experiment.run import Run
 from colgan_search.extensions.metrics import METRICS, Samples, objective
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import GeneratorScore, Protocol, Scores, best_run
+from colgan_search.records import GeneratorScore, Protocol, Scores, best_run, score_text
 from tests.unit.evaluation_helpers import CPU, Images, digits, evaluator, first_pixels, settings, tiny_generator
 
 torch.set_num_threads(1)
@@ -193,6 +193,23 @@ def test_lower_is_better_where_it_is() -> None:
     assert of_kid(0.2, 0.2).best_generator == 1, "the lowest number among equals"
     assert sorted([0.5, -0.1, 3.0], key=KID_AIM.rank) == [-0.1, 0.5, 3.0]
     assert sorted([0.5, -0.1, 3.0], key=RECALL_AIM.rank) == [3.0, 0.5, -0.1]
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "said"),
+    [
+        (7.254, 2, "7.25"),
+        (7.254, 3, "7.254"),
+        (0.5, 2, "0.50"),
+        (0.0, 3, "0.000"),
+        (0.00770, 2, "0.0077"),
+        (-0.000123456, 3, "-0.000123"),
+        (0.0101, 2, "0.01"),
+        (1e6, 2, "1000000.00"),
+    ],
+)
+def test_a_score_near_zero_keeps_its_digits(value: float, decimals: int, said: str) -> None:
+    assert score_text(value, decimals) == said
 
 
 def test_the_best_point_and_a_diverged_run_follow_the_objective(

@@ -101,6 +101,13 @@ def test_what_means_no_graph_is_refused(text: str, k: int | None, said: str) -> 
     assert len(str(refused.value)) < 1000
 
 
+def test_a_preset_for_one_discriminator_says_so() -> None:
+    with pytest.raises(GraphError, match="'mad-gan' is for m = 1, not for k = 2, 2 discriminators"):
+        resolve("mad-gan", Roster(2, 2))
+    with pytest.raises(GraphError, match="'gman' is for m >= 2, not for k = 2"):
+        resolve("gman", Roster(2))
+
+
 def test_files_are_read_or_refused_by_name(tmp_path: Path) -> None:
     broken, binary = tmp_path / "broken.json", tmp_path / "binary.json"
     broken.write_text("not json")

@@ -82,6 +82,7 @@ def test_an_installed_package_adds_a_member(installed: Path) -> None:
         ),
         ("", "PINK", "'pink' of colours_bad 1.0 cannot be loaded: AttributeError"),
         ("raise RuntimeError('a\\nb')", "PINK", "cannot be loaded: RuntimeError: a b"),
+        ("import sys; sys.exit('bye')", "PINK", "'pink' of colours_bad 1.0 cannot be loaded: SystemExit: bye"),
     ],
 )
 def test_a_member_that_cannot_be_used_is_named_with_its_package(
