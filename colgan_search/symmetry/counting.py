@@ -14,6 +14,8 @@ from colgan_search.symmetry.relabelling import moves, shell_edges
 
 MAX_ASSIGNMENTS = 20_000_000
 """`distinct_graphs` walks through at most so many assignments."""
+MAX_CYCLE_TYPES = 4_000_000
+"""`count_distinct` adds up at most so many kinds of relabellings: about 20 s; k = 64 with two discriminators."""
 CHUNK = 1 << 16
 """Assignments that `distinct_graphs` holds in memory at once."""
 
@@ -34,9 +36,11 @@ def count_distinct(roster: Roster, gates: int) -> int:
     A relabelling with cycles of the lengths c_1, c_2, ... of the generators and d_1, ... of the discriminators moves
     the edges D_j->G_i in sum gcd(c_i, d_j) cycles, the edges among the generators in sum gcd(c_i, c_j) less one for
     each c_i, and likewise among the discriminators; each of those must carry one gate. Under a second up to k = 50, 7 s
-    for k = 64 (the most that is allowed), ten times as long for every 17 more.
+    for k = 64. GraphError, at once, for more than 4 million kinds of relabellings.
     """
     count_assignments(roster, gates)
+    if math.prod(_partitions(len(group)) for group in roster.exchangeable) > MAX_CYCLE_TYPES:
+        raise GraphError(f"{roster} is too large to count its distinct graphs; take fewer generators or discriminators")
     # Relabellings by their number of edge cycles, so that each large power is taken once.
     relabellings_by_cycles: Counter[int] = Counter()
     of_discriminators = list(_cycle_types(roster.discriminators))
@@ -81,6 +85,15 @@ def _walk(roster: Roster, gates: Sequence[Gate], assignments: int) -> Iterator[K
             numbers, digits = numbers[smallest], digits[smallest]
         for row in digits[:, in_shell].tolist():
             yield KnowledgeTransferGraph(roster, tuple(gates[digit] for digit in row))
+
+
+def _partitions(n: int) -> int:
+    """The number of `_cycle_types(n)`."""
+    ways = [1] + [0] * n
+    for part in range(1, n + 1):
+        for total in range(part, n + 1):
+            ways[total] += ways[total - part]
+    return ways[n]
 
 
 def _cycle_types(n: int) -> Iterator[tuple[Cycles, int]]:

@@ -265,3 +265,9 @@ def test_the_space_of_the_future_work() -> None:
     by_hand = (4**14 + 3 * 4**9 + 2 * 4**6 + 4**10 + 3 * 4**7 + 2 * 4**4) // 12
     assert len(Roster(3, 2).edges) == 14
     assert count_distinct(Roster(3, 2), 4) == by_hand
+
+
+def test_what_would_take_hours_to_count_is_refused_at_once() -> None:
+    with pytest.raises(GraphError, match="k = 64, 16 discriminators is too large to count"):
+        count_distinct(Roster(64, 16), 4)
+    assert count_distinct(Roster(30, 8), 1) == 1
