@@ -62,9 +62,9 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     """Checks the request, and only then makes the study or changes its total. BadInput says what is wrong."""
     config = request.config
     total = config.search.trials if request.trials is None else request.trials
-    if total < 1:
-        raise StudyError(f"--trials {total} is not allowed: it is the study's total, at least 1")
-    name = require_study_name(request.study or config.name, config, "--study")
+    if not isinstance(total, int) or isinstance(total, bool) or total < 1:
+        raise StudyError(f"`trials` {total!r} is not allowed: it is the study's total, a whole number of at least 1")
+    name = require_study_name(request.study or config.name, config, "`study`")
     check_config(config)
     for text in config.search.first:
         space.params_of(presets.resolve(text, config.roster), config.search.gates)

@@ -66,7 +66,9 @@ def test_reading_a_study(prepared_url: str, tmp_path: Path) -> None:
     [
         (lambda: launch("no-such"), errors.ConfigError, "no-such"),
         (lambda: launch("digits", overrides={"training.epochs": 0}), errors.ConfigError, "training.epochs: 0"),
-        (lambda: launch("digits", trials=0), errors.StudyError, "0 is not allowed"),
+        (lambda: launch("digits", trials=0), errors.StudyError, "^`trials` 0 is not allowed"),
+        (lambda: launch("digits", trials=2.5, workers=0), errors.StudyError, "2.5 is not allowed"),  # type: ignore[arg-type]
+        (lambda: launch("digits", trials=True, workers=0), errors.StudyError, "True is not allowed"),
         (lambda: launch("digits", workers=-1), errors.DeviceError, "-1"),
         (lambda: launch("digits", device="cuda:99"), errors.DeviceError, "cuda"),
         (lambda: launch("digits", storage="mysql://here/none"), errors.StorageError, "mysql"),
