@@ -31,6 +31,10 @@ class Transfer(ABC):
     edges: ClassVar[frozenset[EdgeKind]] = frozenset({EdgeKind.TRANSFER})
     """The kinds of edges that it can be used on."""
 
+    def check(self, settings: Any, edges: EdgeKind) -> None:
+        """ConfigError if the settings do not fit edges of this kind, which is one of `edges`."""
+        return
+
     def layers(self, settings: Any) -> Sequence[int]:
         """The layers, from 1, whose feature maps `view` is given."""
         return ()

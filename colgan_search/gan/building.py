@@ -40,6 +40,7 @@ def check_settings(
         if edges not in kind.edges:
             fitting = ", ".join(name for name in TRANSFERS.names() if edges in TRANSFERS.get(name).edges)
             raise ConfigError(f"{key}.kind: {settings.kind} is not for edges among {what}s; these are: {fitting}")
+        kind.check(settings, edges)
         missing = sorted(set(kind.layers(settings)) - set(known))
         if missing:
             raise ConfigError(

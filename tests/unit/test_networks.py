@@ -214,6 +214,13 @@ def test_transfer_kinds_are_for_their_edges() -> None:
         check_settings(network(), IMAGE, IMAGE, size=16, channels=3)
 
 
+def test_a_teaching_discriminator_is_always_detached() -> None:
+    attached = FeatureTransferSettings(layers=(1,), detach_teacher=False)
+    check_settings(network(), attached, None, size=16, channels=3)
+    with pytest.raises(ConfigError, match=r"discriminator_transfer.detach_teacher: False is not allowed"):
+        check_settings(network(), attached, attached, size=16, channels=3)
+
+
 def _copy_in_order(source: nn.Module, target: nn.Module, kinds: tuple[type[nn.Module], ...]) -> None:
     """Copies the layers of the given kinds over by position alone; batch norms and convolutions separately."""
     for kind in kinds:

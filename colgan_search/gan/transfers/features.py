@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
+from colgan_search.errors import ConfigError
 from colgan_search.extensions.transfers import Maps, Transfer
 from colgan_search.gan.transfers.paper import PaperTransferSettings
 from colgan_search.roster import EdgeKind
@@ -33,6 +34,14 @@ class FeatureTransfer(Transfer):
     name = "features"
     settings = FeatureTransferSettings
     edges = frozenset({EdgeKind.TRANSFER, EdgeKind.DISCRIMINATOR_TRANSFER})
+
+    def check(self, settings: FeatureTransferSettings, edges: EdgeKind) -> None:
+        """Discriminators teach without a gradient (our reading)."""
+        if edges is EdgeKind.DISCRIMINATOR_TRANSFER and not settings.detach_teacher:
+            raise ConfigError(
+                "discriminator_transfer.detach_teacher: False is not allowed: no gradient goes into a discriminator "
+                "that teaches"
+            )
 
     def layers(self, settings: FeatureTransferSettings) -> Sequence[int]:
         """The settings' own."""
