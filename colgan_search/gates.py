@@ -98,10 +98,12 @@ GATES: Registry[Gate] = Registry(
 
 
 def get_gate(name: str) -> Gate:
-    """The gate of that name. UnknownMember otherwise; PluginError if it cannot be loaded or its letter is taken."""
+    """The gate of that name. UnknownMember otherwise; PluginError if it cannot be loaded, or is none that can be used."""
     gate = GATES.get(name)
     if gate not in PAPER_GATES:
         _require_own_letter(gate)
+        for progress in (0.0, 0.5, 1.0):  # rather here than in the middle of a training
+            gate.weight(progress)
     return gate
 
 

@@ -4,6 +4,7 @@ A registry is one entry point group. What is built in is named there in the same
 the same checks; it is loaded when it is asked for.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Generic, TypeVar
 
 from colgan_search.errors import PluginError, UnknownMember
 
+log = logging.getLogger(__name__)
 M = TypeVar("M")
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -40,23 +42,30 @@ class Registry(Generic[M]):
         self._member = member
         self._builtin = {name: EntryPoint(name, value, group) for name, value in builtin.items()}
         self._loaded: dict[str, M] = {}
+        self._disputed: dict[str, str] = {}
 
     @cached_property
     def _points(self) -> dict[str, EntryPoint]:
-        """Every member's entry point: those built in first, the others by name. PluginError if a name is taken."""
+        """Every member's entry point: those built in first, the others by name.
+
+        One package must not spoil what others bring: a name that cannot be is left out with a warning, one that two
+        packages bring is refused when it is asked for, and what is built in stays what it is.
+        """
         points = dict(self._builtin)
         for point in sorted(entry_points(group=self.group), key=lambda point: (point.name, _origin(point))):
+            said = f"{_origin(point)} brings the {self.kind} {point.name!r}"
             if NAME.fullmatch(point.name) is None:
-                raise PluginError(
-                    f"{_origin(point)} brings the {self.kind} {point.name!r}: names are small letters and digits, "
-                    "with - or _ between them"
+                log.warning("%s: left out; names are small letters and digits, with - or _ between them", said)
+            elif point.name in self._builtin:
+                log.warning("%s: left out; it is built in, and the package must call its own otherwise", said)
+            elif point.name in points:
+                self._disputed.setdefault(
+                    point.name,
+                    f"{said}, which {_origin(points[point.name])} has already; one of them must be called otherwise, "
+                    "or be uninstalled",
                 )
-            if point.name in points:
-                raise PluginError(
-                    f"{_origin(point)} brings the {self.kind} {point.name!r}, which {_origin(points[point.name])} has "
-                    "already; one of them must be called otherwise, or be uninstalled"
-                )
-            points[point.name] = point
+            else:
+                points[point.name] = point
         return points
 
     def names(self) -> tuple[str, ...]:
@@ -98,6 +107,8 @@ class Registry(Generic[M]):
     def _point(self, name: str) -> EntryPoint:
         if name not in self._points:
             raise self.unknown(name)
+        if name in self._disputed:
+            raise PluginError(self._disputed[name])
         return self._points[name]
 
     def _checked(self, name: str, found: object, point: EntryPoint) -> M:

@@ -74,14 +74,17 @@ def _describe(text: str, roster: Roster | None, picture: Path | None, style: str
 
     graph = presets.resolve(text, roster)
     files = _draw(graph, picture, style) if picture is not None else []
-    canonical = symmetry.canonical(graph)
+    try:
+        canonical, unknown = symmetry.canonical(graph).to_text(), ""
+    except GraphError as error:  # too many relabellings: the graph is described all the same
+        canonical, unknown = None, f"not known: {error}"
     if as_json:
-        console.out(json.dumps({"text": graph.to_text(), **graph.to_json(), "canonical": canonical.to_text()}))
+        console.out(json.dumps({"text": graph.to_text(), **graph.to_json(), "canonical": canonical}))
         return
     console.out(graph.to_text())
     for line in graph.describe():
         console.out(f"  {line}")
-    console.out(f"  canonical form: {canonical.to_text()}")
+    console.out(f"  canonical form: {canonical or unknown}")
     for file in files:
         console.out(f"  picture: {file}")
 

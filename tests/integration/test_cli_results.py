@@ -155,3 +155,13 @@ def test_results_are_shown_from_a_read_only_replica(
     assert "figure8" in answer(capsys, "figures")
     assert run(["worker", "--study", "small"]) == 2
     assert "read-only; name the primary" in capsys.readouterr().err
+
+
+def test_a_graph_with_too_many_relabellings_is_described_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "wide.png"
+    text = answer(capsys, "graphs", "mad-gan", "--k", "9", "--picture", str(picture))
+    assert "G9 learns from D at full weight" in text and picture.stat().st_size > 10_000
+    assert "canonical form: not known: k = 9 has 362,880 relabellings" in text
+    assert json.loads(answer(capsys, "graphs", "mad-gan", "--k", "9", "--json"))["canonical"] is None

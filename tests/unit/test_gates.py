@@ -140,3 +140,9 @@ def test_two_gates_with_one_letter_are_both_refused(gates_of: Callable[..., None
 def test_a_weight_outside_its_range_is_the_gates_fault(weight: float) -> None:
     with pytest.raises(PluginError, match=f"the gate 'odd' weighs {weight} at progress 0.5"):
         a_gate("odd", "o", lambda p: weight).weight(0.5)
+
+
+def test_a_gate_that_weighs_wrong_is_refused_before_any_training(gates_of: Callable[..., None]) -> None:
+    gates_of(late=a_gate("late", "l", lambda p: 2.0 * p))
+    with pytest.raises(PluginError, match=r"the gate 'late' weighs 2\.0 at progress 1\.0"):
+        parse_gate("late")
