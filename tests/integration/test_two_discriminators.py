@@ -59,7 +59,7 @@ def test_what_several_discriminators_need() -> None:
         parse_config(small(discriminators=1), "test")
     with pytest.raises(ConfigError, match="discriminators: 17 is not allowed"):
         parse_config(small(discriminators=17), "test")
-    with pytest.raises(ConfigError, match=r"search.first.0: preset 'mad-gan' is for k >= 2, not for k = 2, 2 discrim"):
+    with pytest.raises(ConfigError, match=r"search.first.0: preset 'mad-gan' is for m = 1, not for k = 2, 2 discrim"):
         parse_config(small(search={"first": ["mad-gan"]}), "test")
 
 
