@@ -23,6 +23,7 @@ from colgan_search.config import StudyConfig, load_config, parse_config
 from colgan_search.errors import BadInput
 from colgan_search.file_names import WorkFolder
 from colgan_search.gan.building import build_generator
+from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.presets import preset
 from colgan_search.roster import Roster
 from colgan_search.search.database.opening import open_storage
@@ -57,12 +58,11 @@ def fill(work: WorkFolder, settings: StudyConfig) -> None:
         study = create_or_open(storage, settings, settings.name, TRIALS)
         worked = Worker(study, FakeExperiment(0.0), work, "fake", threading.Event()).run()
         assert worked.finished
+        graphs = {one.number: KnowledgeTransferGraph.from_text(str(one.graph)) for one in results.trials(study)}
         for number in range(TRIALS):
             seeds = [number, number if number == 0 else 100 + number]
             nets = [build_generator(settings.network, size=16, channels=1, seed=seed) for seed in seeds]
-            save_generators(
-                work.run(settings.name, number) / "generators.safetensors", nets, preset("mad-gan", Roster(2))
-            )
+            save_generators(work.run(settings.name, number) / "generators.safetensors", nets, graphs[number])
     finally:
         storage.close()
 
@@ -283,7 +283,7 @@ BAD = [
     (["--study", "image", "--tsne-images", "3"], "greater than or equal to 4"),
     (["--study", "image", "--tsne-z", "mine"], "--tsne-z mine is not allowed; it is shared or own"),
     (["--study", "image", "--mad-gan", "HOME/nothing"], "is no run folder"),
-    (["--study", "image", "--mad-gan", "HOME/of-three"], "holds k = 3 generators, but k = 2"),
+    (["--study", "image", "--mad-gan", "HOME/of-three"], "is a run of k = 3, the proposed one has k = 2"),
     (["--study", "image", "--mad-gan", "HOME/broken"], "cannot be read"),
     (["--study", "image", "--mad-gan", "HOME/features/trial-00001"], "not of the graph mad-gan"),
     (["--run", "HOME/nothing"], "is no run folder: it holds no run.json"),
