@@ -98,7 +98,7 @@ GATES: Registry[Gate] = Registry(
 
 
 def get_gate(name: str) -> Gate:
-    """The gate of that name. UnknownMember otherwise; PluginError if it cannot be loaded, or is none that can be used."""
+    """The gate of that name. UnknownMember otherwise; PluginError if it cannot be loaded, or cannot be used."""
     gate = GATES.get(name)
     if gate not in PAPER_GATES:
         _require_own_letter(gate)
