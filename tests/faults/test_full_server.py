@@ -69,7 +69,7 @@ def test_a_full_server_is_refused_with_what_to_do(small_server: Postgres, crowd:
         raise AssertionError("there was a second connection")
     known.close()
     words = str(stranger.value)
-    assert "about 87 workers fit" in words and "--wait-for-database" in words and "\n" not in words
+    assert "about 87 workers fit" in words and "`wait_minutes`" in words and "\n" not in words
 
 
 def test_a_limit_of_the_role_is_named(small_server: Postgres) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from colgan_search import logs
+from colgan_search.api import working
 from colgan_search.api.working import WorkRequest
 from colgan_search.files import make_private
 from colgan_search.search.database.opening import open_storage
@@ -65,5 +66,5 @@ def test_everything_that_a_worker_makes(umask: int, tmp_path: Path) -> None:
     url = f"sqlite:///{work / 'studies.db'}"
     helpers.fake_study(url, helpers.small_config(tmp_path), total=1, done=0).storage.close()
     request = WorkRequest("small", url, work, keep_log=True)
-    assert work(request, threading.Event()).accepted == 1
+    assert working.work(request, threading.Event()).accepted == 1
     assert {_mode(work), _mode(work / "small"), _mode(work / "small" / "logs")} == {0o700}
