@@ -70,10 +70,6 @@ class Launcher(ABC):
         """One word per worker: where it is to run. Nothing is started. DeviceError if that makes no sense here."""
 
     @abstractmethod
-    def files(self, settings: Any, study: str, work: Path, planned: Sequence[str]) -> dict[str, str]:
-        """Name -> text of the files that would be handed in, without a password; none if nothing is handed in."""
-
-    @abstractmethod
     def start(self, settings: Any, study: Any, work: Path, planned: Sequence[str]) -> Workers:
         """Starts, or hands in, the planned workers of a `search.study.opening.OpenStudy`; `work`: the work folder."""
 

@@ -1,6 +1,6 @@
 """The two phases of one iteration: the discriminators (section 3.3.1 of the paper), then the generators (3.3.2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -209,10 +209,7 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: float, z: 
     losses: dict[str, Tensor] = {}
     whole = torch.zeros((), device=z.device)
     for edge, gate in lessons.edges:
-        if edge.kind is EdgeKind.ADVERSARIAL:
-            loss = adversarial_loss(state.discriminator(edge.source)(images[edge.target]))
-        else:
-            loss = lessons.transfer.loss(views[edge.target], views[edge.source])
+        loss = _EDGE_LOSSES[edge.kind](state, lessons, edge, images, views)
         whole = whole + gate.weight(progress) * loss
         losses[edge.name] = loss.detach()
 
@@ -223,3 +220,22 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: float, z: 
     for node in students:
         state.generator_optimizers[node.index].step()
     return losses
+
+
+def _adversarial(
+    state: TrainingState, lessons: Lessons, edge: Edge, images: Mapping[Node, Tensor], views: Mapping[Node, Any]
+) -> Tensor:
+    return adversarial_loss(state.discriminator(edge.source)(images[edge.target]))
+
+
+def _transfer(
+    state: TrainingState, lessons: Lessons, edge: Edge, images: Mapping[Node, Tensor], views: Mapping[Node, Any]
+) -> Tensor:
+    return lessons.transfer.loss(views[edge.target], views[edge.source])
+
+
+_EDGE_LOSSES: Mapping[EdgeKind, Callable[..., Tensor]] = {
+    EdgeKind.ADVERSARIAL: _adversarial,
+    EdgeKind.TRANSFER: _transfer,
+}
+"""What an edge into a generator computes, by its kind; a kind that is not here is a KeyError, never another one."""

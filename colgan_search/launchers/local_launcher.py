@@ -23,10 +23,6 @@ class Local(Launcher):
 
         return plan_devices(wanted.runtime, wanted.workers, wanted.device)
 
-    def files(self, settings: Section, study: str, work: Path, planned: Sequence[str]) -> dict[str, str]:
-        """None: nothing is handed in."""
-        return {}
-
     def start(self, settings: Section, study: "OpenStudy", work: Path, planned: Sequence[str]) -> "LocalWorkers":
         """Starts the processes; they drain when this one ends."""
         from colgan_search.launchers.local import LocalWorkers

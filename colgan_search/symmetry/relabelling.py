@@ -23,6 +23,7 @@ def count(roster: Roster) -> int:
     return math.prod(math.factorial(len(group)) for group in roster.exchangeable)
 
 
+@lru_cache(maxsize=8)
 def orders(roster: Roster) -> NDArray[np.int64]:
     """[R, k + m]: row by row the old numbers (from 0) of the new G1..Gk, then those of the new D1..Dm.
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from colgan_search.config import RuntimeSettings, TransferSettings
 from colgan_search.errors import ConfigError, Interrupted
+from colgan_search.gan import trainer
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.state import TrainingState, new_state
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
@@ -251,13 +252,39 @@ def test_interrupted_and_resumed_is_undisturbed_in_every_bit(tmp_path: Path, tra
     assert digest(resumed) == whole
 
 
-def test_discriminators_differ_and_see_the_images_in_their_own_order() -> None:
+def test_discriminators_differ_and_draw_z_of_their_own() -> None:
     state = run(preset("gman", Roster(2, 2)))
     first, second = (list(d.parameters()) for d in state.discriminators)
     assert not any(torch.equal(a, b) for a, b in zip(first, second, strict=True) if a.ndim == 4)
-    untrained = two()
-    orders = [random.get_state() for random in untrained.own_z]
-    assert not torch.equal(*orders)
+    assert not torch.equal(*(random.get_state() for random in two().own_z))
+
+
+def test_each_discriminator_sees_every_image_once_an_epoch_in_an_order_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, seen = pictures(32, size=16), [[], []]  # type: ignore[var-annotated]
+    number = {image.numpy().tobytes(): n for n, image in enumerate(images)}
+    phase = trainer.discriminator_phase
+
+    def spied(state: TrainingState, lessons: Lessons, progress: float, real: Any, *rest: Any) -> Any:
+        for j, turns in enumerate(real):
+            assert all(batch is turns[0] for batch in turns)  # one real batch for all turns of a D
+            seen[j] += [number[((x + 1) * 127.5).round().byte().numpy().tobytes()] for x in turns[0]]
+        return phase(state, lessons, progress, real, *rest)
+
+    monkeypatch.setattr(trainer, "discriminator_phase", spied)
+    train(
+        preset("gman", Roster(2, 2)),
+        images,
+        network(),
+        IMAGE,
+        training(epochs=1),
+        RuntimeSettings(),
+        seed=3,
+        device=CPU,
+    )
+    assert [sorted(order) for order in seen] == [list(range(32))] * 2
+    assert seen[0] != seen[1]
 
 
 def test_a_teacher_does_not_move_while_it_teaches() -> None:

@@ -66,13 +66,7 @@ class FeatureTransfer(Transfer):
         """Equation 4 without its gate."""
         from colgan_search.losses import feature_transfer_loss
 
-        return feature_transfer_loss(
-            student,
-            teacher,
-            alpha=settings.alpha,
-            reduction=settings.reduction,
-            detach_teacher=settings.detach_teacher,
-        )
+        return feature_transfer_loss(student, teacher, **settings.weighing)
 
 
 FEATURES = FeatureTransfer()

@@ -38,13 +38,7 @@ class ImageTransfer(Transfer):
         """Equation 5 without its gate."""
         from colgan_search.losses import image_transfer_loss
 
-        return image_transfer_loss(
-            student,
-            teacher,
-            alpha=settings.alpha,
-            reduction=settings.reduction,
-            detach_teacher=settings.detach_teacher,
-        )
+        return image_transfer_loss(student, teacher, **settings.weighing)
 
 
 IMAGE = ImageTransfer()

@@ -1,6 +1,6 @@
 """What the paper's two transfer kinds share (equations 4 and 5; alpha: section 4.1; layers: 4.3)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -21,3 +21,8 @@ class PaperTransferSettings(TransferSettings):
     maps: Maps = Field(
         "activation", description="feature maps after the activation (our reading) or before norm and activation"
     )
+
+    @property
+    def weighing(self) -> dict[str, Any]:
+        """How the differences become a loss: the same for equations 4 and 5."""
+        return {"alpha": self.alpha, "reduction": self.reduction, "detach_teacher": self.detach_teacher}
