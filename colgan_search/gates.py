@@ -23,7 +23,7 @@ class Pen:
     """In points."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gate:
     """What an edge does with its loss. There is one object for each name."""
 
@@ -50,6 +50,9 @@ class Gate:
     def order(self) -> tuple[int, str]:
         """Gates sort by it: the paper's four first, in the paper's order, then the others by name."""
         return (PAPER_GATES.index(self) if self in PAPER_GATES else len(PAPER_GATES), self.name)
+
+    def __repr__(self) -> str:
+        return f"Gate({self.name})"
 
     def __reduce__(self) -> tuple[Callable[[str], "Gate"], tuple[str]]:
         return get_gate, (self.name,)  # copies and pickles are the one object

@@ -14,7 +14,7 @@ _SEVERAL = "several discriminators are targets too, after the generators: G1=D1:
 _SHAPE = "write it like G1=D:through,G2:positive/G2=D:t (cut-off edges are left out, '-' for none)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class KnowledgeTransferGraph:
     """A roster and the gates of its edges, in the order of `roster.edges`.
 
@@ -27,6 +27,12 @@ class KnowledgeTransferGraph:
     def __post_init__(self) -> None:
         if len(self.gates) != len(self.roster.edges):
             raise GraphError(f"{len(self.gates)} gates given; {self.roster} has {len(self.roster.edges)} edges")
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"KnowledgeTransferGraph.from_text({self.to_text()!r})"
 
     @classmethod
     def from_edges(cls, roster: Roster, gates: Mapping[Edge, Gate], default: Gate = CUTOFF) -> "KnowledgeTransferGraph":

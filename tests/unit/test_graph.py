@@ -8,8 +8,8 @@ import pytest
 from colgan_search.errors import GraphError
 from colgan_search.gates import CUTOFF, NEGATIVE, POSITIVE, THROUGH
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.roster import Roster, generator
-from tests.graphs import edge
+from colgan_search.roster import Edge, EdgeKind, Roster, discriminator, generator
+from tests.graphs import among, edge
 
 T, C, P, N = THROUGH, CUTOFF, POSITIVE, NEGATIVE
 EXAMPLE = KnowledgeTransferGraph.from_edges(Roster(3), {edge(0, 1): T, edge(3, 1): P, edge(1, 2): N})
@@ -161,3 +161,65 @@ def test_description_in_words() -> None:
         "G2 learns from G1 less and less (negative)",
         "G3 learns nothing: every edge is cut off",
     ]
+
+
+def test_a_graph_shows_as_its_text() -> None:
+    assert str(EXAMPLE) == EXAMPLE_TEXT
+    assert eval(repr(EXAMPLE)) == EXAMPLE
+    assert repr(T) == "Gate(through)"
+
+
+# Several discriminators
+
+TWO = KnowledgeTransferGraph.from_edges(
+    Roster(2, 2),
+    {
+        Edge(discriminator(1), generator(1)): T,
+        Edge(discriminator(2), generator(1)): P,
+        edge(1, 2): N,
+        among(2, 1): T,
+    },
+)
+TWO_TEXT = "G1=D1:t,D2:p/G2=G1:n/D1=D2:t/D2=-"
+
+
+def test_edges_of_several_discriminators() -> None:
+    kinds = {e.name: e.kind for e in Roster(2, 2).edges}
+    assert list(kinds) == ["D1->G1", "D2->G1", "G2->G1", "D1->G2", "D2->G2", "G1->G2", "D2->D1", "D1->D2"]
+    adversarial, transfer, mutual = EdgeKind.ADVERSARIAL, EdgeKind.TRANSFER, EdgeKind.DISCRIMINATOR_TRANSFER
+    assert list(kinds.values()) == [adversarial, adversarial, transfer] * 2 + [mutual] * 2
+    assert [len(Roster(k, m).edges) for k, m in ((1, 2), (3, 2), (2, 3))] == [4, 14, 14]
+
+
+def test_text_json_and_words_of_several_discriminators() -> None:
+    assert TWO.to_text() == TWO_TEXT and KnowledgeTransferGraph.from_text(TWO_TEXT) == TWO
+    data = json.loads(json.dumps(TWO.to_json()))
+    assert data["discriminators"] == 2 and len(data["edges"]) == 8 and data["edges"]["D2->D1"] == "through"
+    assert KnowledgeTransferGraph.from_json(data) == TWO
+    assert TWO.describe()[2] == "D1 learns from real and generated images, from D2 at full weight (through)"
+
+
+def test_relabelling_renames_discriminators() -> None:
+    assert TWO.relabel([1, 2], [2, 1]).to_text() == "G1=D1:p,D2:t/G2=G1:n/D1=-/D2=D1:t"
+    assert TWO.relabel([2, 1]).to_text() == "G1=G2:n/G2=D1:t,D2:p/D1=D2:t/D2=-"
+    with pytest.raises(GraphError, match="is not an order of the discriminators"):
+        TWO.relabel([1, 2], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("G1=D:t/D1=-", "the only discriminator is called D, and no edge leads to it"),
+        ("G1=D1:t/D2=-", "cannot read 'D2'"),
+        ("D1=-/D2=-/G1=D1:t", "cannot read 'D1'"),
+        ("G1=D1:t/D1=-/D3=-", "cannot read 'D3'"),
+        ("G1=D:t/D1=-/D2=-", "unknown node 'D'; the nodes are D1, D2, G1"),
+        ("G1=D3:t/D1=-/D2=-", "unknown node 'D3'"),
+        ("G1=D1:t/D1=D1:t/D2=-", "D1 cannot teach itself"),
+        ("G1=D1:t/D1=G1:t/D2=-", "generators do not teach discriminators"),
+        ("D1=D2:t/D2=-", "at least one generator"),
+    ],
+)
+def test_malformed_text_of_several_discriminators_is_refused(text: str, said: str) -> None:
+    with pytest.raises(GraphError, match=re.escape(said)):
+        KnowledgeTransferGraph.from_text(text)
