@@ -1,4 +1,4 @@
-"""Inception score over epochs, one line per generator, one panel per run."""
+"""The objective (inception score) over epochs, one line per generator, one panel per run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from colgan_search.errors import BadInput
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.figures.styles import INK, SMALL_SIZE, TEXT_SIZE, Look, heading, look, tidy_axes
-from colgan_search.records import EpochScores, Outcome
+from colgan_search.records import MAX_IS, EpochScores, Outcome
 
 PANELS_ACROSS = 3
 
@@ -27,17 +27,22 @@ def draw_epochs(
 
 
 def epochs_figure(runs: Mapping[str, Outcome], title: str | None = None) -> Figure:
-    """A panel per entry of `runs` (label -> outcome), all with the same axes: IS of G1..Gk after each scored epoch.
+    """A panel per entry of `runs` (label -> outcome), all with the same axes: IS of G1..Gk after each scored epoch, or
+    whatever else was the objective.
 
     The scores at the end are larger marks where they were measured otherwise than those on the way (more images, more
     splits), at the epoch of the weights that they belong to, and the line below the panel says how. BadInput if
-    there are no runs, or one was never scored.
+    there are no runs, one was never scored, or their objectives differ.
     """
     if not runs:
         raise BadInput("no runs to draw; give the outcome of at least one")
     for label, outcome in runs.items():
         if not outcome.history:
             raise BadInput(f"{label}: was never scored" + (f" ({outcome.diverged})" if outcome.diverged else ""))
+    objectives = {outcome.history[-1].scores.objective for outcome in runs.values()}
+    if len(objectives) > 1:
+        raise BadInput(f"the runs have several objectives: {', '.join(sorted(one.words for one in objectives))}")
+    (objective,) = objectives
     across = min(PANELS_ACROSS, len(runs))
     down = math.ceil(len(runs) / across)
     figure = Figure(figsize=(1.9 + 3.1 * across, 0.6 + 2.9 * down), layout="constrained")
@@ -49,7 +54,7 @@ def epochs_figure(runs: Mapping[str, Outcome], title: str | None = None) -> Figu
     for axes in panels[len(runs) :]:
         axes.set_axis_off()
     for axes in panels[::across]:
-        axes.set_ylabel("inception score", fontsize=TEXT_SIZE, color=INK)
+        axes.set_ylabel("inception score" if objective == MAX_IS else objective.label, fontsize=TEXT_SIZE, color=INK)
     most = max(len(outcome.history[-1].scores.generators) for outcome in runs.values())
     figure.legend(
         handles=[_handle(number) for number in range(1, most + 1)],
@@ -66,18 +71,20 @@ def epochs_figure(runs: Mapping[str, Outcome], title: str | None = None) -> Figu
 def _draw_run(axes: Axes, label: str, outcome: Outcome) -> None:
     tidy_axes(axes)
     *before, end = outcome.history
+    objective = end.scores.objective
     otherwise = bool(before) and before[-1].scores.protocol != end.scores.protocol
     # The end joins the line, unless the same epoch was scored in the line's own way as well.
     line = before if otherwise and before[-1].epoch == end.epoch else [*before, end]
     for number, score in enumerate(end.scores.generators, start=1):
         style = look(number)
-        scores = [moment.scores.generators[number - 1].is_mean for moment in line]
+        scores = [moment.scores.generators[number - 1].metrics[objective.number] for moment in line]
         (drawn,) = axes.plot([moment.epoch for moment in line], scores, label=f"G{number}", **_strokes(style))
         if style.dashes:
             drawn.set_dashes(style.dashes)
         if otherwise:
             at = outcome.best_epochs[number - 1] if outcome.best_epochs else end.epoch
-            axes.plot([at], [score.is_mean], color=style.colour, marker=style.marker, ms=8, mew=1.6, ls="", zorder=4)
+            value = score.metrics[objective.number]
+            axes.plot([at], [value], color=style.colour, marker=style.marker, ms=8, mew=1.6, ls="", zorder=4)
     axes.set_title(label, fontsize=TEXT_SIZE, color=INK).set_parse_math(False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.tick_params(labelbottom=True)

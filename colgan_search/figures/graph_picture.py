@@ -25,6 +25,8 @@ BEST_RING = "#c8930a"
 INK = "#1a1a1a"
 SMALLEST_DISC = 38.0
 """Radius of a generator's disc on paper, in points (1/72 inch), that still holds its name and score."""
+LETTER_WIDTH, FILLED = 0.58, 1.7
+"""A letter's mean width in font sizes, and how many radii of its disc a score may be wide."""
 NARROWEST = 6.4
 """Width of the figure in inches that holds the legend."""
 
@@ -145,7 +147,8 @@ def _draw_node(axes: Axes, layout: Layout, node: Node, score: float | None, labe
     words = [(node.name, lift, min(17.0, 0.5 * points), "bold")]
     if score is not None:
         shown = f"{label} –" if math.isnan(score) else f"{label} {score_text(score)}"
-        words.append((shown, -0.33 * radius, min(12.0, 0.36 * points), "normal"))
+        fitting = FILLED * points / (LETTER_WIDTH * len(shown))
+        words.append((shown, -0.33 * radius, min(12.0, 0.36 * points, fitting), "normal"))
     for text, up, size, weight in words:
         axes.text(x, y + up, text, fontsize=size, weight=weight, ha="center", va="center", color=INK, zorder=5)
 

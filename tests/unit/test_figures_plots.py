@@ -127,6 +127,26 @@ def test_scores_at_the_end_stand_apart_at_the_epoch_of_their_weights() -> None:
     assert figure.axes[0].get_xlabel() == "epoch\nsmall: 50 images\nlarge: 1,000 images, at its best"
 
 
+def test_epochs_are_of_the_objective() -> None:
+    def aimed(run: Outcome) -> Outcome:
+        """The same run of a search for FID, which is ten times its IS here."""
+        data = run.model_dump(mode="json")
+        fid = {"metric": "fid", "number": "fid", "label": "FID", "higher_is_better": False, "worst": 1e6}
+        for moment in data["history"]:
+            moment["scores"]["objective"] = fid
+            for score in moment["scores"]["generators"]:
+                score["metrics"]["fid"] = 10 * score["metrics"]["is_mean"]
+        return Outcome.model_validate({**data, "scores": None, "variants": {}})
+
+    run = outcome([(2, [3.0, 1.0], 50), (4, [2.0, 2.5], 50), (4, [3.25, 2.75], 1000)])
+    figure = epochs_figure({"a": aimed(run)})
+    drawn = [line.get_xydata().tolist() for line in lines_of(figure)]
+    assert drawn == [[[2, 30.0], [4, 20.0]], [[4, 32.5]], [[2, 10.0], [4, 25.0]], [[4, 27.5]]]
+    assert figure.axes[0].get_ylabel() == "FID"
+    with pytest.raises(BadInput, match="the runs have several objectives: max IS, min FID"):
+        epochs_figure({"a": run, "b": aimed(run)})
+
+
 @pytest.mark.parametrize("runs", [{}, {"seed 3": outcome([])}])
 def test_epochs_without_scores_is_refused(runs: dict[str, Outcome], tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"seed 3: was never scored .*nan|no runs"):

@@ -19,6 +19,7 @@ from colgan_search.figures.pens import STYLES, pens
 from colgan_search.gates import CUTOFF, NEGATIVE, PAPER_GATES, POSITIVE, THROUGH
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.presets import preset
+from colgan_search.records import Objective
 from colgan_search.roster import Roster, generator
 
 HOUSE = pens("house")
@@ -178,3 +179,18 @@ def test_imports_neither_torch_nor_optuna_nor_a_window() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("label", ["IS", "FID", "brightness", "precision"])
+@pytest.mark.parametrize("roster", [Roster(2), Roster(3), Roster(8)], ids=str)
+def test_names_and_scores_stay_inside_their_discs(roster: Roster, label: str) -> None:
+    objective = Objective(metric="x", number="x", label=label)
+    figure = graph_figure(preset("all-through", roster), [0.2048] * roster.generators, objective=objective)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    discs = [patch for patch in axes.patches if isinstance(patch, Circle)]
+    for text in axes.texts:
+        box = text.get_window_extent()
+        corners = axes.transData.inverted().transform([(x, y) for x in (box.x0, box.x1) for y in (box.y0, box.y1)])
+        nearest = min(discs, key=lambda disc: np.linalg.norm(np.array(disc.center) - corners.mean(axis=0)))
+        assert max(np.linalg.norm(corners - np.array(nearest.center), axis=1)) < nearest.radius, text.get_text()
