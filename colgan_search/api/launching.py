@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from colgan_search import presets
+from colgan_search.api.space import space_lines
 from colgan_search.api.study_scoring import classifier_caches
 from colgan_search.api.work_and_storage import (
     DEFAULT_WORK_DIR,
@@ -75,7 +76,10 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     if devices:
         require_study_folder(work, name)
     storage = storage_text(request.storage, work)
-    _require_place(storage, config, name, request.trials)  # a wrong password is told before 50,000 images are read
+    # A wrong password is told before 50,000 images are read.
+    begun = _require_place(storage, config, name, request.trials)
+    for line in space_lines(config, begun if begun is not None and request.trials is None else total):
+        say(line)
     if devices and launcher.here:
         _require_readiness(config, work, name, say)
     require_space(existing_parent(work.root))
@@ -91,20 +95,21 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     return Launched(study, work, devices, launcher)
 
 
-def _require_place(storage: str, config: StudyConfig, name: str, trials: int | None) -> None:
+def _require_place(storage: str, config: StudyConfig, name: str, trials: int | None) -> int | None:
     """BadInput unless the database can be used, holds no other study of this name, and not more trials than these.
 
-    Makes nothing.
+    Makes nothing. The total of the study as it is; None if it is not there.
     """
     require_server(storage)
     try:
         opened = open_storage(storage)
     except NothingThere:
-        return
+        return None
     try:
         study = same_study(opened, config, name)
         if study is not None and trials is not None:
             study.slots.require_total(trials)
+        return None if study is None else study.slots.budget().total
     finally:
         opened.close()
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from colgan_search import presets
-from colgan_search.cli import console, options
+from colgan_search.cli import console, options, show
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate, parse_gate
 from colgan_search.graph import KnowledgeTransferGraph
@@ -35,12 +35,20 @@ def command(
         str | None,
         typer.Option("--style", help="Pens of the picture: house, or paper (positive linear red, through black)."),
     ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", help="Say what so many trials buy in the space of --k.", min=1, max=options.MAX_TRIALS
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count the distinct knowledge transfer graphs and list presets; or describe and draw one graph."""
     allowed = tuple(dict.fromkeys(parse_gate(name) for name in gates.split(",")))
     if style is not None and picture is None:
         raise GraphError("--style is of a picture: colgan-search graphs GRAPH --picture FILE --style NAME")
+    if trials is not None and (k is None or graph is not None or every):
+        raise GraphError("--trials is of a space: colgan-search graphs --k K --trials N, without a graph or --list")
     rosters = [Roster(number, discriminators) for number in ([k] if k is not None else [1, 2, 3, 4])]
     if graph is not None:
         _describe(graph, rosters[0] if k is not None else None, picture, style, as_json)
@@ -53,7 +61,7 @@ def command(
 
         _list(symmetry.distinct_graphs(rosters[0], allowed), as_json)
     else:
-        _count(rosters, allowed, as_json)
+        _count(rosters, allowed, trials, as_json)
 
 
 def _list(graphs: Iterator[KnowledgeTransferGraph], as_json: bool) -> None:
@@ -98,27 +106,38 @@ def _draw(graph: KnowledgeTransferGraph, picture: Path, style: str | None) -> li
     return draw_graph(graph, picture, title=graph.to_text(), style=style or HOUSE)
 
 
-def _count(rosters: list[Roster], gates: tuple[Gate, ...], as_json: bool) -> None:
+def _count(rosters: list[Roster], gates: tuple[Gate, ...], trials: int | None, as_json: bool) -> None:
     from colgan_search import symmetry
+    from colgan_search.symmetry.extent import number_words
 
-    counts = [
-        {
-            "k": roster.generators,
-            "discriminators": roster.discriminators,
-            "edges": len(roster.edges),
-            "assignments": symmetry.count_assignments(roster, len(gates)),
-            "distinct": symmetry.count_distinct(roster, len(gates)),
-        }
-        for roster in rosters
-    ]
+    sizes = [symmetry.extent(roster, len(gates), patient=True) for roster in rosters]
     if as_json:
+        counts = [
+            {
+                "k": roster.generators,
+                "discriminators": roster.discriminators,
+                "edges": size.edges,
+                **show.extent_json(size),
+                **({} if trials is None else {"trials": trials, "buys": size.bought(trials)}),
+            }
+            for roster, size in zip(rosters, sizes, strict=True)
+        ]
         console.out(json.dumps({"gates": [gate.name for gate in gates], "counts": counts}))
         return
     console.out(f"graphs with the gates {', '.join(gate.name for gate in gates)}:")
     table = Table("k", "discriminators", "gated edges", "assignments", "distinct up to relabelling", box=None)
-    for row in counts:
-        table.add_row(*(f"{value:,}" for value in row.values()))
+    for roster, size in zip(rosters, sizes, strict=True):
+        table.add_row(
+            str(roster.generators),
+            str(roster.discriminators),
+            f"{size.edges:,}",
+            number_words(size.assignments),
+            size.distinct_words,
+        )
     console.console().print(table)
+    if trials is not None:
+        console.out(sizes[0].bought(trials))
+        return
     console.out("presets:")
     names = Table("name", "for", "what it is", box=None)
     for preset in presets.PRESETS.values():

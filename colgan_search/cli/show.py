@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from colgan_search.search.care.monitor import Snapshot
     from colgan_search.search.study.opening import OpenStudy
     from colgan_search.search.study.results import TrialRecord
+    from colgan_search.symmetry import Extent
+
+LONGEST_NUMBER = 10**4000
+"""Python writes no whole number with more than 4,300 digits."""
 
 
 def short_worker(worker: str) -> str:
@@ -53,6 +57,15 @@ def progress_line(now: Snapshot, objective: Objective) -> str:
     if now.best is not None:
         parts.append(best_line(now.best, objective))
     return "; ".join(parts)
+
+
+def extent_json(extent: Extent) -> dict[str, int | bool | None]:
+    """The size of a space; `distinct` is a lower bound where it is not exact, and null what is too long to write."""
+    return {
+        "assignments": extent.assignments if extent.assignments < LONGEST_NUMBER else None,
+        "distinct": extent.distinct if extent.distinct < LONGEST_NUMBER else None,
+        "distinct_exact": extent.exact,
+    }
 
 
 def doubt_line(text: str) -> str:

@@ -18,6 +18,7 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Show done, running and failed trials, the workers, and the best trial so far."""
+    from colgan_search.api.space import extent_of, space_lines
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.search.care.monitor import Monitor
@@ -34,6 +35,8 @@ def command(
                         "storage": opened.storage.name,
                         "finished": now.budget.finished,
                         **asdict(now.budget),
+                        "space": show.extent_json(extent_of(opened.config)),
+                        "buys": space_lines(opened.config, now.budget.total)[-1],
                         "seconds_left": now.seconds_left,
                         "seconds_left_spread": now.seconds_spread,
                         "workers": [asdict(worker) for worker in now.workers],
@@ -47,6 +50,8 @@ def command(
             return
         console.out(f"study {opened.name} in {opened.storage.name}")
         console.out(f"  {show.progress_line(now, opened.config.objective)}")
+        for line in space_lines(opened.config, now.budget.total):
+            console.out(f"  {line}")
         if doubt is not None:
             console.out(f"  {show.doubt_line(doubt)}")
         if now.workers:

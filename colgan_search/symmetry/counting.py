@@ -39,7 +39,7 @@ def count_distinct(roster: Roster, gates: int) -> int:
     for k = 64. GraphError, at once, for more than 4 million kinds of relabellings.
     """
     count_assignments(roster, gates)
-    if math.prod(_partitions(len(group)) for group in roster.exchangeable) > MAX_CYCLE_TYPES:
+    if kinds_of_relabellings(roster) > MAX_CYCLE_TYPES:
         raise GraphError(f"{roster} is too large to count its distinct graphs; take fewer generators or discriminators")
     # Relabellings by their number of edge cycles, so that each large power is taken once.
     relabellings_by_cycles: Counter[int] = Counter()
@@ -51,6 +51,11 @@ def count_distinct(roster: Roster, gates: int) -> int:
             relabellings_by_cycles[edge_cycles] += many * more
     total = sum(number * gates**edge_cycles for edge_cycles, number in relabellings_by_cycles.items())
     return int(total // (math.factorial(roster.generators) * math.factorial(roster.discriminators)))
+
+
+def kinds_of_relabellings(roster: Roster) -> int:
+    """The number of kinds of relabellings, by their cycles, that `count_distinct` adds up."""
+    return math.prod(_partitions(len(group)) for group in roster.exchangeable)
 
 
 def distinct_graphs(roster: Roster, gates: Collection[Gate] = PAPER_GATES) -> Iterator[KnowledgeTransferGraph]:

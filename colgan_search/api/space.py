@@ -1,0 +1,23 @@
+"""What a study's budget buys in its space of graphs, in one or two lines: for `launch` and `status`."""
+
+from colgan_search.config import StudyConfig
+from colgan_search.extensions.samplers import SAMPLERS
+from colgan_search.symmetry import Extent, extent
+
+
+def extent_of(config: StudyConfig) -> Extent:
+    """The study's space; at once, however large it is."""
+    return extent(config.roster, len(config.search.gates))
+
+
+def space_lines(config: StudyConfig, trials: int) -> list[str]:
+    """How large the study's space is, and what so many trials buy in it."""
+    space = extent_of(config)
+    if not SAMPLERS.get(config.search.sampler).proposes:
+        graphs = len(config.search.first)
+        each = f"{trials / graphs:.3g} replicates of each" if graphs > 1 else f"{trials:,} replicates of it"
+        return [
+            f"space: {space.words}",
+            f"{trials:,} trials: {graphs} {'graph' if graphs == 1 else 'graphs'} of search.first, {each}",
+        ]
+    return [f"space: {space.words}", space.bought(trials)]
