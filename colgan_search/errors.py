@@ -14,6 +14,7 @@ ColganError                     exit code 1
 │   └── DeviceError             a GPU that is not there, workers that cannot be
 ├── Diverged                    a GAN gave NaN or Inf: a result, not a fault
 ├── Interrupted                 asked to stop: checkpointed, to be resumed
+├── Pruned                      cut at an interim score: a result, not a fault
 ├── LeaseLost                   another worker took the slot over: drop the work
 ├── TrialFault                  a trial could not go on (memory, disk, file): its slot is given back
 ├── DiskFull                    too little space: nothing was half-written
@@ -90,6 +91,14 @@ class Diverged(ColganError):
 
 class Interrupted(ColganError):
     """The run was asked to stop; its checkpoint is on disk and it can be resumed."""
+
+
+class Pruned(ColganError):
+    """The training is to end at its interim score number `evaluation` (from 1), as soon as it has that one."""
+
+    def __init__(self, evaluation: int) -> None:
+        super().__init__(f"pruned at interim score {evaluation}")
+        self.evaluation = evaluation
 
 
 class LeaseLost(ColganError):

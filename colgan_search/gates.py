@@ -47,6 +47,11 @@ class Gate:
         return weight
 
     @property
+    def ramps(self) -> bool:
+        """True if its weight is not the same all through the training."""
+        return len({self.weight(quarter / 4) for quarter in range(5)}) > 1
+
+    @property
     def order(self) -> tuple[int, str]:
         """Gates sort by it: the paper's four first, in the paper's order, then the others by name."""
         return (PAPER_GATES.index(self) if self in PAPER_GATES else len(PAPER_GATES), self.name)

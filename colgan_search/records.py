@@ -146,6 +146,13 @@ class EpochScores(Record):
     scores: Scores
 
 
+class Cut(Record):
+    """Where a pruner ended a training, or would have ended it."""
+
+    evaluation: int = Field(ge=1, le=2**31 - 1, description="number of the interim evaluation, from 1")
+    epoch: int = Field(ge=1, le=2**31 - 1, description="epochs finished then")
+
+
 class Progress(Record):
     """What a training tells its observer: often without scores, after an evaluation with them."""
 
@@ -162,8 +169,13 @@ class Outcome(Record):
 
     graph: str = Field(description="the graph's text form")
     seed: int
-    value: float = Field(description="of the objective: the maximum IS; its worst, 1.0, if the run diverged")
-    scores: Scores | None = Field(description="of the weights that count (evaluation.point); None if it diverged")
+    value: float = Field(
+        description="of the objective: the maximum IS; its worst, 1.0, if the run diverged; the best interim one, no "
+        "final score, if it was cut"
+    )
+    scores: Scores | None = Field(
+        description="of the weights that count (evaluation.point); None if it diverged or was cut"
+    )
     variants: dict[str, Scores] = Field(
         default_factory=dict,
         description="full scores by weights: `last` (the end), `best` (each generator's best interim moment, with "
@@ -174,6 +186,7 @@ class Outcome(Record):
     )
     history: tuple[EpochScores, ...] = ()
     diverged: str | None = Field(None, description="what was not finite and when; None for a healthy run")
+    cut: Cut | None = Field(None, description="where a pruner ended it; None if it was trained to its end")
     iterations: int
     seconds: float = Field(description="wall-clock seconds of training and scoring, all attempts together")
     device: str

@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 
 from colgan_search import logs
-from colgan_search.errors import ColganError, Interrupted, TrialFault
+from colgan_search.errors import ColganError, Interrupted, Pruned, TrialFault
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import write_text
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import (
+    Cut,
     EpochScores,
     GeneratorScore,
     OnProgress,
@@ -48,7 +49,9 @@ class FakeExperiment:
     `hang-once:FILE` hangs if FILE is not there yet, after making it; `endless-from:N` never ends the trials from
     number N on, so that a test can interrupt one of them for certain; `die-on:N` kills its own process on trial N;
     `write` writes a file into the run folder, as a training does;
-    `until:FILE` ends no trial before FILE is there, so that a test can do something in the middle of one.
+    `until:FILE` ends no trial before FILE is there, so that a test can do something in the middle of one;
+    `steps:N` tells N interim scores, a step towards the value each, `seconds` apart, and ends when it is pruned;
+    `deaf:N` the same, but it does not hear that it is pruned, and waits for ever before the last one.
     """
 
     def __init__(self, seconds: float, orders: str = "") -> None:
@@ -70,12 +73,9 @@ class FakeExperiment:
             Path(what).touch()
             threading.Event().wait()
         value = fake_value(graph.to_text(), seed)
-        scores = Scores(
-            generators=tuple(
-                GeneratorScore(metrics={"is_mean": value if i == 0 else 1.0, "is_std": 0.0}) for i in range(graph.k)
-            ),
-            protocol=PROTOCOL,
-        )
+        if order in ("steps", "deaf"):
+            return self._in_steps(graph, seed, int(what), on_progress, should_stop)
+        scores = fake_scores(value, graph.k)
         on_progress(Progress(epoch=1, epochs=1, iteration=1, iterations=1, scores=scores, evaluation=1))
         endless = order == "endless-from" and int(folder.name.removeprefix("trial-")) >= int(what)
         while endless or time.monotonic() - started < self.seconds or _held(order, what):
@@ -92,6 +92,64 @@ class FakeExperiment:
             seconds=time.monotonic() - started,
             device="cpu",
         )
+
+    def _in_steps(
+        self,
+        graph: KnowledgeTransferGraph,
+        seed: int,
+        steps: int,
+        on_progress: OnProgress,
+        should_stop: ShouldStop,
+    ) -> Outcome:
+        value = fake_value(graph.to_text(), seed)
+        history: list[EpochScores] = []
+        pruned: Pruned | None = None
+        while len(history) < steps and pruned is None:
+            epoch = len(history) + 1
+            scores = fake_scores(fake_interim(value, epoch, steps), graph.k)
+            history.append(EpochScores(epoch=epoch, scores=scores))
+            on_progress(
+                Progress(epoch=epoch, epochs=steps, iteration=epoch, iterations=steps, scores=scores, evaluation=epoch)
+            )
+            until = time.monotonic() + self.seconds
+            last = self.orders.startswith("deaf") and epoch == steps - 1
+            while last or time.monotonic() < until:
+                try:
+                    if should_stop():
+                        raise Interrupted("asked to stop")
+                except Pruned as said:
+                    if not self.orders.startswith("deaf") and said.evaluation <= len(history):
+                        pruned = said
+                        break
+                time.sleep(0.02)
+        cut = None
+        if pruned is not None:
+            history = history[: pruned.evaluation]
+            cut = Cut(evaluation=pruned.evaluation, epoch=pruned.evaluation)
+        return Outcome(
+            graph=graph.to_text(),
+            seed=seed,
+            value=history[-1].scores.value,
+            scores=None if cut else history[-1].scores,
+            history=tuple(history),
+            cut=cut,
+            iterations=1,
+            seconds=1.0,
+            device="cpu",
+        )
+
+
+def fake_interim(value: float, step: int, steps: int) -> float:
+    """The interim score at a step of so many, which grows to `value` at the last."""
+    return 1.0 + (value - 1.0) * step / steps
+
+
+def fake_scores(value: float, k: int) -> Scores:
+    """Of k generators, the first of which has that value."""
+    means = [value if i == 0 else 1.0 for i in range(k)]
+    return Scores(
+        generators=tuple(GeneratorScore(metrics={"is_mean": mean, "is_std": 0.0}) for mean in means), protocol=PROTOCOL
+    )
 
 
 def _held(order: str, what: str) -> bool:

@@ -27,7 +27,7 @@ class Trial:
     number: int
     """From 0."""
     state: str
-    """`running`, `waiting` (given back, to be gone on with), `complete` or `fail`."""
+    """`running`, `waiting` (given back, to be gone on with), `complete`, `pruned` or `fail`."""
     value: float | None
     """Of the study's objective: the maximum inception score over the generators, or another (`search.objective`).
 
@@ -51,6 +51,10 @@ class Trial:
     """As `started`."""
     classifier_accuracy: float | None
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor."""
+    pruned_at: int | None = None
+    """The epoch after which the pruner ended it or, if it is complete, would have; None if it would not."""
+    interim: float | None = None
+    """Of a pruned trial, the best interim value: no final score, and not to be ranked with these."""
 
 
 def _trial(record: records.TrialRecord) -> Trial:
@@ -68,6 +72,8 @@ def _trial(record: records.TrialRecord) -> Trial:
         started=record.started,
         finished=record.finished,
         classifier_accuracy=record.classifier_accuracy,
+        pruned_at=None if record.cut is None else record.cut.epoch,
+        interim=record.interim,
     )
 
 

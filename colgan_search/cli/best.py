@@ -1,6 +1,7 @@
 """`best`: the best graph of a study."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,7 @@ def command(
     from colgan_search.api.doubts import doubt
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.search.study import results
+    from colgan_search.search.study.cuts import cuts
 
     if retrain and export is None:
         raise BadInput("--retrain needs --export: the folder for the bundle")
@@ -73,6 +75,10 @@ def command(
             "variants": {} if recorded is None else recorded.model_dump(mode="json")["variants"],
             "graph_json": results.best_graph(record).to_json(),
             "warning": doubt(opened),
+            "pruning": {
+                "method": opened.config.pruning.method,
+                **asdict(cuts(results.trials(opened), opened.config.objective)),
+            },
             "pictures": [str(path) for path in files],
             "bundle": None if export is None else str(export),
         }

@@ -14,6 +14,7 @@ from colgan_search.records import GeneratorScore, Objective, Scores, score_text
 
 if TYPE_CHECKING:
     from colgan_search.search.care.monitor import Snapshot
+    from colgan_search.search.study.cuts import Cuts
     from colgan_search.search.study.opening import OpenStudy
     from colgan_search.search.study.results import TrialRecord
     from colgan_search.symmetry import Extent
@@ -68,6 +69,17 @@ def extent_json(extent: Extent) -> dict[str, int | bool | None]:
     }
 
 
+def cuts_line(cuts: Cuts, method: str) -> str:
+    """What pruning has cut, and how often it would have been wrong."""
+    text = f"pruning by {method}: {cuts.pruned} pruned"
+    if not cuts.finished:
+        return f"{text}; none that would have been was finished yet, so nothing is known of wrong cuts"
+    return (
+        f"{text}; {cuts.finished} that would have been {'were' if cuts.finished > 1 else 'was'} finished all the same: "
+        f"{cuts.above_median} came out above the median of the complete trials, {cuts.top_quarter} in their top quarter"
+    )
+
+
 def doubt_line(text: str) -> str:
     """What is to be said before a score is believed, to be told from the scores."""
     return f"warning: {text}"
@@ -77,15 +89,22 @@ def best(study: OpenStudy, work_dir: Path, picture: Path | None = None) -> None:
     """The best graph in words, its scores, and its picture as PNG and SVG."""
     from colgan_search.api.doubts import doubt
     from colgan_search.search.study import results
+    from colgan_search.search.study.cuts import cuts
 
     record = results.best(study)
     graph = results.best_graph(record)
     files = draw_best(study, record, work_dir, picture)  # first: it may refuse the picture's name
-    out(f"best graph of study {study.name}: trial {record.number} of {len(results.completed(study))} complete")
+    records = results.trials(study)
+    out(
+        f"best graph of study {study.name}: trial {record.number} of "
+        f"{len(results.best_first(records, study.config.objective))} complete"
+    )
     out(f"  {record.graph}")
     for line in graph.describe():
         out(f"  {line}")
     score_table(record)
+    if study.config.pruning.on:
+        out(f"  {cuts_line(cuts(records, study.config.objective), study.config.pruning.method)}")
     if (text := doubt(study)) is not None:
         out(f"  {doubt_line(text)}")
     recorded = results.outcome(study, record.number)

@@ -37,6 +37,7 @@ def command(
                         **asdict(now.budget),
                         "space": show.extent_json(extent_of(opened.config)),
                         "buys": space_lines(opened.config, now.budget.total)[-1],
+                        "pruning": {"method": opened.config.pruning.method, **asdict(now.cuts)},
                         "seconds_left": now.seconds_left,
                         "seconds_left_spread": now.seconds_spread,
                         "workers": [asdict(worker) for worker in now.workers],
@@ -52,6 +53,8 @@ def command(
         console.out(f"  {show.progress_line(now, opened.config.objective)}")
         for line in space_lines(opened.config, now.budget.total):
             console.out(f"  {line}")
+        if opened.config.pruning.on:
+            console.out(f"  {show.cuts_line(now.cuts, opened.config.pruning.method)}")
         if doubt is not None:
             console.out(f"  {show.doubt_line(doubt)}")
         if now.workers:

@@ -57,7 +57,7 @@ def command(
         for record in records:
             table.add_row(
                 str(record.number),
-                "diverged" if record.diverged else record.state,
+                record.state_words,
                 show.value_text(record, 3),
                 ", ".join(score_text(score) for score in record.of(objective.number) or ()),
                 console.optional(record.best_generator),

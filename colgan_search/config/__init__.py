@@ -3,6 +3,7 @@
 from colgan_search.config.fingerprint import differences, fingerprint
 from colgan_search.config.load import find_config, load_config, parse_config, shipped_configs, with_overrides
 from colgan_search.config.members import members_used, require_members
+from colgan_search.config.pruning import PruningSettings
 from colgan_search.config.reading import read_yaml
 from colgan_search.config.schema import (
     STUDY_NAME,
@@ -22,6 +23,7 @@ __all__ = [
     "DataSettings",
     "EvaluationSettings",
     "NetworkSettings",
+    "PruningSettings",
     "RuntimeSettings",
     "SearchSettings",
     "ServiceSettings",

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from colgan_search.config.pruning import PruningSettings
 from colgan_search.config.schema import StudyConfig
 
 NOT_RESULTS: tuple[tuple[str, ...], ...] = (
@@ -23,6 +24,7 @@ CAME_LATER: dict[str, Any] = {
     "discriminator_transfer": None,
     "evaluation.metrics": [],
     "search.objective": "is",
+    **{f"pruning.{name}": field.default for name, field in PruningSettings.model_fields.items()},
 }
 """Key path -> default of settings that came after the first fingerprints: at their default they change none."""
 

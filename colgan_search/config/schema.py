@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
+from colgan_search.config.pruning import PruningSettings
 from colgan_search.errors import GraphError, PluginError, UnknownMember
 from colgan_search.extensions import metrics
 from colgan_search.extensions.datasets import DATASETS, DataSettings
@@ -202,6 +203,7 @@ class StudyConfig(Section):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     search: SearchSettings = SearchSettings()
+    pruning: PruningSettings = PruningSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     service: ServiceSettings = ServiceSettings()
 
@@ -226,6 +228,12 @@ class StudyConfig(Section):
             raise ValueError("search.objective: fid needs evaluation.fid: true")
         if name not in ("is", "fid", *(settings.name for settings in self.evaluation.metrics)):
             raise ValueError(f"search.objective: {name} needs evaluation.metrics to have it, e.g. metrics: [{name}]")
+        return self
+
+    @model_validator(mode="after")
+    def _pruning_fits_the_training(self) -> "StudyConfig":
+        if problem := self.pruning.problem(self.training.epochs, self.evaluation.every_epochs):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")

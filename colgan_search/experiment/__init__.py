@@ -7,7 +7,7 @@ import torch
 
 from colgan_search.bundles.weights import save_generators
 from colgan_search.config import StudyConfig, fingerprint
-from colgan_search.errors import Diverged, GraphError
+from colgan_search.errors import Diverged, GraphError, Pruned
 from colgan_search.evaluation.classifier import require_classes
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device
@@ -90,9 +90,10 @@ class Experiment:
         """Trains `graph` from `seed`, or resumes it from `folder`, and scores its generators.
 
         `folder` holds the checkpoints, and at the end the generators that count (`evaluation.point`) and, with
-        `training.ema`, their moving averages as they are at the end. `on_iteration` hears of every iteration
-        finished, 1..T, and must be quick. Raises Interrupted (checkpointed) and TrialFault
-        (see `gan.trainer.train`); divergence is an outcome of the objective's worst value.
+        `training.ema`, their moving averages as they are at the end. `should_stop` may raise Pruned: the training
+        ends when it has that interim score, with an outcome that says so and no generators. `on_iteration` hears of
+        every iteration finished, 1..T, and must be quick. Raises Interrupted (checkpointed) and TrialFault (see
+        `gan.trainer.train`); divergence is an outcome of the objective's worst value.
         """
         config = self.config
         if graph.roster != config.roster:
@@ -122,3 +123,5 @@ class Experiment:
             return run.outcome(None)
         except Diverged as diverged:
             return run.outcome(str(diverged))
+        except Pruned as pruned:
+            return run.cut_outcome(pruned.evaluation)

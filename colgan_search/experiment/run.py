@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from torch import nn
 
 from colgan_search.config import EvaluationSettings
+from colgan_search.errors import Pruned
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.best_point import BestPoint
 from colgan_search.experiment.device import device_name
 from colgan_search.gan.state import TrainingState
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import EpochScores, OnProgress, Outcome, Progress, Scores, ShouldStop
+from colgan_search.records import Cut, EpochScores, OnProgress, Outcome, Progress, Scores, ShouldStop
 from colgan_search.seeds import derive_seed, final_seed
 
 
@@ -51,7 +52,13 @@ class Run:
         """Passes the question on; asked before every iteration, so every checkpoint holds the seconds so far."""
         if self._state is not None:
             self._state.extra["seconds"] = self.seconds
-        return self._asked_to_stop()
+        try:
+            return self._asked_to_stop()
+        except Pruned as pruned:
+            # Taken over from a checkpoint of before that score: it is trained so far first.
+            if len(self._history) < pruned.evaluation:
+                return False
+            raise
 
     def on_start(self, state: TrainingState) -> None:
         """Takes over what earlier attempts have left in the checkpoint."""
@@ -96,7 +103,7 @@ class Run:
 
     def outcome(self, diverged: str | None) -> Outcome:
         """The run's result."""
-        scores = None if diverged is not None else self._variants[self.settings.point]
+        scores = None if diverged is not None else self._variants.get(self.settings.point)
         return Outcome(
             graph=self.graph.to_text(),
             seed=self.seed,
@@ -110,6 +117,21 @@ class Run:
             seconds=self.seconds,
             device=device_name(self.evaluator.device),
             classifier_accuracy=self.evaluator.extractor.accuracy,
+        )
+
+    def cut_outcome(self, evaluation: int) -> Outcome:
+        """The result of a run that is cut at its interim score of this number, 1..: it has no final scores."""
+        history = self._history[:evaluation]
+        objective = self.evaluator.objective
+        return self.outcome(None).model_copy(
+            update={
+                "scores": None,
+                "variants": {},
+                "best_epochs": None,
+                "value": objective.best(moment.scores.value for moment in history),
+                "history": tuple(history),
+                "cut": Cut(evaluation=evaluation, epoch=history[-1].epoch),
+            }
         )
 
     def _score(self, generators: Sequence[nn.Module], epoch: int, what: str) -> Scores:

@@ -18,6 +18,7 @@ from colgan_search.errors import (
     Interrupted,
     LeaseLost,
     Outage,
+    Pruned,
     StorageError,
     StudyError,
     TrialFault,
@@ -42,7 +43,10 @@ FAULT_PAUSE_SECONDS = 1.0
 """After a fault, times the faults in a row: what was short may be back, and another worker may take the slot."""
 
 Experiment = Callable[[KnowledgeTransferGraph, int, Path, OnProgress, ShouldStop], Outcome]
-"""(graph, seed, run folder, on_progress, should_stop) -> Outcome. Raises Interrupted when it was asked to stop."""
+"""(graph, seed, run folder, on_progress, should_stop) -> Outcome. Raises Interrupted when it was asked to stop.
+
+`should_stop` raises Pruned to end the training with what it has scored so far; see `experiment.Experiment`.
+"""
 
 
 @dataclass(frozen=True)
@@ -165,10 +169,14 @@ class Worker:
 
             def should_stop() -> bool:
                 keeper.alive()
-                return self.drain.is_set() or keeper.lost.is_set()
+                if self.drain.is_set() or keeper.lost.is_set():
+                    return True
+                if keeper.cut is not None:
+                    raise Pruned(keeper.cut.evaluation)
+                return False
 
             self._training = True
-            keeper.training_begins(assignment.trial_number)
+            keeper.training_begins(assignment)
             try:
                 outcome = self.experiment(assignment.graph, assignment.seed, folder, keeper.on_progress, should_stop)
             except Interrupted:

@@ -233,8 +233,8 @@ def test_a_long_study_is_read_before_the_lock_and_under_it_only_what_is_new(
     real = trial_rows.read
     reads: list[tuple[int, bool]] = []
 
-    def read(*arguments: Any) -> list[FrozenTrial]:
-        found = real(*arguments)
+    def read(*arguments: Any, **named: Any) -> list[FrozenTrial]:
+        found = real(*arguments, **named)
         # The study's own connection is in use.
         ((until,),) = rows_of(study.storage.url_with_password, "SELECT ask_until FROM colgan_studies")
         locked = until > 0.0

@@ -66,6 +66,12 @@ OTHER_VALUES: dict[str, Any] = {
     "search.sampler": "random",
     "search.startup_trials": 3,
     "search.first": ["mad-gan"],
+    "pruning.method": "asha",
+    "pruning.earliest": 0.3,
+    "pruning.earliest_with_ramps": 0.6,
+    "pruning.finish_anyway": 0.2,
+    "pruning.reduction_factor": 3,
+    "pruning.startup_trials": 6,
 }
 ONE_OF = ("network.name", "discriminator_transfer")
 """A single base GAN is built in, and a transfer among discriminators is for several of them."""
@@ -135,8 +141,8 @@ def changed(key: str, value: Any) -> StudyConfig:
         data["transfer"]["layers"] = [3, 4]
     if key == "discriminators":
         data["discriminator_transfer"] = {"kind": "outputs"}
-    if key == "evaluation.point":
-        data["evaluation"]["every_epochs"] = 5
+    if key in ("evaluation.point", "pruning.method"):
+        data.setdefault("evaluation", {})["every_epochs"] = 5
     if key == "transfer.layers":
         data["transfer"]["kind"] = "features"
     return parse_config(data, "test")
@@ -178,6 +184,8 @@ def test_settings_that_came_later_change_nothing_when_they_are_written_out() -> 
     base = parse_config(yaml.safe_load(GOOD), "test")
     for key, value in {"evaluation.metrics": [], "search.objective": "is", "search.sampler_settings": {}}.items():
         assert fingerprint(changed(key, value)) == fingerprint(base)
+    off = {"method": "none", "earliest": 0.25, "earliest_with_ramps": 0.5, "finish_anyway": 0.1}
+    assert fingerprint(changed("pruning", off)) == fingerprint(base)
     lines = differences(base, changed("evaluation.metrics", ["kid"]))
     assert lines == ["evaluation.metrics: None | [{'name': 'kid', 'subsets': 100, 'subset_size': 1000}]"]
 

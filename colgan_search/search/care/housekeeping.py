@@ -25,7 +25,8 @@ def tidy(study: OpenStudy, work: WorkFolder) -> None:
 
 
 def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
-    """What finished trials have left: all checkpoints, the generators of all but the best, all of the failed.
+    """What finished trials have left: all checkpoints, the generators of all but the best, all of the failed
+    and the pruned.
 
     Keeps the generators of the `runtime.keep_best` best trials among those that ran here. A trial
     that is not finished is not looked at.
@@ -40,7 +41,8 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
     for trial in sorted(ended, key=lambda trial: (0.0 if trial.value is None else rank(trial.value), trial.number)):
         folder = folders[trial.number]
         if trial.value is None:
-            found += _files(folder, ("*", UNFINISHED), f"trial {trial.number} has failed")
+            why = "was pruned" if trial.pruned else "has failed"
+            found += _files(folder, ("*", UNFINISHED), f"trial {trial.number} {why}")
             continue
         found += _files(folder, (CHECKPOINTS, UNFINISHED), f"trial {trial.number} is complete")
         why = f"trial {trial.number} is not among the best {study.config.runtime.keep_best} of this machine"

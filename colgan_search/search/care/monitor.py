@@ -10,6 +10,7 @@ from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import GONE, Registry, WorkerRow
 from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
 from colgan_search.search.study import results
+from colgan_search.search.study.cuts import NO_CUTS, Cuts, cuts
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord
 from colgan_search.search.study.shared_files import SharedFiles
@@ -28,6 +29,8 @@ class Snapshot:
     """Held-out accuracy, 0..1, of the classifier that scores; None with another extractor, or before it is trained."""
     seconds_spread: float | None = None
     """Standard deviation of `seconds_left`; None as long as only one time is known."""
+    cuts: Cuts = NO_CUTS
+    """What was pruned, and how often that was wrong."""
 
 
 class Monitor:
@@ -39,13 +42,14 @@ class Monitor:
         self._done = -1
         self._ended: list[TrialRecord] = []
         self._completed: list[TrialRecord] = []
+        self._pruned: list[TrialRecord] = []
         self._accuracy: float | None = None
 
     def snapshot(self) -> Snapshot:
         """The study as it is now."""
         budget = self.study.slots.budget()
-        if budget.done != self._done or len(self._completed) < budget.done:
-            self._completed = self._read()
+        if budget.done != self._done or len(self._completed) + len(self._pruned) < budget.done:
+            self._read()
             self._done = budget.done
         silent = 3 * self.study.config.service.lease_seconds
         rows = Registry(self.study.storage, self.study.uid).all()
@@ -61,19 +65,23 @@ class Monitor:
             None if left is None else left.seconds,
             self._accuracy,
             None if left is None else left.spread,
+            cuts([*self._completed, *self._pruned], self.study.config.objective),
         )
 
-    def _read(self) -> list[TrialRecord]:
-        """The complete trials, best first. Those below the first one that has not ended are read once."""
+    def _read(self) -> None:
+        """The complete trials, best first, and the pruned. Those below the first that has not ended are read once."""
         rest = results.trials(self.study, self._ended[-1].number + 1 if self._ended else 0)
         ended = list(takewhile(lambda trial: trial.state not in results.UNFINISHED, rest))
         self._ended += ended
-        return results.best_first([*self._ended, *rest[len(ended) :]], self.study.config.objective)
+        records = [*self._ended, *rest[len(ended) :]]
+        self._completed = results.best_first(records, self.study.config.objective)
+        self._pruned = [trial for trial in records if trial.state == "pruned"]
 
     def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
         self._pace.see(workers)
-        times = [TrialTime(trial.seconds) for trial in self._completed if trial.seconds is not None]
-        told = {trial.number for trial in self._completed}
+        ended = [*self._completed, *self._pruned]
+        times = [TrialTime(trial.seconds) for trial in ended if trial.seconds is not None]
+        told = {trial.number for trial in ended}
         times = times or self._pace.trial_times()
         if not times and any(row.epoch for row in workers):  # one look is all that `status` has
             times = first_trial_times(workers, self.study.slots.first_claims())

@@ -14,7 +14,7 @@ from colgan_search.search.budget.slot_records import Claim, Closing
 from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.study import outcomes
 from colgan_search.search.study.opening import OpenStudy
-from colgan_search.search.study.trial_attributes import SCORES
+from colgan_search.search.study.trial_attributes import CUT, SCORES
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +75,11 @@ def offer(study: OpenStudy, result: Spooled) -> bool:
     claim = Claim(result.slot, result.token, result.trial_number, taken_over=False)
     if study.slots.accept(claim, outcome_text(result)):
         log.info(
-            "trial %d: result accepted, %s %.3f",
+            "trial %d: result accepted, %s %.3f%s",
             result.trial_number,
             study.config.objective.words,
             result.outcome.value,
+            "" if result.outcome.cut is None else f" so far, pruned at epoch {result.outcome.cut.epoch}",
         )
         return True
     log.warning("trial %d: its slot was taken over; this result is dropped", result.trial_number)
@@ -100,15 +101,16 @@ def tell_closings(study: OpenStudy) -> int:
 
 def _tell(study: OpenStudy, closing: Closing) -> None:
     """The whole result in one transaction, in which the slot also takes note of it."""
-    value, reports = None, {}
+    value, reports, pruned = None, {}, False
     known: dict[str, Any] = {"faults": list(closing.faults)}
     if closing.outcome is not None:
         where = f"study {study.name!r}: trial {closing.trial_number}"
         worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
         value, known, reports = outcome.value, attributes(outcome, worker), running_best(outcome)
+        pruned = outcome.cut is not None
     with study.storage.transaction() as db:
         optuna_study = trial_rows.study_id(db, study.name, study.uid)
-        if not trial_writes.finish(db, optuna_study, closing.trial_number, value, known, reports):
+        if not trial_writes.finish(db, optuna_study, closing.trial_number, value, known, reports, pruned=pruned):
             log.debug("trial %d: another worker, or a person, has ended it already", closing.trial_number)
         study.slots.mark_told(closing.slot, db)
 
@@ -136,6 +138,8 @@ def attributes(outcome: Outcome, worker: str) -> dict[str, Any]:
         result |= scores.arrays() | {"best_generator": f"G{scores.best_generator}"}
     if outcome.classifier_accuracy is not None:
         result["classifier_accuracy"] = outcome.classifier_accuracy
+    if outcome.cut is not None:
+        result[CUT] = outcome.cut.model_dump()
     if outcome.diverged is not None:
         result["diverged"] = outcome.diverged
     return result

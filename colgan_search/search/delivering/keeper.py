@@ -5,12 +5,14 @@ import os
 import threading
 import time
 
-from colgan_search.records import Progress
+from colgan_search.records import Cut, Progress
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.workers import Registry, WorkerState
 from colgan_search.search.database.retry import is_outage, one_line
+from colgan_search.search.delivering.pruning import Judge, finishes_anyway
 from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.proposing import ask_lock
+from colgan_search.search.proposing.propose import Assignment
 from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,9 @@ HUNG_EXIT_CODE = os.EX_TEMPFAIL
 class Keeper:
     """A context in which one claim's lease is renewed from a thread of its own.
 
-    `lost` is set when another worker has taken the slot over. The training thread only leaves its progress here:
-    it never waits for the database. A `drain` before the training begins ends the process after `LEAVE_SECONDS`.
+    `lost` is set when another worker has taken the slot over, and `cut` when the pruner ends the trial. The training
+    thread only leaves its progress here: it never waits for the database. A `drain` before the training begins ends
+    the process after `LEAVE_SECONDS`.
     """
 
     def __init__(self, study: OpenStudy, claim: Claim, worker: str, drain: threading.Event) -> None:
@@ -41,6 +44,9 @@ class Keeper:
         self.drain = drain
         self._drained: float | None = None
         self.lost = threading.Event()
+        self.cut: Cut | None = None
+        self._judge = Judge(study) if study.config.pruning.on else None
+        self._assignment: Assignment | None = None
         self._ended = threading.Event()
         self._trial_number: int | None = None
         self._delivering = False
@@ -60,9 +66,12 @@ class Keeper:
         self._ended.set()
         self._thread.join(timeout=JOIN_SECONDS)
 
-    def training_begins(self, trial_number: int) -> None:
-        """From now on a time without progress is a hang."""
-        self._trial_number = trial_number
+    def training_begins(self, assignment: Assignment) -> None:
+        """From now on a time without progress is a hang. A cut that was decided before still holds."""
+        self._assignment = assignment
+        self._trial_number = assignment.trial_number
+        if assignment.cut is not None:
+            self._heed(assignment.cut)
         self._moved = time.monotonic()
 
     def training_ends(self) -> None:
@@ -132,12 +141,30 @@ class Keeper:
 
     def _report(self, progress: Progress) -> None:
         """Reports an evaluation to Optuna as the running best; what is missed is told with the result."""
-        if progress.scores is None or progress.evaluation is None or self._trial_number is None:
+        if progress.scores is None or progress.evaluation is None or self._trial_number is None or self.cut is not None:
             return
+        judge = self._judge if progress.epoch < progress.epochs and not self._delivering else None
+        if judge is not None:
+            judge.look(self._trial_number)
+        cut = None
         with self.study.storage.transaction() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
             scores = progress.scores
-            trial_writes.report(db, study, self._trial_number, progress.evaluation, scores.value, scores.objective)
+            step, number = progress.evaluation, self._trial_number
+            new = trial_writes.report(db, study, number, step, scores.value, scores.objective)
+            if judge is not None and self._assignment is not None:
+                cut = judge.judged(db, study, number, self._assignment.graph, progress, new)
+        if cut is not None:
+            self._heed(cut)
+
+    def _heed(self, cut: Cut) -> None:
+        """The pruner has spoken, which it does once: the trial ends there, or is finished all the same."""
+        self._judge = None
+        assert self._assignment is not None
+        if finishes_anyway(self._assignment.seed, self.study.config.pruning):
+            log.info("trial %d would be pruned at epoch %d; it is finished all the same", self._trial_number, cut.epoch)
+        else:
+            self.cut = cut
 
     def _stop_if_hung(self) -> None:
         """A training thread that is stuck cannot stop itself: give the slot back and end the process."""

@@ -69,19 +69,20 @@ def read(
     attributes: Sequence[str] = (),
     *,
     with_params: bool = True,
+    with_steps: bool = False,
 ) -> list[FrozenTrial]:
     """Trials in the order of their numbers; of their user attributes only those named.
 
     Without `with_params` they have no parameters and no system attributes, which are most of a study's rows. A
-    parameter whose distribution cannot be read is left out: such a trial is not one of ours. StudyError, which
-    begins with `where`, if anything else cannot be read.
+    parameter whose distribution cannot be read is left out: such a trial is not one of ours. Only `with_steps` have
+    they intermediate values. StudyError, which begins with `where`, if anything else cannot be read.
     """
     with trust.reading(where):
-        return _read(db, which, attributes, with_params)
+        return _read(db, which, attributes, with_params, with_steps)
 
 
 def _read(
-    db: sa.Connection, which: sa.ColumnElement[bool], attributes: Sequence[str], with_params: bool
+    db: sa.Connection, which: sa.ColumnElement[bool], attributes: Sequence[str], with_params: bool, with_steps: bool
 ) -> list[FrozenTrial]:
     times = trials.c.datetime_start, trials.c.datetime_complete
     columns = trials.c.trial_id, trials.c.number, trials.c.state, *times, values.c.value, values.c.value_type
@@ -94,6 +95,7 @@ def _read(
         if (known := _parameter(row.distribution_json, row.param_value)) is not None:
             spaces[row.trial_id][row.param_name], chosen[row.trial_id][row.param_name] = known
     system = _attributes(db, system_attributes, which) if with_params else {}
+    scored = _steps(db, which) if with_steps else {}
     user = _attributes(db, user_attributes, which & user_attributes.c.key.in_(attributes)) if attributes else {}
     return [
         FrozenTrial(
@@ -107,7 +109,7 @@ def _read(
             distributions=spaces[row.trial_id],
             user_attrs=user.get(row.trial_id, {}),
             system_attrs=system.get(row.trial_id, {}),
-            intermediate_values={},
+            intermediate_values=scored.get(row.trial_id, {}),
         )
         for row in sorted(rows, key=lambda row: row.number)
     ]
@@ -122,12 +124,25 @@ def _params(db: sa.Connection, which: sa.ColumnElement[bool]) -> Iterable[Any]:
     )
 
 
+def _steps(db: sa.Connection, which: sa.ColumnElement[bool]) -> dict[int, dict[int, float]]:
+    columns = steps.c.trial_id, steps.c.step, steps.c.intermediate_value, steps.c.intermediate_value_type
+    found: dict[int, dict[int, float]] = defaultdict(dict)
+    for row in db.execute(sa.select(*columns).join(trials, trials.c.trial_id == steps.c.trial_id).where(which)):
+        read = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value
+        value = read(row.intermediate_value, row.intermediate_value_type)
+        if not isinstance(value, (int, float)):
+            raise TypeError(f"{trust.shown(value)} is no score")
+        found[row.trial_id][trust.number(row.step, "a step")] = value
+    return found
+
+
 @dataclass(frozen=True)
 class Ended:
-    """A trial that is complete, with its value, or has failed, without one."""
+    """A trial that is complete, with its value, or has failed or was pruned, without one."""
 
     number: int
     value: float | None
+    pruned: bool = False
 
 
 def ended(db: sa.Connection, study: int, numbers: Sequence[int]) -> list[Ended]:
@@ -140,7 +155,8 @@ def ended(db: sa.Connection, study: int, numbers: Sequence[int]) -> list[Ended]:
         )
         for row in rows:
             complete = row.state == TrialState.COMPLETE and row.value_type is not None
-            found.append(Ended(row.number, _value(row.value, row.value_type) if complete else None))
+            value = _value(row.value, row.value_type) if complete else None
+            found.append(Ended(row.number, value, row.state == TrialState.PRUNED))
     return found
 
 

@@ -74,8 +74,8 @@ def add(
         )
 
 
-def report(db: sa.Connection, study: int, number: int, step: int, value: float, objective: Objective) -> None:
-    """Records the running best at a step of a running trial, once."""
+def report(db: sa.Connection, study: int, number: int, step: int, value: float, objective: Objective) -> bool:
+    """Records the running best at a step of a running trial, once. True if that was now."""
     trial, state = _locked(db, study, number)
     if state in UNFINISHED:
         known = dict(
@@ -85,6 +85,8 @@ def report(db: sa.Connection, study: int, number: int, step: int, value: float, 
             with trust.reading(f"trial {number}: what it has reported"):
                 best = objective.best([value, *(v for earlier, v in known.items() if earlier < step and v is not None)])
             _put_steps(db, trial, {step: best})
+            return True
+    return False
 
 
 def finish(
@@ -94,8 +96,13 @@ def finish(
     value: float | None,
     attributes: Mapping[str, Any],
     reports: Mapping[int, float] = {},
+    *,
+    pruned: bool = False,
 ) -> bool:
-    """Ends a trial, as complete with this value or (None) as failed. False, and no change, if it has ended before."""
+    """Ends a trial, as complete (or as pruned) with this value or (None) as failed.
+
+    False, and no change, if it has ended before.
+    """
     trial, state = _locked(db, study, number)
     if state not in UNFINISHED:
         return False
@@ -104,7 +111,7 @@ def finish(
     if value is not None:
         stored, kind = models.TrialValueModel.value_to_stored_repr(value)
         _put(db, values, [{"trial_id": trial, "objective": 0, "value": stored, "value_type": kind}])
-    ended = TrialState.FAIL if value is None else TrialState.COMPLETE
+    ended = TrialState.FAIL if value is None else TrialState.PRUNED if pruned else TrialState.COMPLETE
     db.execute(trials.update().where(trials.c.trial_id == trial).values(state=ended, datetime_complete=utc()))
     return True
 

@@ -40,6 +40,7 @@ class History:
         self._open: dict[int, FrozenTrial] = {}
         self._complete: list[FrozenTrial] = []
         self._best: list[FrozenTrial] = []
+        self._pruned: list[FrozenTrial] = []
 
     def refresh(self) -> int:
         """Reads the trials that are new, and again those that had not ended. Their number.
@@ -47,10 +48,11 @@ class History:
         StudyError if the study has been deleted.
         """
         attributes = (FIRST,) if self.study.config.search.first else ()
+        steps = self.study.config.pruning.on  # samplers place a pruned trial by how far it came
         with self.study.storage.engine.connect() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
             which = trial_rows.newer(study, self._last_id, list(self._open))
-            found = trial_rows.read(db, which, f"study {self.study.name!r}: its trials", attributes)
+            found = trial_rows.read(db, which, f"study {self.study.name!r}: its trials", attributes, with_steps=steps)
         self.study_id, self._read_at = study, time.monotonic()
         for trial in found:
             self.given += FIRST in trial.user_attrs and trial_id(trial) not in self._open
@@ -62,6 +64,8 @@ class History:
                 insort(self._complete, trial, key=lambda t: t.number)
                 insort(self._best, trial, key=lambda t: (self._rank(t), t.number))
                 del self._best[BEST:]
+            elif trial.state == TrialState.PRUNED and self._fits(trial):
+                insort(self._pruned, trial, key=lambda t: t.number)
         return len(found)
 
     def _rank(self, trial: FrozenTrial) -> float:
@@ -96,16 +100,16 @@ class History:
         return {} if known is None else known.params
 
     def modelled(self, limit: int | None) -> list[FrozenTrial]:
-        """The trials that a sampler learns from, in the order of their numbers: complete and running ones.
+        """The trials that a sampler learns from, in the order of their numbers: complete, pruned and running ones.
 
-        Of more than `limit` complete ones the best and the latest.
+        Of more than `limit` complete ones the best and the latest; of the pruned the latest.
         """
-        complete = self._complete
+        complete, pruned = self._complete, self._pruned[-limit:] if limit else self._pruned
         if limit is not None and len(complete) > limit:
             latest = complete[len(complete) - limit + BEST :]
             older = {trial.number: trial for trial in self._best if trial.number < latest[0].number}
             complete = [*(older[number] for number in sorted(older)), *latest]
-        return sorted([*complete, *filter(self._fits, self.running)], key=lambda t: t.number)
+        return sorted([*complete, *pruned, *filter(self._fits, self.running)], key=lambda t: t.number)
 
 
 class SamplersStorage:

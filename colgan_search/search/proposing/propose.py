@@ -16,6 +16,7 @@ from colgan_search import presets
 from colgan_search.errors import GraphError, LeaseLost, StudyError
 from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import Cut
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.optuna_private import trial_rows, trial_writes
@@ -25,7 +26,7 @@ from colgan_search.search.proposing.ask_lock import AskLock, LockLost
 from colgan_search.search.proposing.history import FIRST, History, SamplersStorage
 from colgan_search.search.proposing.sampler import make_sampler
 from colgan_search.search.study.opening import OpenStudy, direction_of
-from colgan_search.search.study.trial_attributes import GRAPH, SEED
+from colgan_search.search.study.trial_attributes import CUT, GRAPH, SEED, recorded_cut
 from colgan_search.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Assignment:
     trial_number: int
     graph: KnowledgeTransferGraph
     seed: int
+    cut: Cut | None = None
+    """Where the pruner would have it end, if it has said so before."""
 
 
 def assign(study: OpenStudy, claim: Claim) -> Assignment:
@@ -158,11 +161,12 @@ class Proposer:
         where = f"study {self.study.name!r}: trial {number}"
         with self.study.storage.engine.connect() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
-            found = trial_rows.read(db, trial_rows.numbered(study, number), where, (GRAPH, SEED))
+            found = trial_rows.read(db, trial_rows.numbered(study, number), where, (GRAPH, SEED, CUT))
         if not found:
             raise StudyError(f"{where} is gone from the database")
         text = trust.read(GRAPH_TEXT, found[0].user_attrs.get(GRAPH), f"{where}: {GRAPH}")
         seed = trust.read(SEED_NUMBER, found[0].user_attrs.get(SEED), f"{where}: {SEED}")
+        cut = recorded_cut(found[0].user_attrs, where)
         try:
             graph = space.graph_of(found[0].params, self.study.config.roster)
             recorded = KnowledgeTransferGraph.from_text(text)
@@ -170,4 +174,4 @@ class Proposer:
             raise StudyError(f"{where}: {error}; {trust.CHANGED}") from error
         if graph != recorded:
             raise StudyError(f"{where}: {json.dumps(found[0].params)} is not its graph {recorded.to_text()}")
-        return Assignment(claim, number, graph, seed)
+        return Assignment(claim, number, graph, seed, cut)

@@ -11,14 +11,14 @@ from pydantic import Field, TypeAdapter
 
 from colgan_search.errors import StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Objective, Outcome, Scores
+from colgan_search.records import Cut, Objective, Outcome, Scores
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import ACCEPTED, FAILING, LEASED
 from colgan_search.search.database.tables import slots
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.outcomes import outcome_of
-from colgan_search.search.study.trial_attributes import GRAPH, SCORES, SEED
+from colgan_search.search.study.trial_attributes import CUT, GRAPH, SCORES, SEED
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,10 @@ class TrialRecord:
 
     number: trust.Number
     state: str
-    """running, waiting (given back, to be gone on with), complete or fail."""
+    """running, waiting (given back, to be gone on with), complete, pruned or fail."""
     value: trust.Real | None
-    """Of the study's objective: the maximum IS over the generators; its worst, 1.0, if the trial diverged."""
+    """Of the study's objective: the maximum IS over the generators; its worst, 1.0, if the trial diverged. None unless
+    it is complete: a pruned trial has only `interim`."""
     graph: trust.GraphText | None
     scores: Scores | None
     """Of G1..Gk; None as well if the trial diverged."""
@@ -42,6 +43,17 @@ class TrialRecord:
     finished: str | None
     classifier_accuracy: Annotated[float, Field(strict=True, ge=0.0, le=1.0)] | None = None
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
+    cut: Cut | None = None
+    """Where the pruner ended it or, if it is complete, would have; None if it would not."""
+    interim: trust.Real | None = None
+    """Of a pruned trial, the best interim value; measured with fewer images than a final one."""
+
+    @property
+    def state_words(self) -> str:
+        """`complete`, `diverged`, `pruned at epoch 10`, ..."""
+        if self.state == "pruned" and self.cut is not None:
+            return f"pruned at epoch {self.cut.epoch}"
+        return "diverged" if self.diverged else self.state
 
     @property
     def best_generator(self) -> str | None:
@@ -76,6 +88,8 @@ class TrialRecord:
             "finished": self.finished,
             "protocol": self.protocol,
             "classifier_accuracy": self.classifier_accuracy,
+            "cut": None if self.cut is None else self.cut.model_dump(),
+            "interim": self.interim,
         }
 
     def as_row(self) -> dict[str, str]:
@@ -91,7 +105,7 @@ RECORD, SCORES_RECORD = TypeAdapter(TrialRecord), TypeAdapter(Scores)
 
 COLUMNS = (
     *("number", "state", "value", "graph", "best_generator", "is_mean", "is_std", "fid", "seed", "seconds", "worker"),
-    *("diverged", "started", "finished", "protocol", "classifier_accuracy"),
+    *("diverged", "started", "finished", "protocol", "classifier_accuracy", "cut", "interim"),
 )
 """The keys of `TrialRecord.as_dict` in any case."""
 
@@ -101,7 +115,7 @@ def columns(records: Iterable[TrialRecord]) -> list[str]:
     return list(dict.fromkeys([*COLUMNS, *(key for record in records for key in record.as_dict())]))
 
 
-FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, "seconds", "worker", "diverged", "classifier_accuracy")
+FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, CUT, "seconds", "worker", "diverged", "classifier_accuracy")
 """User attributes that a record is made of."""
 
 UNFINISHED = ("running", "waiting")
@@ -180,6 +194,7 @@ def _record(study: OpenStudy, trial: FrozenTrial) -> TrialRecord:
         "number": trial.number,
         "state": trial.state.name.lower(),
         "value": trial.value if trial.state == TrialState.COMPLETE else None,
+        "interim": trial.value if trial.state == TrialState.PRUNED else None,
         "scores": scores,
         "started": trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
         "finished": trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
