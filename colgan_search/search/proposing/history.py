@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.optuna_private.handles import trial_id
 from colgan_search.search.proposing import space
@@ -39,6 +40,8 @@ class History:
         self._read_at = -math.inf
         self._open: dict[int, FrozenTrial] = {}
         self._complete: list[FrozenTrial] = []
+        self._failed: list[FrozenTrial] = []
+        self._sees_all = SAMPLERS.get(study.config.search.sampler).sees_all
         self._best: list[FrozenTrial] = []
         self._pruned: list[FrozenTrial] = []
 
@@ -47,7 +50,9 @@ class History:
 
         StudyError if the study has been deleted.
         """
-        attributes = (FIRST,) if self.study.config.search.first else ()
+        attributes = [FIRST] if self.study.config.search.first else []
+        if self._sees_all:
+            attributes.append(self.study.config.objective.number)
         steps = self.study.config.pruning.on  # samplers place a pruned trial by how far it came
         with self.study.storage.engine.connect() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
@@ -66,6 +71,8 @@ class History:
                 del self._best[BEST:]
             elif trial.state == TrialState.PRUNED and self._fits(trial):
                 insort(self._pruned, trial, key=lambda t: t.number)
+            elif self._sees_all and self._fits(trial):
+                self._failed.append(trial)
         return len(found)
 
     def _rank(self, trial: FrozenTrial) -> float:
@@ -100,7 +107,8 @@ class History:
         return {} if known is None else known.params
 
     def modelled(self, limit: int | None) -> list[FrozenTrial]:
-        """The trials that a sampler learns from, in the order of their numbers: complete, pruned and running ones.
+        """The trials that a sampler learns from, in the order of their numbers: complete, pruned and running ones, and
+        failed ones if it sees all.
 
         Of more than `limit` complete ones the best and the latest; of the pruned the latest.
         """
@@ -109,7 +117,7 @@ class History:
             latest = complete[len(complete) - limit + BEST :]
             older = {trial.number: trial for trial in self._best if trial.number < latest[0].number}
             complete = [*(older[number] for number in sorted(older)), *latest]
-        return sorted([*complete, *pruned, *filter(self._fits, self.running)], key=lambda t: t.number)
+        return sorted([*complete, *pruned, *self._failed, *filter(self._fits, self.running)], key=lambda t: t.number)
 
 
 class SamplersStorage:

@@ -1,0 +1,150 @@
+"""The hyperparameters of the process: how much each class of edges matters, and how large the noise is."""
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Kernel
+
+from colgan_search.surrogate.kernel import Floats, Look, TrainingNoise, ViewKernel, rows
+from colgan_search.surrogate.views import Codes, Space
+
+MOST_VIEWS = 330
+"""Views of so many trainings tell the hyperparameters; the time grows with their third power."""
+MOST_STEPS = 25
+JITTER = 1e-6
+WHOLES = (False, True)
+LEVEL = 1.0
+"""Variance of the level that all graphs share, in that of the scores."""
+BELIEFS = {
+    "decay": (np.log(0.3), 1.0),
+    "scale": (0.0, 1.0),
+    "whole": (0.0, 1.0),
+    "own": (np.log(0.3), 1.5),
+    "shared": (np.log(0.05), 1.5),
+}
+"""Logarithm and its deviation of what is thought before there is data: few trainings alone say too little."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the functions whose sum the scores are: of the graph as its root sees it, or of the whole graph."""
+
+    whole: bool
+    scale: float
+    """Its variance."""
+    decay: tuple[float, ...]
+    """[C]: -log(rho) of each class of edges."""
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """In units of the scores' variance."""
+
+    parts: tuple[Part, ...]
+    own: float
+    shared: float
+
+    def kernel(self, space: Space) -> Kernel:
+        """The parts, the noise of trainings, and the level."""
+        kernel = TrainingNoise(self.own, self.shared)
+        for part in self.parts:
+            kernel = kernel + ConstantKernel(part.scale, (1e-3, 50.0)) * ViewKernel(
+                space, part.whole, np.array(part.decay)
+            )
+        return kernel + ConstantKernel(LEVEL, "fixed")
+
+    def at(self, theta: Floats) -> "Hyper":
+        """The hyperparameters whose logarithms are `theta`, in the order of `kernel`."""
+        values = [float(value) for value in np.exp(theta)]
+        own, shared, *rest = values
+        parts = []
+        for part in self.parts:
+            scale, *rest = rest
+            parts.append(Part(part.whole, scale, tuple(rest[: len(part.decay)])))
+            rest = rest[len(part.decay) :]
+        return Hyper(tuple(parts), own, shared)
+
+    @property
+    def variance(self) -> float:
+        """Of a score without noise, before there is data."""
+        return LEVEL + sum(part.scale for part in self.parts)
+
+
+def usual(space: Space) -> Hyper:
+    """Before there is data."""
+    at = {name: float(np.exp(centre)) for name, (centre, _) in BELIEFS.items()}
+    parts = tuple(
+        Part(whole, at["whole" if whole else "scale"], (at["decay"],) * (int(Look.of(space, whole).classes.max()) + 1))
+        for whole in WHOLES
+    )
+    return Hyper(parts, at["own"], at["shared"])
+
+
+def estimate(space: Space, codes: Codes, scores: Floats, seed: int) -> Hyper:
+    """The most probable hyperparameters after graphs [N, E] scored [N, k] with mean 0 and variance 1.
+
+    Of many trainings some are drawn by `seed`.
+    """
+    most = max(MOST_VIEWS // space.roster.generators, 1)
+    if len(codes) > most:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(codes), most, replace=False))
+        codes, scores = codes[chosen], scores[chosen]
+    start = usual(space)
+    kernel = start.kernel(space)
+    process = GaussianProcessRegressor(kernel, alpha=JITTER, optimizer=_Search(start))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound
+        process.fit(data(space, codes, np.ones(len(codes), dtype=np.int64)), scores.reshape(-1))
+    return start.at(process.kernel_.theta)
+
+
+def settled(trainings: int) -> int:
+    """So many of the first trainings give the hyperparameters: they change at 20, 40, ... 100, 125, 156, ... only."""
+    if trainings < 100:
+        return max(trainings - trainings % 20, min(trainings, 10))
+    number = 100
+    while number * 5 // 4 <= trainings:
+        number = number * 5 // 4
+    return number
+
+
+@lru_cache(maxsize=64)
+def estimated(space: Space, codes: bytes, scores: bytes) -> Hyper:
+    """As `estimate` with seed 0, remembered in this process."""
+    edges, k = len(space.roster.edges), space.roster.generators
+    graphs = np.frombuffer(codes, dtype=np.int8).reshape(-1, edges)
+    return estimate(space, graphs, np.frombuffer(scores).reshape(-1, k), 0)
+
+
+def data(space: Space, codes: Codes, times: NDArray[np.int64]) -> Floats:
+    """[N * k, E + 2]: the rows of graphs [N, E] and their numbers of trainings [N]; generator by generator of each."""
+    k = space.roster.generators
+    views = space.views(codes).reshape(len(codes) * k, -1)
+    return rows(views, np.repeat(np.arange(len(codes)), k), np.repeat(times, k))
+
+
+class _Search:
+    """The optimizer that scikit-learn calls: its likelihood together with what is thought beforehand."""
+
+    def __init__(self, start: Hyper) -> None:
+        names = ["own", "shared"]
+        for part in start.parts:
+            names += ["whole" if part.whole else "scale", *["decay"] * len(part.decay)]
+        self.centre, self.width = (np.array([BELIEFS[name][column] for name in names]) for column in (0, 1))
+
+    def __call__(self, negative: Any, theta: Floats, bounds: Floats) -> tuple[Floats, float]:
+        def objective(at: Floats) -> tuple[float, Floats]:
+            value, slope = negative(at, eval_gradient=True)
+            away = (at - self.centre) / self.width
+            return float(value + 0.5 * away @ away), slope + away / self.width
+
+        options = {"maxiter": MOST_STEPS, "ftol": 1e-5}
+        found = minimize(objective, theta, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+        return found.x, found.fun
