@@ -59,7 +59,7 @@ def export_best(
     scores = _scores(record)
     recorded = outcome(request.study, record.number)
     variants, accuracy = ({} if recorded is None else recorded.variants), record.classifier_accuracy
-    folder = request.work.run(request.study.name, record.number)
+    folder = request.work.run(*record.run_of(request.study.name))
     if not (folder / GENERATORS_FILE).is_file():
         if not request.retrain:
             raise StudyError(

@@ -80,7 +80,7 @@ def rival_among(done: Sequence[TrialRecord], study: OpenStudy, work: WorkFolder)
         return None
     wanted = presets.preset(RIVAL, study.config.roster).to_text()
     for trial in done:
-        path = work.run(study.name, trial.number) / GENERATORS_FILE
+        path = work.run(*trial.run_of(study.name)) / GENERATORS_FILE
         if trial.graph == wanted and path.is_file():
             return Weights(f"MAD-GAN, trial {trial.number}", path)
     return None

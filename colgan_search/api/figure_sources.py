@@ -47,7 +47,7 @@ def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -
     done = results.completed(study)
     best = results.best(study)
     graph, outcome, config = results.best_graph(best), results.outcome(study, best.number), study.config
-    file = work.run(study.name, best.number) / GENERATORS_FILE
+    file = work.run(*best.run_of(study.name)) / GENERATORS_FILE
     absent = {}
     if best.diverged is not None:
         absent["weights"] = f"trial {best.number} diverged ({best.diverged}) and left no generators"

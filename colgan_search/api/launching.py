@@ -25,9 +25,10 @@ from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.extensions.launchers import LAUNCHERS, Launcher, Workers, WorkersWanted
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import require_space
+from colgan_search.search.care.reusing import require_same_measure, reuse
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.proposing import space
-from colgan_search.search.study.opening import OpenStudy, create_or_open, same_study
+from colgan_search.search.study.opening import OpenStudy, create_or_open, open_study, same_study
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class LaunchRequest:
     device: str | None = None
     launcher: str = "local"
     """Who starts the workers: a member of `extensions.launchers.LAUNCHERS`."""
+    reuse: tuple[str, ...] = ()
+    """Other studies of the database whose measured graphs are taken over as replicates."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         require_study_folder(work, name)
     storage = storage_text(request.storage, work)
     # A wrong password is told before 50,000 images are read.
-    begun = _require_place(storage, config, name, request.trials)
+    begun = _require_place(storage, config, name, request)
     for line in space_lines(config, begun if begun is not None and request.trials is None else total):
         say(line)
     if devices and launcher.here:
@@ -89,26 +92,35 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         # Without --trials a study that was extended keeps its total.
         if request.trials is not None:
             study.slots.set_total(total)
+        for other in dict.fromkeys(request.reuse):
+            say(reuse(study, open_study(opened, other)).words)
     except BaseException:
         opened.close()
         raise
     return Launched(study, work, devices, launcher)
 
 
-def _require_place(storage: str, config: StudyConfig, name: str, trials: int | None) -> int | None:
-    """BadInput unless the database can be used, holds no other study of this name, and not more trials than these.
+def _require_place(storage: str, config: StudyConfig, name: str, request: LaunchRequest) -> int | None:
+    """BadInput unless the database can be used, holds no other study of this name, and not more trials than these, and
+    has the studies that are to be reused, measured alike. Makes nothing.
 
-    Makes nothing. The total of the study as it is; None if it is not there.
+    The total of the study as it is; None if it is not there.
     """
     require_server(storage)
     try:
         opened = open_storage(storage)
     except NothingThere:
+        if request.reuse:
+            raise
         return None
     try:
         study = same_study(opened, config, name)
-        if study is not None and trials is not None:
-            study.slots.require_total(trials)
+        if study is not None and request.trials is not None:
+            study.slots.require_total(request.trials)
+        for other in dict.fromkeys(request.reuse):
+            if other == name:
+                raise StudyError(f"`reuse` {other}: that is the study itself; name another")
+            require_same_measure(config, open_study(opened, other))
         return None if study is None else study.slots.budget().total
     finally:
         opened.close()

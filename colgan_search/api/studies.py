@@ -1,6 +1,6 @@
 """A study from Python: launched, opened, waited for, drained, read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +55,8 @@ class Trial:
     """The epoch after which the pruner ended it or, if it is complete, would have; None if it would not."""
     interim: float | None = None
     """Of a pruned trial, the best interim value: no final score, and not to be ranked with these."""
+    reused_from: str | None = None
+    """`STUDY NUMBER` of the study that trained it, if it was taken over."""
 
 
 def _trial(record: records.TrialRecord) -> Trial:
@@ -74,6 +76,7 @@ def _trial(record: records.TrialRecord) -> Trial:
         classifier_accuracy=record.classifier_accuracy,
         pruned_at=None if record.cut is None else record.cut.epoch,
         interim=record.interim,
+        reused_from=None if (origin := record.reused_from) is None else f"{origin.study} {origin.number}",
     )
 
 
@@ -179,6 +182,7 @@ def launch(
     workers: int | None = None,
     device: str | None = None,
     overrides: Mapping[str, Any] | None = None,
+    reuse: Sequence[str] = (),
     work_dir: str | Path = DEFAULT_WORK_DIR,
     wait: bool = True,
     progress: bool = False,
@@ -195,6 +199,8 @@ def launch(
         workers: worker processes; None = one per GPU, or per core without a GPU; 0 = only make the study.
         device: auto, cpu, cuda or cuda:N instead of the config's.
         overrides: key path -> value on top of the config: `{"training.epochs": 2}`.
+        reuse: names of other studies of the database, whose graphs, measured in the same way, are taken over: they are
+            shown to the sampler and ranked, and take nothing from `trials`.
         work_dir: folder for checkpoints, caches, logs and the SQLite file.
         wait: False = return at once; see `Study.wait` and `Study.drain`. The workers drain if this process ends.
         progress: show a bar while waiting, on standard error or in the notebook.
@@ -207,7 +213,9 @@ def launch(
     settings = config if isinstance(config, StudyConfig) else load_config(config)
     if overrides:
         settings = with_overrides(settings, overrides)
-    launched = prepare_launch(LaunchRequest(settings, trials, study, storage, Path(work_dir), workers, device))
+    launched = prepare_launch(
+        LaunchRequest(settings, trials, study, storage, Path(work_dir), workers, device, reuse=tuple(reuse))
+    )
     opened = launched.study
     idle = not launched.devices or opened.slots.budget().finished
     started = Study(opened, None if idle else BackgroundRun(opened, launched.start_workers()))

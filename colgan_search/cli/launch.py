@@ -32,6 +32,14 @@ def command(
         ),
     ] = None,
     device: options.Device = None,
+    reuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reuse",
+            help="Take over what another study of the database has measured in the same way, beside the budget; may be "
+            "given again.",
+        ),
+    ] = None,
     on: Annotated[
         str, typer.Option("--on", help="Who starts the workers: local, or a launcher of a package.")
     ] = "local",
@@ -56,7 +64,7 @@ def command(
     from colgan_search.api.launching import LaunchRequest, prepare_launch
     from colgan_search.cli import watch  # here: it knows the database
 
-    request = LaunchRequest(settings, trials, study, storage, work_dir, workers, device, on)
+    request = LaunchRequest(settings, trials, study, storage, work_dir, workers, device, on, reuse=tuple(reuse or ()))
     with of_config(config, settings):
         launched = prepare_launch(request, say=console.note)
     opened = launched.study

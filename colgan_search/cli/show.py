@@ -53,6 +53,8 @@ def progress_line(now: Snapshot, objective: Objective) -> str:
     parts = [f"{budget.done}/{budget.total} trials done", f"{budget.running} running"]
     if budget.failed:
         parts.append(f"{budget.failed} failed")
+    if now.reused:
+        parts.append(f"{now.reused} taken over from other studies")
     if (left := time_left(now)) is not None:
         parts.append(left)
     if now.best is not None:
@@ -99,6 +101,8 @@ def best(study: OpenStudy, work_dir: Path, picture: Path | None = None) -> None:
         f"best graph of study {study.name}: trial {record.number} of "
         f"{len(results.best_first(records, study.config.objective))} complete"
     )
+    if record.reused_from is not None:
+        out(f"  taken over from study {record.reused_from.study}, trial {record.reused_from.number}")
     out(f"  {record.graph}")
     for line in graph.describe():
         out(f"  {line}")

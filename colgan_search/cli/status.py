@@ -37,6 +37,7 @@ def command(
                         **asdict(now.budget),
                         "space": show.extent_json(extent_of(opened.config)),
                         "buys": space_lines(opened.config, now.budget.total)[-1],
+                        "reused": now.reused,
                         "pruning": {"method": opened.config.pruning.method, **asdict(now.cuts)},
                         "seconds_left": now.seconds_left,
                         "seconds_left_spread": now.seconds_spread,

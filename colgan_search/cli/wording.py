@@ -3,7 +3,7 @@
 import re
 
 ARGUMENTS = (
-    *("config", "data_root", "device", "mirror", "name", "out", "seed", "skip_broken"),
+    *("config", "data_root", "device", "mirror", "name", "out", "reuse", "seed", "skip_broken"),
     *("storage", "study", "trials", "weights", "work_dir", "workers"),
 )
 """Whose option has the same name."""

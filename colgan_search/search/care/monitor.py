@@ -31,6 +31,8 @@ class Snapshot:
     """Standard deviation of `seconds_left`; None as long as only one time is known."""
     cuts: Cuts = NO_CUTS
     """What was pruned, and how often that was wrong."""
+    reused: int = 0
+    """Trials that were taken over from other studies; none of the budget's."""
 
 
 class Monitor:
@@ -43,12 +45,13 @@ class Monitor:
         self._ended: list[TrialRecord] = []
         self._completed: list[TrialRecord] = []
         self._pruned: list[TrialRecord] = []
+        self._own = 0
         self._accuracy: float | None = None
 
     def snapshot(self) -> Snapshot:
         """The study as it is now."""
         budget = self.study.slots.budget()
-        if budget.done != self._done or len(self._completed) + len(self._pruned) < budget.done:
+        if budget.done != self._done or self._own < budget.done:
             self._read()
             self._done = budget.done
         silent = 3 * self.study.config.service.lease_seconds
@@ -66,6 +69,7 @@ class Monitor:
             self._accuracy,
             None if left is None else left.spread,
             cuts([*self._completed, *self._pruned], self.study.config.objective),
+            sum(trial.reused_from is not None for trial in self._completed),
         )
 
     def _read(self) -> None:
@@ -76,10 +80,15 @@ class Monitor:
         records = [*self._ended, *rest[len(ended) :]]
         self._completed = results.best_first(records, self.study.config.objective)
         self._pruned = [trial for trial in records if trial.state == "pruned"]
+        self._own = len(self._of_this_study())
+
+    def _of_this_study(self) -> list[TrialRecord]:
+        """The results that took a slot of it."""
+        return [trial for trial in (*self._completed, *self._pruned) if trial.reused_from is None]
 
     def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
         self._pace.see(workers)
-        ended = [*self._completed, *self._pruned]
+        ended = self._of_this_study()
         times = [TrialTime(trial.seconds) for trial in ended if trial.seconds is not None]
         told = {trial.number for trial in ended}
         times = times or self._pace.trial_times()

@@ -116,6 +116,12 @@ def finish(
     return True
 
 
+def set_times(db: sa.Connection, trial: int, start: datetime | None, complete: datetime | None) -> None:
+    """When a trial that was made elsewhere ran."""
+    times = {"datetime_start": start, "datetime_complete": complete}
+    db.execute(trials.update().where(trials.c.trial_id == trial).values(times))
+
+
 def _locked(db: sa.Connection, study: int, number: int) -> tuple[int, TrialState]:
     found = sa.select(trials.c.trial_id, trials.c.state).where(numbered(study, number))
     with trust.reading(f"trial {number}"):

@@ -11,14 +11,22 @@ from pydantic import Field, TypeAdapter
 
 from colgan_search.errors import StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Cut, Objective, Outcome, Scores
+from colgan_search.records import Cut, Objective, Outcome, Record, Scores
 from colgan_search.search import trust
 from colgan_search.search.budget.slot_records import ACCEPTED, FAILING, LEASED
 from colgan_search.search.database.tables import slots
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.outcomes import outcome_of
-from colgan_search.search.study.trial_attributes import CUT, GRAPH, SCORES, SEED
+from colgan_search.search.study.trial_attributes import CUT, GRAPH, REUSED, SCORES, SEED
+
+
+class Origin(Record):
+    """Where a trial that was taken over comes from."""
+
+    study: trust.Word
+    uid: trust.Word
+    number: trust.Number
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,21 @@ class TrialRecord:
     interim: trust.Real | None = None
     """Of a pruned trial, the best interim value; measured with fewer images than a final one."""
 
+    reused_from: Origin | None = None
+    """The study that trained it and its number there, if that is another one of the database."""
+
     @property
     def state_words(self) -> str:
-        """`complete`, `diverged`, `pruned at epoch 10`, ..."""
+        """`complete`, `diverged`, `pruned at epoch 10`, `complete, of digits 7` (reused), ..."""
+        if (origin := self.reused_from) is not None:
+            return f"{'diverged' if self.diverged else self.state}, of {origin.study} {origin.number}"
         if self.state == "pruned" and self.cut is not None:
             return f"pruned at epoch {self.cut.epoch}"
         return "diverged" if self.diverged else self.state
+
+    def run_of(self, study: str) -> tuple[str, int]:
+        """The study and the number under which it was trained, for a record of `study`: where its files are."""
+        return (study, self.number) if (origin := self.reused_from) is None else (origin.study, origin.number)
 
     @property
     def best_generator(self) -> str | None:
@@ -90,6 +107,7 @@ class TrialRecord:
             "classifier_accuracy": self.classifier_accuracy,
             "cut": None if self.cut is None else self.cut.model_dump(),
             "interim": self.interim,
+            "reused_from": None if self.reused_from is None else self.reused_from.model_dump(),
         }
 
     def as_row(self) -> dict[str, str]:
@@ -100,12 +118,12 @@ class TrialRecord:
         }
 
 
-RECORD, SCORES_RECORD = TypeAdapter(TrialRecord), TypeAdapter(Scores)
+RECORD, SCORES_RECORD, ORIGIN = TypeAdapter(TrialRecord), TypeAdapter(Scores), TypeAdapter(Origin)
 
 
 COLUMNS = (
     *("number", "state", "value", "graph", "best_generator", "is_mean", "is_std", "fid", "seed", "seconds", "worker"),
-    *("diverged", "started", "finished", "protocol", "classifier_accuracy", "cut", "interim"),
+    *("diverged", "started", "finished", "protocol", "classifier_accuracy", "cut", "interim", "reused_from"),
 )
 """The keys of `TrialRecord.as_dict` in any case."""
 
@@ -115,7 +133,7 @@ def columns(records: Iterable[TrialRecord]) -> list[str]:
     return list(dict.fromkeys([*COLUMNS, *(key for record in records for key in record.as_dict())]))
 
 
-FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, CUT, "seconds", "worker", "diverged", "classifier_accuracy")
+FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, CUT, REUSED, "seconds", "worker", "diverged", "classifier_accuracy")
 """User attributes that a record is made of."""
 
 UNFINISHED = ("running", "waiting")
@@ -177,12 +195,21 @@ def best_graph(record: TrialRecord) -> KnowledgeTransferGraph:
 
 
 def outcome(study: OpenStudy, number: int) -> Outcome | None:
-    """The whole accepted result of a trial, with its history of scores; None as long as it has none."""
+    """The whole accepted result of a trial, with its history of scores; None as long as it has none.
+
+    Of one that was taken over it is the other study's; None as well if that was deleted since.
+    """
     with study.storage.engine.connect() as db:
-        text = db.execute(
-            sa.select(slots.c.outcome).where(slots.c.uid == study.uid, slots.c.trial_number == number)
-        ).scalar()
-    return None if text is None else outcome_of(text, study.config.k, f"study {study.name!r}: trial {number}")[1]
+        where = f"study {study.name!r}: trial {number}"
+        which = trial_rows.numbered(trial_rows.study_id(db, study.name, study.uid), number)
+        found = trial_rows.read(db, which, where, (REUSED,), with_params=False)
+        uid = study.uid
+        if found and REUSED in found[0].user_attrs:
+            # The slot that accepted it is the other study's, if that is still there.
+            origin = trust.read(ORIGIN, found[0].user_attrs[REUSED], f"{where}: {REUSED}")
+            uid, number = origin.uid, origin.number
+        text = db.execute(sa.select(slots.c.outcome).where(slots.c.uid == uid, slots.c.trial_number == number)).scalar()
+    return None if text is None else outcome_of(text, study.config.k, where)[1]
 
 
 def _record(study: OpenStudy, trial: FrozenTrial) -> TrialRecord:

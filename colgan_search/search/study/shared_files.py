@@ -33,7 +33,7 @@ class SharedFiles:
         StudyError, and nothing written, if one is not such a file as workers share.
         """
         with self.study.storage.engine.connect() as db:
-            rows = self._rows(db)
+            rows = self.rows(db)
         paths = []
         for name, content in rows:
             path = folder / name
@@ -56,14 +56,26 @@ class SharedFiles:
         """Stores these files, unless the study has shared files already. True if it now has exactly these."""
         ours = {path.name: path.read_bytes() for path in paths}
         with self.study.storage.lock(f"files {self.study.uid}"), self.study.storage.transaction() as db:
-            rows = self._rows(db)
+            rows = self.rows(db)
             if rows:
                 return dict(rows) == ours
             for name, content in ours.items():
                 db.execute(files.insert().values(uid=self.study.uid, name=name, content=content))
         return True
 
-    def _rows(self, db: sa.Connection) -> list[tuple[str, bytes]]:
+    def take_from(self, other: "SharedFiles") -> bool:
+        """Gives this study the shared files of another, of the same database, if it has none.
+
+        True if both have the same then.
+        """
+        with self.study.storage.lock(f"files {self.study.uid}"), self.study.storage.transaction() as db:
+            ours, theirs = dict(self.rows(db)), dict(other.rows(db))
+            if not ours:
+                for name, content in theirs.items():
+                    db.execute(files.insert().values(uid=self.study.uid, name=name, content=content))
+            return not ours or ours == theirs
+
+    def rows(self, db: sa.Connection) -> list[tuple[str, bytes]]:
         """Name and content of all of them, checked."""
         where = f"{self.study.storage.name}: study {self.study.name!r}: shared files"
         ours = files.c.uid == self.study.uid

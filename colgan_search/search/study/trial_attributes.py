@@ -14,6 +14,8 @@ SCORES = "scores"
 """Its scores, whole, set when it is complete: what `results` reads."""
 CUT = "cut"
 """Where the pruner would have it end: of a pruned trial, and of a complete one that was finished all the same."""
+REUSED = "reused_from"
+"""Of a trial that was taken over from another study: which one, and its number there."""
 
 CUT_RECORD = TypeAdapter(Cut)
 
