@@ -14,6 +14,7 @@ from colgan_search.gates import CUTOFF
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import MAX_IS, Objective, Outcome, best_run
 from colgan_search.roster import EdgeKind
+from colgan_search.search.care.insight import Insight
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
 
@@ -40,6 +41,8 @@ class Source:
     """Transfer method -> value of every trial."""
     absent: dict[str, str]
     """`weights`, `boxes`, `rival`: why they are not there, and how to get them."""
+    insight: Insight | str = "a run of `train` has no trials; name a study: figures --study NAME"
+    """Which edges and gates matter, or why that is not known."""
 
 
 def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -> Source:

@@ -12,6 +12,7 @@ from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, w
 from colgan_search.errors import BadInput
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.figures import draw_graph
+from colgan_search.figures.effects import draw_effects
 from colgan_search.figures.epochs import draw_epochs
 from colgan_search.figures.pens import HOUSE, PAPER
 from colgan_search.figures.ramps import draw_ramps
@@ -20,11 +21,13 @@ from colgan_search.figures.saving import FORMATS
 from colgan_search.figures.trials_boxplot import draw_trials_boxplot
 from colgan_search.figures.tsne import draw_tsne
 from colgan_search.records import score_text
+from colgan_search.search.care.insight import Insight, insight
 from colgan_search.search.study.opening import open_study
 
 SAMPLES, TSNE, BOXES = "figure5-samples", "figure6-tsne", "figure7-trials"
 GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS = "figure8-graph", "figure8-graph-paper", "epochs", "ramps"
-FIGURES = (SAMPLES, TSNE, BOXES, GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS)
+EFFECTS = "effects"
+FIGURES = (SAMPLES, TSNE, BOXES, GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS, EFFECTS)
 """All figures, by the names of their files."""
 RIVALS_HALF = f"{TSNE} (MAD-GAN's half)"
 
@@ -72,7 +75,7 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
     """Draws all that can be drawn; `say` hears of the slow parts. BadInput, and nothing written, if the request or
     what it names is wrong."""
     _check(request)
-    source, folder = _source(request)
+    source, folder = _source(request, say)
     judged = [run.classifier_accuracy for run in source.runs.values() if run.classifier_accuracy is not None]
     if (doubt := poor(min(judged, default=None))) is not None:
         say(f"warning: {doubt}")
@@ -101,6 +104,14 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
             draw_epochs(source.runs, paths(EPOCHS), source.title)
         else:
             drawn.missing[EPOCHS] = f"{source.name} was never scored: it diverged before"
+    if EFFECTS in request.only:
+        if isinstance(source.insight, Insight):
+            seen = source.insight
+            title = f"{source.title}: {seen.trials} trials of {seen.graphs} graphs"
+            label, importance = source.objective.label, seen.importance
+            draw_effects(seen.effects, paths(EFFECTS), title, label=label, importance=importance)
+        else:
+            drawn.missing[EFFECTS] = source.insight
     if source.weights is None:
         drawn.missing.update({name: source.absent["weights"] for name in (SAMPLES, TSNE) if name in request.only})
         return drawn
@@ -134,7 +145,7 @@ def _check(request: FiguresRequest) -> None:
     latents(request.tsne_z)
 
 
-def _source(request: FiguresRequest) -> tuple[Source, Path]:
+def _source(request: FiguresRequest, say: Callable[[str], None]) -> tuple[Source, Path]:
     """What is to be drawn, and the folder that its pictures belong to."""
     work = work_folder(request.work_dir)
     if request.run is not None:
@@ -143,6 +154,9 @@ def _source(request: FiguresRequest) -> tuple[Source, Path]:
         with opened_study(request.storage, work, request.study, writing=False) as study:
             against = [open_study(study.storage, name) for name in dict.fromkeys(request.against) if name != study.name]
             source, folder = of_study(study, work, against), work.study(study.name)
+            if EFFECTS in request.only:
+                say("which edges and gates matter: a model of all trials")
+                source = replace(source, insight=insight(study))
     if request.mad_gan is not None:
         absent = {what: why for what, why in source.absent.items() if what != "rival"}
         source = replace(source, rival=rival_of(request.mad_gan, source.graph.roster), absent=absent)

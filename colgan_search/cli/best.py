@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from colgan_search.cli import console, options, show
+from colgan_search.cli import console, options, show, show_insight
 from colgan_search.errors import BadInput
 from colgan_search.file_names import DEFAULT_WORK_DIR
 from colgan_search.records import Progress
@@ -41,6 +41,7 @@ def command(
     """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
     from colgan_search.api.doubts import doubt
     from colgan_search.api.work_and_storage import opened_study, work_folder
+    from colgan_search.search.care.insight import insight
     from colgan_search.search.study import results
     from colgan_search.search.study.cuts import cuts
 
@@ -65,6 +66,7 @@ def command(
             _export(request)
         if not as_json:
             show.best(opened, work_dir, picture)
+            show_insight.table(insight(opened), opened.config.objective)
             return
         record = results.best(opened)
         files = show.draw_best(opened, record, work_dir, picture)
@@ -75,6 +77,7 @@ def command(
             "variants": {} if recorded is None else recorded.model_dump(mode="json")["variants"],
             "graph_json": results.best_graph(record).to_json(),
             "warning": doubt(opened),
+            **show_insight.as_json(insight(opened)),
             "pruning": {
                 "method": opened.config.pruning.method,
                 **asdict(cuts(results.trials(opened), opened.config.objective)),

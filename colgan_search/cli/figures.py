@@ -22,6 +22,10 @@ def command(
         Path | None,
         typer.Option("--out", help="Folder for the pictures; else figures/ in the study's or run's folder."),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Draw this figure only, by the name of its file: effects; may be given again."),
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="png, svg, pdf, or several of them.")] = "png,svg,pdf",
     against: Annotated[
         list[str] | None, typer.Option("--against", help="Another study for the boxplot; may be given again.")
@@ -42,17 +46,18 @@ def command(
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
-    """Draw samples (figure 5), t-SNE (6), the boxplot of all trials (7), the best graph (8), IS over epochs and ramps.
+    """Draw samples (figure 5), t-SNE (6), all trials (7), the best graph (8), IS over epochs, ramps, what matters.
 
     Draws what the study and this machine's run folders hold, and says in one line each what cannot be drawn, and why.
     """
-    from colgan_search.api.figures import FiguresRequest, draw_figures
+    from colgan_search.api.figures import FIGURES, FiguresRequest, draw_figures
 
     request = FiguresRequest(
         study=study,
         run=run,
         out=out,
         formats=tuple(dict.fromkeys(name.strip().lower() for name in form.split(","))),
+        only=tuple(dict.fromkeys(only)) if only else FIGURES,
         against=tuple(against or ()),
         mad_gan=mad_gan,
         tsne_images=tsne_images,

@@ -142,7 +142,11 @@ class GraphModel:
         return Belief(found.mean[at], found.sd[at])
 
     def draws(self, graphs: Sequence[KnowledgeTransferGraph], n: int, seed: int) -> Floats:
-        """[n, M]: what the graphs' values (best generators' scores) may be, drawn together.
+        """[n, M]: what the graphs' values (best generators' scores) may be, drawn together. Errors as `score_draws`."""
+        return np.asarray(self.score_draws(graphs, n, seed).max(axis=2))
+
+    def score_draws(self, graphs: Sequence[KnowledgeTransferGraph], n: int, seed: int) -> Floats:
+        """[n, M, k]: what each generator's score may be, drawn together.
 
         ValueError for more than 6,000 generators together where the space is too large to be listed.
         """
@@ -150,7 +154,7 @@ class GraphModel:
         random = np.random.default_rng(seed)
         if self.space.listed:
             places = self.space.places(views)
-            return np.stack([self.drawn(random)[places].max(axis=1) for _ in range(n)])
+            return np.stack([self.drawn(random)[places] for _ in range(n)])
         flat = views.reshape(-1, views.shape[-1])
         if len(flat) > MOST_JOINT:
             raise ValueError(f"{len(flat):,} generators cannot be drawn together; the most are {MOST_JOINT:,}")
@@ -160,7 +164,7 @@ class GraphModel:
         root = np.linalg.cholesky(joint + 1e-6 * np.eye(len(flat)))
         mean = with_data @ self._process.alpha_
         drawn = mean + random.standard_normal((n, len(flat))) @ root.T
-        return np.asarray((drawn * self.spread + self.centre).reshape(n, len(graphs), -1).max(axis=2))
+        return np.asarray((drawn * self.spread + self.centre).reshape(n, len(graphs), -1))
 
     def everywhere(self) -> Floats:
         """[A]: the mean on every assignment of a listed space, as seen by its first generator."""
