@@ -3,7 +3,8 @@
     python -m benchmarks.train_step --device cuda --json train_step.json
 
 Every variant is trained in turn, in blocks, and the blocks are repeated, so that a machine that slows down slows all of
-them. Medians over the iterations of all blocks; the first ones of each block are warm-up.
+them; the plain reference (`benchmarks.plain`) is one of them. Medians over the iterations of all blocks; the first ones
+of each block are warm-up.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks import plain
 from colgan_search import __version__
 from colgan_search.config import RuntimeSettings, TrainingSettings
 from colgan_search.gan.networks.dcgan import DcganSettings
@@ -30,6 +32,8 @@ from colgan_search.roster import Roster
 
 WARM_UP = 5
 """Iterations of a block that are not counted."""
+LAYERS = (3, 4)
+PLAIN = "plain reference, all-through"
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,9 @@ def main() -> None:
     torch.set_num_threads(1)
     count = (asked.iterations + WARM_UP + 1) * asked.batch
     real = torch.randint(0, 256, (count, 3, asked.size, asked.size), dtype=torch.uint8)
-    times: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    times: dict[str, list[float]] = {name: [] for name in (PLAIN, *VARIANTS)}
     for _ in range(asked.blocks):
+        times[PLAIN] += plain_block(real, asked.width, asked.batch, device)
         for name, variant in VARIANTS.items():
             times[name] += block(variant, real, asked.width, asked.batch, device)
     result = {
@@ -84,33 +89,69 @@ def main() -> None:
         "iterations": {name: summary(ms) for name, ms in times.items()},
     }
     for name, ms in times.items():
-        print(f"{name}: {statistics.median(ms):.1f} ms")
+        ratio = statistics.median(times[PLAIN]) / statistics.median(ms)
+        print(f"{name}: {statistics.median(ms):.1f} ms, {ratio:.2f} times as fast as the plain reference")
     if asked.json is not None:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def block(variant: Variant, real: torch.Tensor, width: int, batch: int, device: torch.device) -> list[float]:
     """Milliseconds of every iteration of one short training but the first few."""
-    moments: list[float] = []
-
-    def on_iteration(_: int) -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        moments.append(time.perf_counter())
-
+    moments = Moments(device)
     with _tf32(variant.tf32):
         train(
             preset(variant.graph, Roster(variant.k)),
             real,
             DcganSettings(width=width, z=100),
-            FeatureTransferSettings(kind="features", layers=(3, 4), alpha=1000.0),
+            FeatureTransferSettings(kind="features", layers=LAYERS, alpha=1000.0),
             TrainingSettings(epochs=1, batch=batch),
             RuntimeSettings(deterministic=variant.deterministic),
             seed=1,
             device=device,
-            on_iteration=on_iteration,
+            on_iteration=moments,
         )
-    return [1e3 * (later - earlier) for earlier, later in zip(moments[WARM_UP:], moments[WARM_UP + 1 :], strict=False)]
+    return moments.between()
+
+
+def plain_block(real: torch.Tensor, width: int, batch: int, device: torch.device) -> list[float]:
+    """The same of the plain reference: k = 3, all through."""
+    moments = Moments(device)
+    images = real.float() / 127.5 - 1.0
+    plain.train(
+        plain.all_through(3),
+        3,
+        images,
+        width=width,
+        nz=100,
+        layers=LAYERS,
+        alpha=1000.0,
+        epochs=1,
+        batch=batch,
+        lr=2e-4,
+        betas=(0.5, 0.999),
+        device=str(device),
+        on_iteration=moments,
+    )
+    return moments.between()
+
+
+class Moments:
+    """Called after every iteration; on a GPU once it has done its work."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.times: list[float] = []
+
+    def __call__(self, iteration: int) -> None:
+        """Notes the time."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.times.append(time.perf_counter())
+
+    def between(self) -> list[float]:
+        """Milliseconds of the iterations after the warm-up."""
+        counted = self.times[WARM_UP:]
+        return [1e3 * (later - earlier) for earlier, later in zip(counted, counted[1:], strict=False)]
 
 
 def summary(ms: list[float]) -> dict[str, float]:
