@@ -8,6 +8,7 @@ of each block are warm-up.
 """
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
@@ -151,7 +152,7 @@ class Moments:
     def between(self) -> list[float]:
         """Milliseconds of the iterations after the warm-up."""
         counted = self.times[WARM_UP:]
-        return [1e3 * (later - earlier) for earlier, later in zip(counted, counted[1:], strict=False)]
+        return [1e3 * (later - earlier) for earlier, later in itertools.pairwise(counted)]
 
 
 def summary(ms: list[float]) -> dict[str, float]:
