@@ -94,6 +94,11 @@ def with_overrides(config: StudyConfig, overrides: Mapping[str, Any], source: st
     ConfigError, which names `source`, for a key path that the config has not, or a value that is not allowed.
     """
     data = config.model_dump(mode="json")
+    for settings, (_, beside) in NAMED_BESIDE.items():
+        for section in data.values():
+            chosen = [value for path, value in overrides.items() if str(path).split(".")[1:] == [beside]]
+            if isinstance(section, dict) and settings in section and chosen and chosen[0] != section[beside]:
+                section[settings] = {}  # they are of the member that is replaced
     for path, value in overrides.items():
         *sections, key = str(path).split(".")
         place = data

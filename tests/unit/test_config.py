@@ -228,6 +228,15 @@ def test_the_digits_and_the_paper_are_shipped() -> None:
     assert (paper.search.trials, len(paper.search.gates)) == (1500, 4)
 
 
+def test_another_members_settings_do_not_stay_behind() -> None:
+    chosen = load_config("digits", {"search.sampler": "random"}).search
+    assert (chosen.sampler, chosen.sampler_settings.model_dump()) == ("random", {})
+    kept = load_config("digits", {"search.sampler": "graph", "search.sampler_settings.replicates": 0.3}).search
+    assert kept.sampler_settings.model_dump()["replicates"] == 0.3
+    with pytest.raises(ConfigError, match=r"search\.sampler_settings\.replicates: unknown key"):
+        load_config("digits", {"search.sampler_settings.replicates": 0.3, "search.sampler": "random"})
+
+
 def test_overrides_are_checked_like_a_file() -> None:
     config = load_config("digits")
     assert with_overrides(config, {"search.trials": 12}).search.trials == 12
