@@ -81,12 +81,13 @@ def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -
 def boxes_of(studies: Sequence[OpenStudy]) -> dict[str, list[float]]:
     """Transfer method -> value of every complete trial. StudyError if there is none, or scores are not comparable.
 
-    Studies of the same method, or of another k, are told apart by more words.
+    Studies of the same method, or of another k, are told apart by more words. Pruned trials have no final value.
     """
     boxes: dict[str, list[float]] = {}
     measured: tuple[str, dict[str, object]] | None = None
     for study in studies:
-        done = results.completed(study)
+        records = results.trials(study)
+        done = results.best_first(records, study.config.objective)
         if not done:
             raise StudyError(f"study {study.name!r} has no complete trial yet; leave it out, or wait for its first")
         how = _measure(study.config)
@@ -102,6 +103,8 @@ def boxes_of(studies: Sequence[OpenStudy]) -> dict[str, list[float]]:
             label += f", k = {study.config.k}"
         if label in boxes:
             label += f"\n{study.name}"
+        if pruned := sum(trial.state == "pruned" for trial in records):
+            label += f"\n{pruned:,} pruned, not shown"
         boxes[label] = [trial.value for trial in done if trial.value is not None]
     return boxes
 

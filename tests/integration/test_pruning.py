@@ -11,6 +11,7 @@ import pytest
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
 from optuna.trial import TrialState
 
+from colgan_search.api.figure_sources import boxes_of
 from colgan_search.config import StudyConfig
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Cut, EpochScores, GeneratorScore, Outcome, Progress, Scores
@@ -289,6 +290,7 @@ def test_the_command_line_tells_pruned_from_complete(
         "above_median": 1,
         "top_quarter": 0,
     }
+    assert list(boxes_of([mixed])) == ["image transfer\n2 pruned, not shown"]
     table = answer(capsys, "trials").splitlines()
     assert sum("pruned at epoch 2" in row for row in table) == 2
     rows = json.loads(answer(capsys, "trials", "--json"))
