@@ -1,10 +1,14 @@
-"""Samplers: who proposes the graphs. Built in: Optuna's `tpe`, `random`, `gp` and `nsgaii`, and `repeat`."""
+"""Samplers: who proposes the graphs. Built in: Optuna's `tpe`, `random`, `gp` and `nsgaii`, `repeat`, and `race`."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from colgan_search.extensions.section import Section
 from colgan_search.registry import Registry
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 
 class Sampler(ABC):
@@ -18,6 +22,12 @@ class Sampler(ABC):
     """Of more finished trials than this it is shown the best and the latest; None = all."""
     proposes: ClassVar[bool] = True
     """False = it is never asked: the graphs of `search.first` are trained in turn, again and again."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """User attributes of the trials that it is shown with them."""
+    lengths: ClassVar[frozenset[str]] = frozenset()
+    """Settings of its own that say how long a study is, not what it is: no part of the fingerprint."""
+    ends_early: ClassVar[bool] = False
+    """True = `enough` is asked before every claim."""
 
     @abstractmethod
     def make(self, settings: Any, seed: int) -> Any:
@@ -25,6 +35,13 @@ class Sampler(ABC):
 
         The study's direction is in the Optuna study that it is given.
         """
+
+    def enough(self, settings: Any, trials: Sequence["FrozenTrial"]) -> int | None:
+        """How many results the study needs after these trials, complete and running ones; None = its total.
+
+        The total is lowered to it, though never below what has been begun.
+        """
+        return None
 
 
 SAMPLERS: Registry[Sampler] = Registry(
@@ -34,5 +51,6 @@ SAMPLERS: Registry[Sampler] = Registry(
     {
         name: f"colgan_search.search.proposing.samplers:{name.upper()}"
         for name in ("tpe", "random", "gp", "nsgaii", "repeat")
-    },
+    }
+    | {"race": "colgan_search.search.proposing.race:RACE"},
 )

@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.optuna_private.handles import trial_id
 from colgan_search.search.proposing import space
@@ -46,7 +47,8 @@ class History:
 
         StudyError if the study has been deleted.
         """
-        attributes = (FIRST,) if self.study.config.search.first else ()
+        search = self.study.config.search
+        attributes = (*((FIRST,) if search.first else ()), *SAMPLERS.get(search.sampler).reads)
         with self.study.storage.engine.connect() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
             which = trial_rows.newer(study, self._last_id, list(self._open))
@@ -153,6 +155,10 @@ class SamplersStorage:
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """A note on the draft."""
         self._draft.system_attrs[key] = value
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """A note on the draft."""
+        self._draft.user_attrs[key] = value
 
     def set_trial_param(self, trial_id: int, name: str, number: float, distribution: BaseDistribution) -> None:
         """Nothing: Optuna's trial has noted it on the draft by itself."""

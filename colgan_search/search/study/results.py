@@ -18,7 +18,7 @@ from colgan_search.search.database.tables import slots
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.outcomes import outcome_of
-from colgan_search.search.study.trial_attributes import GRAPH, SCORES, SEED
+from colgan_search.search.study.trial_attributes import GRAPH, ROLE, SCORES, SEED
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class TrialRecord:
     finished: str | None
     classifier_accuracy: Annotated[float, Field(strict=True, ge=0.0, le=1.0)] | None = None
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
+    role: trust.Word | None = None
+    """What the run is for in a race (`racing.rules.ROLES`); None in other studies."""
 
     @property
     def best_generator(self) -> str | None:
@@ -76,6 +78,7 @@ class TrialRecord:
             "finished": self.finished,
             "protocol": self.protocol,
             "classifier_accuracy": self.classifier_accuracy,
+            **({} if self.role is None else {"role": self.role}),
         }
 
     def as_row(self) -> dict[str, str]:
@@ -101,7 +104,7 @@ def columns(records: Iterable[TrialRecord]) -> list[str]:
     return list(dict.fromkeys([*COLUMNS, *(key for record in records for key in record.as_dict())]))
 
 
-FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, "seconds", "worker", "diverged", "classifier_accuracy")
+FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, ROLE, "seconds", "worker", "diverged", "classifier_accuracy")
 """User attributes that a record is made of."""
 
 UNFINISHED = ("running", "waiting")
