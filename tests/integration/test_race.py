@@ -40,7 +40,7 @@ def test_a_race_runs_to_its_budget_with_several_workers(storage_url: str, tmp_pa
         assert fleet.wait() == [0] * 3, fleet.log()
     found = roles(study)
     assert sum(found.values()) == 12 == study.slots.budget().done
-    by_role = Counter({role: 0 for role in ("race", "final", "baseline")})
+    by_role = Counter(dict.fromkeys(("race", "final", "baseline"), 0))
     for (role, _), count in found.items():
         by_role[str(role)] += count
     assert by_role == {"race": 6, "final": 3, "baseline": 3}

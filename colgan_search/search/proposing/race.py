@@ -1,7 +1,7 @@
 """The `race` sampler of `confirm`: which of the leading graphs gets the next seed (see `racing.rules`)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
