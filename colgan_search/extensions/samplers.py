@@ -2,13 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from colgan_search.extensions.section import Section
 from colgan_search.registry import Registry
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 
 class Sampler(ABC):
@@ -36,8 +33,10 @@ class Sampler(ABC):
         The study's direction is in the Optuna study that it is given.
         """
 
-    def enough(self, settings: Any, trials: Sequence["FrozenTrial"]) -> int | None:
-        """How many results the study needs after these trials, complete and running ones; None = its total.
+    def enough(self, settings: Any, trials: Sequence[Any]) -> int | None:
+        """How many results the study needs after these `optuna.trial.FrozenTrial`s, complete and running ones.
+
+        None = its total.
 
         The total is lowered to it, though never below what has been begun.
         """

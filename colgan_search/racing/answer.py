@@ -1,7 +1,7 @@
 """What a race has found: the winner with its interval, how sure it is, what the search flattered it by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -59,7 +59,7 @@ class AgainstBaseline:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a race stands. All values are larger-is-better."""
+    """How a race stands. All values are larger-is-better; see `mirrored`."""
 
     winner: str | None
     """The graph that the race has named; None before."""
@@ -78,6 +78,34 @@ class Answer:
     baselines: tuple[AgainstBaseline, ...]
     done: int
     wanted: int
+
+
+def mirrored(found: Answer) -> Answer:
+    """The same of an objective that is minimised: every value with its sign turned."""
+    return replace(
+        found,
+        mean=found.mean and _mirrored_mean(found.mean),
+        standings=tuple(
+            replace(one, mean=_negative(one.mean), believed=_negative(one.believed)) for one in found.standings
+        ),
+        baselines=tuple(
+            replace(
+                one,
+                mean=one.mean and _mirrored_mean(one.mean),
+                difference=one.difference
+                and Difference(-one.difference.value, -one.difference.high, -one.difference.low),
+            )
+            for one in found.baselines
+        ),
+    )
+
+
+def _mirrored_mean(mean: Mean) -> Mean:
+    return replace(mean, value=-mean.value, low=_negative(mean.high), high=_negative(mean.low))
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def mean_of(values: Sequence[float]) -> Mean:

@@ -49,13 +49,13 @@ class Posterior:
         return np.bincount(self.draws.argmax(axis=1), minlength=self.draws.shape[1]) / len(self.draws)
 
 
-def fenced(values: Sequence[Sequence[float]]) -> list[Array]:
+def fenced(values: Sequence[Sequence[float]]) -> list[list[float]]:
     """The runs of every graph, accidents (a training that diverged) raised to the outer fence of all runs together.
 
     One of them would else be taken for the noise of all, and nothing could be told apart any more.
     """
     low, high = np.quantile(np.concatenate([np.asarray(one, dtype=float) for one in values]), [0.25, 0.75])
-    return [np.maximum(np.asarray(one, dtype=float), low - FENCE * (high - low)) for one in values]
+    return [np.maximum(one, low - FENCE * (high - low)).tolist() for one in values]
 
 
 def pooled_sd(values: Sequence[Sequence[float]]) -> tuple[float, int]:
@@ -78,7 +78,7 @@ def posterior(values: Sequence[Sequence[float]], rng: np.random.Generator, draws
     noise, freedom = pooled_sd(kept)
     if freedom == 0:
         raise ValueError("no graph has two runs: nothing is known of the noise")
-    means, counts = np.array([one.mean() for one in kept]), np.array([len(one) for one in kept])
+    means, counts = np.array([np.mean(one) for one in kept]), np.array([len(one) for one in kept])
     noise = max(noise, 1e-9 * max(1.0, float(np.abs(means).max())))  # runs that are all alike
     sigma = noise * np.sqrt(freedom / rng.chisquare(freedom, draws))  # [draws]
     error = sigma[:, None] ** 2 / counts  # [draws, M]: the variance of each mean

@@ -20,6 +20,7 @@ def race_config(name: str = "race", **settings: Any) -> StudyConfig:
     race = {
         "study": "fake",
         "trials": 20,
+        "epochs": 50,
         "candidates": [{"graph": graph, "estimate": 5.0, "luckiest": 6.0} for graph in GRAPHS],
         "baselines": [{"name": "all-through", "graph": "G1=D:t,G2:t/G2=D:t,G1:t"}],
         "seeds": 3,

@@ -137,7 +137,7 @@ def test_the_duel_is_among_the_leaders_and_spreads_over_what_runs_already() -> N
     assert 15 < chosen.count("b") < 45
     assert [next_run(rules, runs, seed)[1] for seed in range(60)] == chosen  # the same seed, the same answer
     busy = [*runs, *[Run("c", RACE, None)] * 6]
-    assert set(next_run(rules, busy, seed)[1] for seed in range(30)) == {"b", "c"}
+    assert {next_run(rules, busy, seed)[1] for seed in range(30)} == {"b", "c"}
 
 
 def test_one_candidate_needs_no_race() -> None:

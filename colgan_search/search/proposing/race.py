@@ -41,6 +41,7 @@ class RaceSettings(Section):
 
     study: str = Field(description="the study whose leading graphs these are")
     trials: int = Field(ge=1, description="its complete trials then")
+    epochs: int = Field(ge=1, description="of its trainings")
     candidates: tuple[Candidate, ...] = Field(min_length=1, description="the leading graphs, the best first")
     baselines: tuple[Baseline, ...] = Field((), description="graphs that run beside them")
     seeds: int = Field(10, ge=2, le=10_000, description="own runs of the winner, and of each baseline")
@@ -49,7 +50,7 @@ class RaceSettings(Section):
 
     @model_validator(mode="after")
     def _graphs_can_be_read(self) -> "RaceSettings":
-        texts = [one.graph for one in (*self.candidates, *self.baselines)]
+        texts = [*(one.graph for one in self.candidates), *(one.graph for one in self.baselines)]
         try:
             read = [KnowledgeTransferGraph.from_text(text).to_text() for text in texts]
         except GraphError as error:
