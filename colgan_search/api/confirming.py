@@ -13,6 +13,7 @@ from colgan_search.api.own_files import named_in
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_storage, opened_study, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.racing.rules import named, wanted
 from colgan_search.search.proposing.race import race_settings
 from colgan_search.search.ranking.confirmed import Confirmed, confirmed, is_race, race_runs
@@ -92,9 +93,12 @@ def confirming(request: ConfirmRequest, say: Callable[[str], None] = lambda text
     work, name = work_folder(request.work_dir), _search_name(request)
     with TemporaryDirectory() as folder:
         with opened_study(request.storage, work, name, writing=False) as study:
-            race = (
-                _going_on(study, request) if is_race(study) else _found(study, request) or _begun(study, request, say)
-            )
+            if not is_race(study) and not SAMPLERS.get(study.config.search.sampler).searches:
+                raise StudyError(f"study {study.name!r} is no search: it trains {', '.join(study.config.search.first)}")
+            if is_race(study):
+                race = _going_on(study, request)
+            else:
+                race = _found(study, request) or _begun(study, request, say)
             race = named_in(None, request.data_root, request.weights).applied(race, study.name)
             shared = tuple(SharedFiles(study).pull(Path(folder)))
         alone = alone_config(race)

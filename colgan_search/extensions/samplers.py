@@ -19,6 +19,8 @@ class Sampler(ABC):
     """Of more finished trials than this it is shown the best and the latest; None = all."""
     proposes: ClassVar[bool] = True
     """False = it is never asked: the graphs of `search.first` are trained in turn, again and again."""
+    searches: ClassVar[bool] = True
+    """False = its study is no search whose leading graphs anybody would confirm."""
     reads: ClassVar[tuple[str, ...]] = ()
     """User attributes of the trials that it is shown with them."""
     lengths: ClassVar[frozenset[str]] = frozenset()

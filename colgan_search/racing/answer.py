@@ -70,7 +70,7 @@ class Answer:
     best_probability: float | None
     """That the leader is the best of the candidates, from all runs."""
     separated: bool
-    """True if the race ended because its leader was separated, not because its budget did."""
+    """True if the winner was the best with the probability asked for when it was named, by the race's runs alone."""
     noise: float | None
     """Pooled standard deviation of one run, over all graphs."""
     standings: tuple[Standing, ...]
@@ -150,13 +150,20 @@ def answer(rules: Rules, runs: Sequence[Run], extra: dict[str, Sequence[float]] 
         leader=leader,
         mean=mean_of(final) if final else None,
         best_probability=next((one.best_probability for one in standings if one.graph == leader), None),
-        separated=winner is not None and sum(run.role == RACE for run in runs) < rules.race_budget,
+        separated=_separated(rules, runs, winner),
         noise=noise if freedom else None,
         standings=tuple(standings),
         baselines=tuple(_against(name, values, winner, final) for name, values in against.items()),
         done=sum(run.value is not None for run in runs),
         wanted=wanted(rules, runs),
     )
+
+
+def _separated(rules: Rules, runs: Sequence[Run], winner: str | None) -> bool:
+    belief = race_posterior(rules, runs, np.random.default_rng(ANSWER_SEED))
+    if winner is None or belief is None or winner not in rules.candidates:
+        return False
+    return bool(belief.best_probabilities[rules.candidates.index(winner)] >= rules.until)
 
 
 def _against(name: str, values: Sequence[float], winner: str | None, final: Sequence[float]) -> AgainstBaseline:

@@ -79,7 +79,7 @@ class Race(Sampler):
 
     name = "race"
     settings = RaceSettings
-    learns = False
+    learns = searches = False
     """It needs no search space found for it."""
     reads = (ROLE,)
     lengths = frozenset({"seeds", "until"})
