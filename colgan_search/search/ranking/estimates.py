@@ -19,6 +19,7 @@ OWN_SPREAD = 5
 """With fewer runs a graph's own spread is a poor guess: the study's pooled one is used."""
 MODELLED = 100
 """So many graphs, those with the best means, are asked of the model: 1,500 graphs would take it half a minute."""
+LUCK_DRAWS = 2_000
 LEARNT_FROM = 300
 """Of more trainings than this the model learns from the better half and some of the others."""
 
@@ -41,7 +42,7 @@ class GraphEstimate:
     """Standard error of `mean`: by the runs' own spread from five runs on, else by the study's pooled one; None if
     the study has no replicates at all."""
     estimate: float
-    """What the graph is ranked by: the model's posterior mean, or `mean` where the model was not asked."""
+    """What the graph is ranked by: the mean value of its runs by the model, or `mean` where that was not asked."""
     estimate_sd: float | None
     """The model's posterior standard deviation; None where it was not asked."""
 
@@ -185,9 +186,13 @@ def _modelled(
     model = GraphModel.fit(
         [graph for graph, _ in runs], sign * np.stack([scores for _, scores in runs]), gates=config.search.gates
     )
-    belief = model.best(list(asked))
-    pairs = zip(asked, belief.mean.tolist(), belief.sd.tolist(), strict=True)
-    return {graph: (sign * mean, sd) for graph, mean, sd in pairs}
+    means = model.predict(list(asked)).mean
+    own_noise = model.hyper.own**0.5 * model.spread
+    # A run's value is its best generator's: of several that are alike, one is always lucky with its seed.
+    luck = own_noise * np.random.default_rng(0).standard_normal((LUCK_DRAWS, config.k))
+    values = [float((row + luck).max(axis=1).mean()) for row in means]
+    deviations = model.best(list(asked)).sd.tolist()
+    return {graph: (sign * value, sd) for graph, value, sd in zip(asked, values, deviations, strict=True)}
 
 
 def _luckiest(trial: TrialRecord, graphs: Sequence[GraphEstimate], config: StudyConfig) -> Luckiest:
