@@ -2,9 +2,12 @@
 
 from __future__ import annotations  # so that the types of the search are not imported for their names
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from colgan_search.cli.console import out
+from rich.table import Table
+
+from colgan_search.cli.console import console, out
 from colgan_search.records import Objective, score_text
 
 if TYPE_CHECKING:
@@ -21,6 +24,22 @@ def estimate(ranking: Ranking, objective: Objective) -> None:
         f"  the luckiest single run, the paper's way: trial {trial.number}, {label} {score_text(trial.value or 0.0, 3)}"
         f"{same}; {flattery_text(ranking)}"
     )
+
+
+def graphs(found: Sequence[GraphEstimate], objective: Objective) -> None:
+    """One row per graph."""
+    label = objective.label
+    table = Table(f"estimated {label}", "runs", f"mean {label}", "standard error", "trials", "graph", box=None)
+    for one in found:
+        table.add_row(
+            estimate_text(one),
+            str(one.runs),
+            score_text(one.mean, 3),
+            "" if one.error is None else f"{one.error:.3f}",
+            ", ".join(str(trial.number) for trial in one.trials[:6]) + (", ..." if one.runs > 6 else ""),
+            one.best_run.graph or "",
+        )
+    console().print(table)
 
 
 def estimate_text(one: GraphEstimate) -> str:

@@ -1,5 +1,6 @@
 """A study's graphs with what is known of each: its runs, their mean and its error, and the model's estimate."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,19 @@ class GraphEstimate:
             "estimate": self.estimate,
             "estimate_sd": self.estimate_sd,
         }
+
+    def as_row(self) -> dict[str, str]:
+        """For CSV: every field as text; lists as JSON, None as nothing."""
+        return {
+            key: "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            for key, value in self.as_dict().items()
+        }
+
+
+COLUMNS = (
+    *("graph", "runs", "trials", "mean", "generator_means", "sd_of_runs", "standard_error", "estimate", "estimate_sd"),
+)
+"""The keys of `GraphEstimate.as_dict`."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +185,8 @@ def _modelled(
     config: StudyConfig,
 ) -> dict[KnowledgeTransferGraph, tuple[float, float | None]]:
     """Mean and standard deviation of the model's belief in each graph's value, in the objective's own sense."""
-    if len(config.roster.edges) == 1:
-        return {}  # a handful of graphs: their means say all
+    if len(config.roster.edges) == 1 or len(groups) == 1:
+        return {}  # so few graphs that their means say all
     from colgan_search.surrogate import GraphModel  # here: scikit-learn takes a second
 
     sign = 1.0 if config.objective.higher_is_better else -1.0

@@ -60,6 +60,6 @@ def ranking(study: OpenStudy) -> Ranking:
     return found
 
 
-def best_run(study: OpenStudy) -> TrialRecord:
+def named_run(study: OpenStudy) -> TrialRecord:
     """The best run of the graph that the study names. StudyError if no trial is complete."""
     return named(study).run
