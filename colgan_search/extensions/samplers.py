@@ -1,4 +1,4 @@
-"""Samplers: who proposes the graphs. Built in: Optuna's `tpe`, `random`, `gp` and `nsgaii`, `repeat`, and `race`."""
+"""Samplers: who proposes the graphs. Built in: `graph`, Optuna's `tpe`, `random`, `gp`, `nsgaii`; `repeat`, `race`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,6 +17,8 @@ class Sampler(ABC):
     """False = it proposes without a look at the trials that there are."""
     learns_from: ClassVar[int | None] = None
     """Of more finished trials than this it is shown the best and the latest; None = all."""
+    sees_all: ClassVar[bool] = False
+    """True = it is asked for whole graphs from the first trial on, and is shown all scores, and failed trials."""
     proposes: ClassVar[bool] = True
     """False = it is never asked: the graphs of `search.first` are trained in turn, again and again."""
     searches: ClassVar[bool] = True
@@ -51,7 +53,7 @@ SAMPLERS: Registry[Sampler] = Registry(
     Sampler,  # type: ignore[type-abstract]
     {
         name: f"colgan_search.search.proposing.samplers:{name.upper()}"
-        for name in ("tpe", "random", "gp", "nsgaii", "repeat")
+        for name in ("graph", "tpe", "random", "gp", "nsgaii", "repeat")
     }
     | {"race": "colgan_search.search.proposing.race:RACE"},
 )

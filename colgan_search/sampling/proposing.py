@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colgan_search.sampling import candidates
+from colgan_search.sampling.defaults import REPLICATES, STARTUP_TRIALS
 from colgan_search.sampling.history import Seen
 from colgan_search.surrogate.fitting import estimated, settled
 from colgan_search.surrogate.model import GraphModel, standardised
@@ -29,45 +30,67 @@ ROUNDS = 2
 class Plan:
     """How a search goes about it."""
 
-    startup: int = 10
+    startup: int = STARTUP_TRIALS
     """Random graphs before the model begins."""
-    replicates: float = 0.15
+    replicates: float = REPLICATES
     """Share of the trials after these that train a leading graph once more."""
     trials: int | None = None
     """The study's total. If it buys every graph, each is trained once before any is trained again."""
 
 
-def propose(seen: Seen, plan: Plan, random: np.random.Generator, seed: int) -> Codes:
-    """The codes [E] of the next graph, under any labels. `seed` is the study's, `random` this proposal's."""
+def propose(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
+    """The codes [E] of the next graph, under any labels."""
     space = seen.space
     fresh = candidates.untried(seen) if space.listed else None
     exhausted = fresh is not None and not len(fresh)
     if not len(seen.codes) or (len(seen.codes) < plan.startup and not exhausted):
         return _random(seen, fresh, random)
-    model = model_of(seen, seed).believing(seen.running)
+    if not space.modelled:
+        return _mutated(seen, plan, random)
+    model = model_of(seen).believing(seen.running)
     if exhausted or _replicate_is_due(seen, plan):
         return _leader(seen, model, random)
     if fresh is not None:
-        return space.distinct[fresh[_best_of_all(model, fresh, random)]]
+        return np.asarray(space.distinct[fresh[_best_of_all(model, fresh, random)]])
     return _best_nearby(seen, model, random)
 
 
-def model_of(seen: Seen, seed: int, most: int | None = MOST_GRAPHS) -> GraphModel:
+def model_of(seen: Seen, most: int | None = MOST_GRAPHS) -> GraphModel:
     """The model of what was trained, with hyperparameters that stay for some trials."""
     codes, order = seen.space.canonical(seen.codes)
     scores = np.take_along_axis(seen.scores, order, axis=1)
     number = settled(len(codes))
     table, _, _ = standardised(scores[:number])
-    hyper = estimated(seen.space, codes[:number].tobytes(), table.tobytes(), seed)
-    return GraphModel.of_codes(seen.space, codes, scores, seed=seed, hyper=hyper, most=most)
+    hyper = estimated(seen.space, codes[:number].tobytes(), table.tobytes())
+    return GraphModel.of_codes(seen.space, codes, scores, hyper=hyper, most=most)
 
 
 def _random(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Generator) -> Codes:
     if fresh is not None and len(fresh):
-        return seen.space.distinct[random.choice(fresh)]
+        return np.asarray(seen.space.distinct[random.choice(fresh)])
     drawn = candidates.at_random(seen.space, 64, random)
     new = candidates.new_ones(seen, drawn)
-    return random.permutation(new if len(new) else drawn)[0]
+    return np.asarray(random.permutation(new if len(new) else drawn)[0])
+
+
+def _mutated(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
+    """Without a model: a leader by its mean score with one edge changed, or every other time a random graph."""
+    means = mean_values(seen)
+    first = np.unique(seen.keys, return_index=True)[1]
+    leaders = seen.codes[first[_top(means, candidates.LEADERS)]]
+    if _replicate_is_due(seen, plan):
+        return np.asarray(seen.codes[first[means.argmax()]])
+    near = random.permutation(candidates.neighbours(seen.space, leaders))[:64]
+    new = candidates.new_ones(seen, near)
+    return np.asarray(random.permutation(new)[0]) if len(new) and random.random() < 0.5 else _random(seen, None, random)
+
+
+def mean_values(seen: Seen) -> NDArray[np.float64]:
+    """Of each graph that has scores, in the order of its keys: its best generator's mean."""
+    keys, which, times = np.unique(seen.keys, return_inverse=True, return_counts=True)
+    means = np.zeros((len(keys), seen.scores.shape[1]))
+    np.add.at(means, which, seen.scores)
+    return np.asarray((means / times[:, None]).max(axis=1))
 
 
 def _replicate_is_due(seen: Seen, plan: Plan) -> bool:
@@ -80,7 +103,7 @@ def _replicate_is_due(seen: Seen, plan: Plan) -> bool:
 def _leader(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:
     """Of the graphs that have scores, the one that may be the best."""
     codes = seen.codes[np.unique(seen.keys, return_index=True)[1]]
-    return codes[_first(_promise(model, codes), random)]
+    return np.asarray(codes[_first(_promise(model, codes), random)])
 
 
 def _best_of_all(model: GraphModel, fresh: NDArray[np.int64], random: np.random.Generator) -> int:
@@ -103,17 +126,17 @@ def _best_of_all(model: GraphModel, fresh: NDArray[np.int64], random: np.random.
 def _best_nearby(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:
     space = seen.space
     leaders = seen.codes[_top(_promise(model, seen.codes), candidates.LEADERS)]
-    pool = new_codes = candidates.new_ones(
+    pool = candidates.new_ones(
         seen, np.vstack([candidates.neighbours(space, leaders), candidates.at_random(space, candidates.RANDOM, random)])
     )
     promise = _promise(model, pool)
     for _ in range(ROUNDS):
         leaders = pool[_top(promise, candidates.LEADERS)]
-        new_codes = candidates.new_ones(seen, candidates.neighbours(space, leaders))
-        pool, promise = np.vstack([pool, new_codes]), np.concatenate([promise, _promise(model, new_codes)])
+        near = candidates.new_ones(seen, candidates.neighbours(space, leaders))
+        pool, promise = np.vstack([pool, near]), np.concatenate([promise, _promise(model, near)])
     if not len(pool):
         return _random(seen, None, random)
-    return pool[_first(promise, random)]
+    return np.asarray(pool[_first(promise, random)])
 
 
 def _promise(model: GraphModel, codes: Codes) -> NDArray[np.float64]:

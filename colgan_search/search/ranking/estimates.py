@@ -22,7 +22,7 @@ MODELLED = 100
 """So many graphs, those with the best means, are asked of the model: 1,500 graphs would take it half a minute."""
 LUCK_DRAWS = 2_000
 LEARNT_FROM = 300
-"""Of more trainings than this the model learns from the better half and some of the others."""
+"""Of more graphs than this the model learns from the better half and some of the others."""
 
 
 @dataclass(frozen=True)
@@ -188,18 +188,15 @@ def _modelled(
     if len(config.roster.edges) == 1 or len(groups) == 1:
         return {}  # so few graphs that their means say all
     from colgan_search.surrogate import GraphModel  # here: scikit-learn takes a second
+    from colgan_search.surrogate.views import space_of
 
+    space = space_of(config.roster, config.search.gates)
+    if not space.modelled:
+        return {}
     sign = 1.0 if config.objective.higher_is_better else -1.0
-    order = {graph: number for number, graph in enumerate(asked)}
     runs = [(graph, scores) for graph, some in groups.items() for _, scores in some]
-    runs.sort(key=lambda run: order.get(run[0], len(order)))
-    if len(runs) > LEARNT_FROM:
-        others = np.random.default_rng(0).permutation(np.arange(LEARNT_FROM // 2, len(runs)))
-        chosen = [*range(LEARNT_FROM // 2), *sorted(others[: LEARNT_FROM - LEARNT_FROM // 2].tolist())]
-        runs = [runs[number] for number in chosen]
-    model = GraphModel.fit(
-        [graph for graph, _ in runs], sign * np.stack([scores for _, scores in runs]), gates=config.search.gates
-    )
+    codes, table = space.encode(graph for graph, _ in runs), sign * np.stack([scores for _, scores in runs])
+    model = GraphModel.of_codes(space, codes, table, most=LEARNT_FROM)
     means = model.predict(list(asked)).mean
     own_noise = model.hyper.own**0.5 * model.spread
     # A run's value is its best generator's: of several that are alike, one is always lucky with its seed.
