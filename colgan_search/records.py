@@ -172,7 +172,7 @@ class Outcome(Record):
     fresh: GeneratorScore | None = Field(
         None,
         description="with evaluation.fresh_images, the best generator's score on images that had no say in the choice; "
-        "`value` is this one's",
+        "the value is this one's",
     )
     best_epochs: tuple[int, ...] | None = Field(
         None, description="per generator, the epoch of its highest interim score; None if that was not looked for"
