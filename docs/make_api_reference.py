@@ -46,8 +46,8 @@ study.drain()  # workers checkpoint and leave; or study.wait() to the end
 ```
 """
 
-FUNCTIONS = ("load_config", "launch", "open_study", "results", "confirm", "train", "evaluate")
-CLASSES = ("Study", "Trial", "Trained", "EvaluateRequest", "KnowledgeTransferGraph", "Roster")
+FUNCTIONS = ("load_config", "launch", "open_study", "results", "confirm", "train", "evaluate", "name_winner")
+CLASSES = ("Study", "Trial", "Trained", "EvaluateRequest", "GraphSampler", "KnowledgeTransferGraph", "Roster")
 GIVEN = (
     ("Status", "api.studies"),
     ("Confirmed", "search.ranking.confirmed"),
