@@ -11,6 +11,7 @@ from colgan_search.version import __version__
 
 if TYPE_CHECKING:
     from colgan_search import errors, presets
+    from colgan_search.api.confirmation import confirm
     from colgan_search.api.evaluating import EvaluateRequest, evaluate
     from colgan_search.api.studies import Status, Study, Trial, launch, open_study, results
     from colgan_search.api.training import Trained, train
@@ -31,6 +32,7 @@ __all__ = [
     "Trained",
     "Trial",
     "__version__",
+    "confirm",
     "errors",
     "evaluate",
     "launch",
@@ -52,6 +54,7 @@ _LATER = {
     "StudyConfig": "config:StudyConfig",
     "Trained": "api.training:Trained",
     "Trial": "api.studies:Trial",
+    "confirm": "api.confirmation:confirm",
     "errors": "errors",
     "evaluate": "api.evaluating:evaluate",
     "launch": "api.studies:launch",

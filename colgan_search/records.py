@@ -181,6 +181,11 @@ class Outcome(Record):
         description="full scores by weights: `last` (the end), `best` (each generator's best interim moment, with "
         "point: best), `last-ema` (the moving average at the end, with training.ema)",
     )
+    fresh: GeneratorScore | None = Field(
+        None,
+        description="with evaluation.fresh_images, the best generator's score on images that had no say in the choice; "
+        "the value is this one's",
+    )
     best_epochs: tuple[int, ...] | None = Field(
         None, description="per generator, the epoch of its highest interim score; None if that was not looked for"
     )

@@ -16,3 +16,8 @@ def derive_seed(seed: int, *names: int | str) -> int:
 def final_seed(seed: int, epochs: int) -> int:
     """The seed of the generated images that a training of `seed` is scored with when its `epochs` are over."""
     return derive_seed(seed, "evaluation", epochs, "final")
+
+
+def fresh_seed(seed: int, epochs: int) -> int:
+    """The seed of the images that the generator chosen as the best is scored with again (`evaluation.fresh_images`)."""
+    return derive_seed(seed, "evaluation", epochs, "fresh")

@@ -46,10 +46,16 @@ study.drain()  # workers checkpoint and leave; or study.wait() to the end
 ```
 """
 
-FUNCTIONS = ("load_config", "launch", "open_study", "results", "train", "evaluate", "name_winner")
+FUNCTIONS = ("load_config", "launch", "open_study", "results", "confirm", "train", "evaluate", "name_winner")
 CLASSES = ("Study", "Trial", "Trained", "EvaluateRequest", "GraphSampler", "KnowledgeTransferGraph", "Roster")
 GIVEN = (
     ("Status", "api.studies"),
+    ("Confirmed", "search.ranking.confirmed"),
+    ("Answer", "racing.answer"),
+    ("Mean", "racing.answer"),
+    ("Standing", "racing.answer"),
+    ("AgainstBaseline", "racing.answer"),
+    ("Difference", "evaluation.comparing"),
     ("WorkerRow", "search.budget.workers"),
     ("Budget", "search.budget.slot_records"),
     ("Outcome", "records"),

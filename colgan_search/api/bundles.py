@@ -16,8 +16,9 @@ from colgan_search.errors import BadInput, StudyError
 from colgan_search.experiment import choose_device
 from colgan_search.file_names import CHECKPOINTS, GENERATORS_FILE, WorkFolder
 from colgan_search.records import Outcome, Progress, Scores, ShouldStop
+from colgan_search.search.ranking.naming import named_run
 from colgan_search.search.study.opening import OpenStudy
-from colgan_search.search.study.results import TrialRecord, best, best_graph, outcome
+from colgan_search.search.study.results import TrialRecord, best_graph, outcome
 
 MAX_SAMPLE_BYTES = 2**31
 """Of all images of one `sample`, which are held in memory."""
@@ -55,7 +56,7 @@ def export_best(
     require_free(request.folder)
     # The bundle's config may be given to a command here later, which then counts as named on this machine.
     config = OwnFiles(request.data_root, request.weights).applied(request.study.config, request.study.name)
-    record = best(request.study)
+    record = named_run(request.study)
     scores = _scores(record)
     recorded = outcome(request.study, record.number)
     variants, accuracy = ({} if recorded is None else recorded.variants), record.classifier_accuracy

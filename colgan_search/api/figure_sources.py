@@ -15,6 +15,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import MAX_IS, Objective, Outcome, best_run
 from colgan_search.roster import EdgeKind
 from colgan_search.search.care.insight import Insight
+from colgan_search.search.ranking.naming import named_run
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
 
@@ -46,9 +47,9 @@ class Source:
 
 
 def of_study(study: OpenStudy, work: WorkFolder, against: Sequence[OpenStudy]) -> Source:
-    """The best trial so far. StudyError if this study or one of `against` has no complete trial."""
+    """The best run of the graph that the study names. StudyError if it or one of `against` has no complete trial."""
     done = results.completed(study)
-    best = results.best(study)
+    best = named_run(study)
     graph, outcome, config = results.best_graph(best), results.outcome(study, best.number), study.config
     file = work.run(*best.run_of(study.name)) / GENERATORS_FILE
     absent = {}

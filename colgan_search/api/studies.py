@@ -16,6 +16,7 @@ from colgan_search.records import Outcome, Scores
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import WorkerRow
 from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.ranking.naming import named_run
 from colgan_search.search.study import results as records
 from colgan_search.search.study.opening import OpenStudy
 
@@ -125,8 +126,12 @@ class Study:
         return Status(now.budget, now.workers, best, now.seconds_left, now.seconds_spread, now.classifier_accuracy)
 
     def best(self) -> Trial:
-        """The complete trial with the best value. StudyError if none is complete."""
-        return _trial(records.best(self._opened))
+        """The best run of the graph that is estimated best; of a confirmation, of its winner. StudyError if none is
+        complete.
+
+        `trials` has the luckiest single run of all, the paper's way.
+        """
+        return _trial(named_run(self._opened))
 
     def trials(self) -> list[Trial]:
         """All trials that were ever begun, in the order of their numbers."""

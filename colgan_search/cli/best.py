@@ -38,10 +38,15 @@ def command(
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the graph with the highest inception score: in words, as JSON, as a picture, with every generator's IS."""
+    """Show the best graph by the model's estimate: in words, as JSON, as a picture, with every generator's IS.
+
+    The estimate is of all runs of all graphs. The luckiest single run, the paper's way to name a graph, stands beside
+    it with what it flatters its graph by. Of a confirmation, its answer is shown.
+    """
     from colgan_search.api.doubts import doubt
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.search.care.insight import insight
+    from colgan_search.search.ranking.naming import named
     from colgan_search.search.study import results
     from colgan_search.search.study.cuts import cuts
 
@@ -68,12 +73,14 @@ def command(
             show.best(opened, work_dir, picture)
             show_insight.table(insight(opened), opened.config.objective)
             return
-        record = results.best(opened)
+        found = named(opened)
+        record = found.run
         files = show.draw_best(opened, record, work_dir, picture)
         recorded = results.outcome(opened, record.number)
         data = {
             "study": opened.name,
             **record.as_dict(),
+            **found.as_dict(),
             "variants": {} if recorded is None else recorded.model_dump(mode="json")["variants"],
             "graph_json": results.best_graph(record).to_json(),
             "warning": doubt(opened),

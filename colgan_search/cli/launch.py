@@ -1,6 +1,6 @@
 """`launch`: a parallel search on this machine, with a live view."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,7 +8,12 @@ from colgan_search import logs
 from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import of_config, overridden
 from colgan_search.config import load_config
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.file_names import DEFAULT_WORK_DIR
+
+if TYPE_CHECKING:
+    from colgan_search.api.launching import LaunchRequest
+    from colgan_search.search.study.opening import OpenStudy
 
 EXAMPLE = "colgan-search launch --config digits --trials 12"
 
@@ -46,6 +51,9 @@ def command(
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     skip_broken: options.SkipBroken = False,
+    then_confirm: Annotated[
+        bool, typer.Option("--confirm", help="Then train its leading graphs again, as `confirm` does.")
+    ] = False,
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
 ) -> int:
     """Begin or resume a search: one worker per GPU, until the study has its total of trials.
@@ -70,8 +78,7 @@ def command(
     opened = launched.study
     if opened.slots.budget().finished:
         console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials; nothing to do")
-        show.best(opened, work_dir)
-        return 0
+        return _shown(opened, request, then_confirm)
     if not launched.devices:
         console.note(
             f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, no workers here; "
@@ -85,5 +92,31 @@ def command(
     ended = watch.until_done(opened, launched.start_workers())
     ended.require_finished()
     console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials")
-    show.best(opened, work_dir)
-    return 0
+    return _shown(opened, request, then_confirm)
+
+
+def _shown(study: "OpenStudy", request: "LaunchRequest", then_confirm: bool) -> int:
+    """A finished study's best graph; then its leading graphs are confirmed, or that is offered."""
+    show.best(study, request.work_dir)
+    study.storage.close()  # `confirm` opens the same SQLite file, which must not be open twice
+    if not SAMPLERS.get(request.config.search.sampler).searches:
+        return 0
+    if not then_confirm:
+        console.note(f"its leading graphs again, with new seeds: colgan-search confirm --study {study.name}")
+        return 0
+    from colgan_search.api.confirming import ConfirmRequest
+    from colgan_search.cli.confirm import confirm
+
+    config = request.config
+    return confirm(
+        ConfirmRequest(
+            study.name,
+            storage=request.storage,
+            work_dir=request.work_dir,
+            workers=request.workers,
+            device=request.device,
+            launcher=request.launcher,
+            data_root=config.data.root,
+            weights=config.evaluation.weights,
+        )
+    )

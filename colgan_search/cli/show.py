@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from colgan_search.cli import show_confirmed, show_ranking
 from colgan_search.cli.console import console, duration, one_line, out
 from colgan_search.files import make_private
 from colgan_search.records import GeneratorScore, Objective, Scores, score_text
@@ -90,22 +91,24 @@ def doubt_line(text: str) -> str:
 def best(study: OpenStudy, work_dir: Path, picture: Path | None = None) -> None:
     """The best graph in words, its scores, and its picture as PNG and SVG."""
     from colgan_search.api.doubts import doubt
+    from colgan_search.search.ranking.naming import named
     from colgan_search.search.study import results
     from colgan_search.search.study.cuts import cuts
 
-    record = results.best(study)
-    graph = results.best_graph(record)
+    found = named(study)
+    record = found.run
     files = draw_best(study, record, work_dir, picture)  # first: it may refuse the picture's name
     records = results.trials(study)
-    out(
-        f"best graph of study {study.name}: trial {record.number} of "
-        f"{len(results.best_first(records, study.config.objective))} complete"
-    )
+    if found.race is not None:
+        show_confirmed.answer(found.race)
+    out(f"best graph of study {study.name}: trial {record.number} of {found.complete} complete")
     if record.reused_from is not None:
         out(f"  taken over from study {record.reused_from.study}, trial {record.reused_from.number}")
     out(f"  {record.graph}")
-    for line in graph.describe():
+    for line in results.best_graph(record).describe():
         out(f"  {line}")
+    if found.ranking is not None:
+        show_ranking.estimate(found.ranking, study.config.objective)
     score_table(record)
     if study.config.pruning.on:
         out(f"  {cuts_line(cuts(records, study.config.objective), study.config.pruning.method)}")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from colgan_search.cli import console, options, show
+from colgan_search.cli import console, options, show, show_confirmed
 from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search status --study digits"
@@ -22,11 +22,13 @@ def command(
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.search.care.monitor import Monitor
+    from colgan_search.search.ranking.confirmed import confirmed, is_race
 
     with opened_study(storage, work_folder(work_dir), study, writing=False) as opened:
         now = Monitor(opened).snapshot()
         failures = opened.slots.failures()
         doubt = poor(now.classifier_accuracy)
+        race = confirmed(opened) if is_race(opened) else None
         if as_json:
             console.out(
                 json.dumps(
@@ -45,6 +47,7 @@ def command(
                         "best": now.best.as_dict() if now.best else None,
                         "classifier_accuracy": now.classifier_accuracy,
                         "warning": doubt,
+                        **({} if race is None else {"confirmation": race.as_dict()}),
                         "failed_trials": [asdict(failure) for failure in failures],
                     }
                 )
@@ -56,6 +59,8 @@ def command(
             console.out(f"  {line}")
         if opened.config.pruning.on:
             console.out(f"  {show.cuts_line(now.cuts, opened.config.pruning.method)}")
+        if race is not None:
+            console.out(f"  {show_confirmed.state_line(race)}")
         if doubt is not None:
             console.out(f"  {show.doubt_line(doubt)}")
         if now.workers:

@@ -3,8 +3,21 @@
 import re
 
 ARGUMENTS = (
-    *("config", "data_root", "device", "mirror", "name", "out", "reuse", "seed", "skip_broken"),
-    *("storage", "study", "trials", "weights", "work_dir", "workers"),
+    *(
+        "baselines",
+        "config",
+        "data_root",
+        "device",
+        "epochs",
+        "mirror",
+        "name",
+        "out",
+        "reuse",
+        "seed",
+        "seeds",
+        "skip_broken",
+    ),
+    *("storage", "study", "top", "trials", "until", "weights", "work_dir", "workers"),
 )
 """Whose option has the same name."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from colgan_search.config.pruning import PruningSettings
 from colgan_search.config.schema import StudyConfig
+from colgan_search.extensions.samplers import SAMPLERS
 
 NOT_RESULTS: tuple[tuple[str, ...], ...] = (
     ("name",),
@@ -23,6 +24,7 @@ CAME_LATER: dict[str, Any] = {
     "discriminators": 1,
     "discriminator_transfer": None,
     "evaluation.metrics": [],
+    "evaluation.fresh_images": False,
     "search.objective": "is",
     **{f"pruning.{name}": field.default for name, field in PruningSettings.model_fields.items()},
 }
@@ -32,9 +34,11 @@ CAME_LATER: dict[str, Any] = {
 def result_settings(config: StudyConfig) -> dict[str, Any]:
     """Key path -> value of every setting that changes results."""
     flat: dict[str, Any] = {}
+    lengths = {("search", "sampler_settings", key) for key in SAMPLERS.get(config.search.sampler).lengths}
+    passed_over = {*NOT_RESULTS, *lengths}
 
     def walk(data: Any, path: tuple[str, ...]) -> None:
-        if path in NOT_RESULTS:
+        if path in passed_over:
             return
         if isinstance(data, dict):
             for key in sorted(data):

@@ -87,6 +87,11 @@ class EvaluationSettings(Section):
         description="weights that count: at the end (sections 4.3, 4.4), or where the generator's interim score was "
         "highest (4.2)",
     )
+    fresh_images: bool = Field(
+        False,
+        description="score the generator that is chosen as the best of k once more, on images that had no say in the "
+        "choice, and take that for the trial's value; false = the maximum itself, as in the paper",
+    )
     fid: bool = Field(True, description="compute FID against the real training images as well")
     metrics: tuple[AnyMetric, ...] = Field(
         (), description="metrics beside IS and FID, e.g. [kid, precision, recall], or {name: kid, subsets: 50}"

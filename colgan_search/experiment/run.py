@@ -12,8 +12,17 @@ from colgan_search.experiment.best_point import BestPoint
 from colgan_search.experiment.device import device_name
 from colgan_search.gan.state import TrainingState
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Cut, EpochScores, OnProgress, Outcome, Progress, Scores, ShouldStop
-from colgan_search.seeds import derive_seed, final_seed
+from colgan_search.records import (
+    Cut,
+    EpochScores,
+    GeneratorScore,
+    OnProgress,
+    Outcome,
+    Progress,
+    Scores,
+    ShouldStop,
+)
+from colgan_search.seeds import derive_seed, final_seed, fresh_seed
 
 
 class Run:
@@ -42,6 +51,7 @@ class Run:
         self._best: BestPoint | None = None
         self._history: list[EpochScores] = []
         self._variants: dict[str, Scores] = {}
+        self._fresh: GeneratorScore | None = None
 
     @property
     def seconds(self) -> float:
@@ -98,6 +108,9 @@ class Run:
         if state.averages:
             averages = [average.module for average in state.averages]
             self._variants["last-ema"] = self._score(averages, state.epoch, "last-ema")
+        if self.settings.fresh_images:
+            best = counting[self._variants[self.settings.point].best_generator - 1]
+            self._fresh = self._score([best], state.epoch, "fresh").generators[0]
         self._remember(state, self._variants[self.settings.point])
         return counting
 
@@ -107,9 +120,10 @@ class Run:
         return Outcome(
             graph=self.graph.to_text(),
             seed=self.seed,
-            value=self.evaluator.objective.worst if scores is None else scores.value,
+            value=self._value(scores),
             scores=scores,
             variants=self._variants,
+            fresh=None if scores is None else self._fresh,
             best_epochs=self._best.epochs if self._best is not None and scores is not None else None,
             history=tuple(self._history),
             diverged=diverged,
@@ -128,23 +142,33 @@ class Run:
                 "scores": None,
                 "variants": {},
                 "best_epochs": None,
+                "fresh": None,
                 "value": objective.best(moment.scores.value for moment in history),
                 "history": tuple(history),
                 "cut": Cut(evaluation=evaluation, epoch=history[-1].epoch),
             }
         )
 
+    def _value(self, scores: Scores | None) -> float:
+        objective = self.evaluator.objective
+        if scores is None:
+            return objective.worst
+        return scores.value if self._fresh is None else self._fresh.metrics[objective.number]
+
     def _score(self, generators: Sequence[nn.Module], epoch: int, what: str) -> Scores:
         return self.evaluator.score(
             generators,
             self.z_size,
-            # The same images' seed for all full scores, so that only the weights differ between them.
-            seed=derive_seed(self.seed, "evaluation", epoch, "interim")
-            if what == "interim"
-            else final_seed(self.seed, epoch),
+            seed=self._images_seed(epoch, what),
             interim=what == "interim",
             should_stop=self.should_stop,
         )
+
+    def _images_seed(self, epoch: int, what: str) -> int:
+        """The same for all full scores but `fresh`, so that only the weights differ between them."""
+        if what == "interim":
+            return derive_seed(self.seed, "evaluation", epoch, "interim")
+        return (fresh_seed if what == "fresh" else final_seed)(self.seed, epoch)
 
     def _remember(self, state: TrainingState, scores: Scores) -> None:
         self._history.append(EpochScores(epoch=state.epoch, scores=scores))

@@ -1,6 +1,7 @@
-"""Samplers: who proposes the graphs. Built in: `graph`, Optuna's `tpe`, `random`, `gp` and `nsgaii`, and `repeat`."""
+"""Samplers: who proposes the graphs. Built in: `graph`, Optuna's `tpe`, `random`, `gp`, `nsgaii`; `repeat`, `race`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from colgan_search.extensions.section import Section
@@ -20,6 +21,14 @@ class Sampler(ABC):
     """True = it is asked for whole graphs from the first trial on, and is shown all scores, and failed trials."""
     proposes: ClassVar[bool] = True
     """False = it is never asked: the graphs of `search.first` are trained in turn, again and again."""
+    searches: ClassVar[bool] = True
+    """False = its study is no search whose leading graphs anybody would confirm."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """User attributes of the trials that it is shown with them."""
+    lengths: ClassVar[frozenset[str]] = frozenset()
+    """Settings of its own that say how long a study is, not what it is: no part of the fingerprint."""
+    ends_early: ClassVar[bool] = False
+    """True = `enough` is asked before every claim."""
 
     @abstractmethod
     def make(self, settings: Any, seed: int) -> Any:
@@ -27,6 +36,15 @@ class Sampler(ABC):
 
         The study's direction is in the Optuna study that it is given.
         """
+
+    def enough(self, settings: Any, trials: Sequence[Any]) -> int | None:
+        """How many results the study needs after these `optuna.trial.FrozenTrial`s, complete and running ones.
+
+        None = its total.
+
+        The total is lowered to it, though never below what has been begun.
+        """
+        return None
 
 
 SAMPLERS: Registry[Sampler] = Registry(
@@ -36,5 +54,6 @@ SAMPLERS: Registry[Sampler] = Registry(
     {
         name: f"colgan_search.search.proposing.samplers:{name.upper()}"
         for name in ("graph", "tpe", "random", "gp", "nsgaii", "repeat")
-    },
+    }
+    | {"race": "colgan_search.search.proposing.race:RACE"},
 )

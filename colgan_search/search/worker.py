@@ -122,6 +122,7 @@ class Worker:
         while not self.drain.is_set():
             logs.set_trial(None)
             self._deliver()
+            self._through_outages(self.proposer.end_early, "looking whether the study is decided")
             claim = self._through_outages(self._claim, "asking for a slot")
             if claim is None:
                 budget = self._through_outages(self.study.slots.budget, "counting")

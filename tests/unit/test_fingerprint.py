@@ -57,6 +57,7 @@ OTHER_VALUES: dict[str, Any] = {
     "evaluation.splits": 3,
     "evaluation.point": "best",
     "evaluation.fid": False,
+    "evaluation.fresh_images": True,
     "evaluation.metrics": ["recall"],
     "evaluation.every_epochs": 4,
     "evaluation.interim_images": 10,

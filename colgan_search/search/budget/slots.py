@@ -39,6 +39,14 @@ class Slots(SlotTable):
             self._require_total(db, total)
             db.execute(studies.update().where(studies.c.uid == self.uid).values(total=total))
 
+    def lower_total(self, total: int) -> None:
+        """Lowers the total to this one, or to what has been begun if that is more; never raises it."""
+        with self.storage.transaction() as db:
+            row = self._lock_study(db)
+            lower = max(total, self._count(db, slots.c.state.not_in(LOST)), 1)
+            if lower < row.total:
+                db.execute(studies.update().where(studies.c.uid == self.uid).values(total=lower))
+
     def require_total(self, total: int) -> None:
         """StudyError if `set_total` would refuse the total as things stand."""
         with self.storage.engine.connect() as db:

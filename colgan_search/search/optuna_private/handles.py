@@ -1,5 +1,6 @@
 """What Optuna's studies and trials do not tell by public calls: their ids, and what is kept under these."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -27,6 +28,16 @@ def system_attributes(study: optuna.Study) -> dict[str, Any]:
 def set_system_attribute(study: optuna.Study, key: str, value: Any) -> None:
     """Keeps one more of these."""
     study._storage.set_study_system_attr(study._study_id, key, value)
+
+
+def fix_params(study: optuna.Study, trial: FrozenTrial, params: Mapping[str, Any]) -> None:
+    """Gives a trial that is being asked for its parameters, as Optuna's `enqueue_trial` does."""
+    study._storage.set_trial_system_attr(trial._trial_id, "fixed_params", dict(params))
+
+
+def note(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """A user attribute of a trial that is being asked for."""
+    study._storage.set_trial_user_attr(trial._trial_id, key, value)
 
 
 def study_names(db: sa.Connection, having: str | None = None) -> list[Any]:

@@ -50,7 +50,8 @@ class History:
 
         StudyError if the study has been deleted.
         """
-        attributes = [FIRST] if self.study.config.search.first else []
+        search = self.study.config.search
+        attributes = [*((FIRST,) if search.first else ()), *SAMPLERS.get(search.sampler).reads]
         if self._sees_all:
             attributes.append(self.study.config.objective.number)
         steps = self.study.config.pruning.on  # samplers place a pruned trial by how far it came
@@ -165,6 +166,10 @@ class SamplersStorage:
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """A note on the draft."""
         self._draft.system_attrs[key] = value
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """A note on the draft."""
+        self._draft.user_attrs[key] = value
 
     def set_trial_param(self, trial_id: int, name: str, number: float, distribution: BaseDistribution) -> None:
         """Nothing: Optuna's trial has noted it on the draft by itself."""

@@ -86,6 +86,16 @@ class Proposer:
                 log.warning("slot %d: %s; asked again", claim.slot, lost)
         return self._recorded(claim, number)
 
+    def end_early(self) -> None:
+        """Lowers the study's total if its sampler has seen enough; does nothing for samplers that never end early."""
+        search = self.study.config.search
+        member = SAMPLERS.get(search.sampler)
+        if not member.ends_early:
+            return
+        self.history.refresh()
+        if (enough := member.enough(search, self.history.modelled(None))) is not None:
+            self.study.slots.lower_total(enough)
+
     def _propose(self, claim: Claim, bound: set[int], lock: AskLock) -> Assignment:
         while True:
             draft = self._next(bound)

@@ -105,7 +105,7 @@ class Repeat(Random):
     """Never asked: every proposal is a named graph (see `propose`)."""
 
     name = "repeat"
-    proposes = False
+    proposes = searches = False
 
 
 def _quietly(make: "Callable[[], BaseSampler]") -> "BaseSampler":

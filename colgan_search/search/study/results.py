@@ -18,7 +18,7 @@ from colgan_search.search.database.tables import slots
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.outcomes import outcome_of
-from colgan_search.search.study.trial_attributes import CUT, GRAPH, REUSED, SCORES, SEED
+from colgan_search.search.study.trial_attributes import CUT, GRAPH, REUSED, ROLE, SCORES, SEED
 
 
 class Origin(Record):
@@ -58,6 +58,9 @@ class TrialRecord:
 
     reused_from: Origin | None = None
     """The study that trained it and its number there, if that is another one of the database."""
+
+    role: trust.Word | None = None
+    """What the run is for in a race (`racing.rules.ROLES`); None in other studies."""
 
     @property
     def state_words(self) -> str:
@@ -108,6 +111,7 @@ class TrialRecord:
             "cut": None if self.cut is None else self.cut.model_dump(),
             "interim": self.interim,
             "reused_from": None if self.reused_from is None else self.reused_from.model_dump(),
+            **({} if self.role is None else {"role": self.role}),
         }
 
     def as_row(self) -> dict[str, str]:
@@ -133,7 +137,7 @@ def columns(records: Iterable[TrialRecord]) -> list[str]:
     return list(dict.fromkeys([*COLUMNS, *(key for record in records for key in record.as_dict())]))
 
 
-FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, CUT, REUSED, "seconds", "worker", "diverged", "classifier_accuracy")
+FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, CUT, REUSED, ROLE, "seconds", "worker", "diverged", "classifier_accuracy")
 """User attributes that a record is made of."""
 
 UNFINISHED = ("running", "waiting")

@@ -1,0 +1,1 @@
+"""The race of `confirm`: which graph gets the next run, when the leader is known, what may be said of the winner."""
