@@ -1,0 +1,158 @@
+"""The covariance of two views, and of the noise of one training, as kernels for scikit-learn's Gaussian process.
+
+A row of the process's data is a view's codes [E], then the number of its training, then how many trainings its score
+is the mean of. Two views are alike by the product over their edges of rho_c for each edge on which they differ, c
+being the edge's class (what it is to the root), averaged over the relabellings that keep the root; scaled, so that
+every view has the same variance.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
+
+from colgan_search.surrogate.views import Codes, Space
+
+Floats = NDArray[np.float64]
+
+
+def rows(views: Codes, training: NDArray[np.int64], times: NDArray[np.int64]) -> Floats:
+    """[N, E + 2] from views [N, E], each with its training and its number of trainings [N]."""
+    return np.column_stack([views, training, times]).astype(np.float64)
+
+
+class ViewKernel(Kernel):  # type: ignore[misc]
+    """`decay` [C]: -log(rho) of each class of edges."""
+
+    def __init__(self, space: Space, decay: Any, decay_bounds: tuple[float, float] = (5e-3, 5.0)) -> None:
+        self.space, self.decay, self.decay_bounds = space, decay, decay_bounds
+
+    @property
+    def hyperparameter_decay(self) -> Hyperparameter:
+        """What scikit-learn fits, on a logarithmic scale."""
+        return Hyperparameter("decay", "numeric", self.decay_bounds, len(self.decay))
+
+    def __call__(self, X: Floats, Y: Floats | None = None, eval_gradient: bool = False) -> Any:
+        """[N, M], with its gradient [N, M, C] by log(decay)."""
+        edges = len(self.space.classes)
+        a = X[:, :edges].astype(np.int8)
+        b = a if Y is None else Y[:, :edges].astype(np.int8)
+        if eval_gradient:
+            return self._with_gradient(a)
+        return covariance(self.space, self.decay, a, b)
+
+    def _with_gradient(self, a: Codes) -> tuple[Floats, Floats]:
+        raw, slope = np.zeros((len(a), len(a))), np.zeros((len(a), len(a), len(self.decay)))
+        for counts in self._counts(a):  # [C, N, N]
+            part = np.exp(-np.tensordot(self.decay, counts, 1))
+            raw += part
+            for c, count in enumerate(counts):
+                slope[:, :, c] -= part * count * self.decay[c]
+        own = np.diag(raw).copy()
+        scale = 1.0 / np.sqrt(np.outer(own, own))
+        kernel = raw * scale
+        own_slope = np.einsum("iic->ic", slope) / own[:, None]
+        return kernel, slope * scale[:, :, None] - 0.5 * kernel[:, :, None] * (own_slope[:, None] + own_slope[None])
+
+    def _counts(self, a: Codes) -> NDArray[np.float32]:
+        """[S, C, N, N]: the differing edges of each class; the same for every value of `decay`."""
+        key = a.tobytes()
+        known = self.space.__dict__.get("_counts")
+        if known is None or known[0] != key:
+            classes = self.space.classes
+            found = [
+                [agreements(a, a[:, move], len(self.space.gates), classes == c) for c in range(len(self.decay))]
+                for move in self.space.symmetries
+            ]
+            sizes = np.bincount(classes).astype(np.float32)
+            known = key, sizes[:, None, None] - np.array(found, dtype=np.float32)
+            self.space.__dict__["_counts"] = known
+        counts: NDArray[np.float32] = known[1]
+        return counts
+
+    def diag(self, X: Floats) -> Floats:
+        """[N]: 1."""
+        return np.ones(len(X))
+
+    def is_stationary(self) -> bool:
+        """Not in scikit-learn's sense: the rows are no vectors."""
+        return False
+
+
+class TrainingNoise(Kernel):  # type: ignore[misc]
+    """`own`: the variance of each score of a training by itself; `shared`: of what all scores of a training share."""
+
+    def __init__(
+        self,
+        own: float,
+        shared: float,
+        own_bounds: tuple[float, float] = (1e-4, 10.0),
+        shared_bounds: tuple[float, float] = (1e-4, 10.0),
+    ) -> None:
+        self.own, self.shared, self.own_bounds, self.shared_bounds = own, shared, own_bounds, shared_bounds
+
+    @property
+    def hyperparameter_own(self) -> Hyperparameter:
+        """Fitted on a logarithmic scale."""
+        return Hyperparameter("own", "numeric", self.own_bounds)
+
+    @property
+    def hyperparameter_shared(self) -> Hyperparameter:
+        """Fitted on a logarithmic scale."""
+        return Hyperparameter("shared", "numeric", self.shared_bounds)
+
+    def __call__(self, X: Floats, Y: Floats | None = None, eval_gradient: bool = False) -> Any:
+        """[N, N] among the data; nothing between the data and views that were not measured."""
+        if Y is not None:
+            return np.zeros((len(X), len(Y)))
+        training, times = X[:, -2], X[:, -1]
+        own = np.diag(self.own / times)
+        shared = self.shared * (training[:, None] == training[None]) / times
+        return (own + shared, np.dstack([own, shared])) if eval_gradient else own + shared
+
+    def diag(self, X: Floats) -> Floats:
+        """[N]."""
+        return np.asarray((self.own + self.shared) / X[:, -1])
+
+    def is_stationary(self) -> bool:
+        """Not in scikit-learn's sense."""
+        return False
+
+
+def one_hot(codes: Codes, gates: int, weights: Floats | None = None) -> NDArray[np.float32]:
+    """[N, E * gates], each edge's ones weighted."""
+    hot = (codes[:, :, None] == np.arange(gates, dtype=np.int8)).astype(np.float32)
+    if weights is not None:
+        hot *= weights.astype(np.float32)[None, :, None]
+    return hot.reshape(len(codes), -1)
+
+
+def agreements(a: Codes, b: Codes, gates: int, edges: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """[N, M]: the edges among `edges` on which views agree."""
+    found: NDArray[np.float32] = one_hot(a[:, edges], gates) @ one_hot(b[:, edges], gates).T
+    return found
+
+
+def raw_covariance(space: Space, decay: Floats, a: Codes, b: Codes) -> NDArray[np.float32]:
+    """[N, M], before it is scaled."""
+    weights = np.asarray(decay)[space.classes]
+    left, gates = one_hot(a, len(space.gates), weights), len(space.gates)
+    total = np.zeros((len(a), len(b)), dtype=np.float32)
+    for move in space.symmetries:
+        part = left @ one_hot(b[:, move], gates).T
+        part -= np.float32(weights.sum())
+        total += np.exp(part, out=part)
+    return total
+
+
+def own_covariance(space: Space, decay: Floats, a: Codes) -> Floats:
+    """[N]: the diagonal of `raw_covariance(a, a)`."""
+    weights = np.asarray(decay)[space.classes]
+    return np.asarray(sum(np.exp(-((a != a[:, move]) @ weights)) for move in space.symmetries))
+
+
+def covariance(space: Space, decay: Floats, a: Codes, b: Codes) -> Floats:
+    """[N, M]: the kernel."""
+    scale = np.sqrt(own_covariance(space, decay, a))[:, None] * np.sqrt(own_covariance(space, decay, b))[None]
+    return raw_covariance(space, decay, a, b) / scale

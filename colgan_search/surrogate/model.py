@@ -1,0 +1,207 @@
+"""What graphs' generators are believed to score, after the trainings that there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
+from sklearn.gaussian_process import GaussianProcessRegressor
+
+from colgan_search.gates import PAPER_GATES, Gate
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, data, estimate
+from colgan_search.surrogate.grid import Grid
+from colgan_search.surrogate.kernel import Floats, covariance
+from colgan_search.surrogate.views import Codes, Space, space_of
+
+AT_ONCE = 4096
+"""Views whose covariances with all data are in memory together."""
+MOST_JOINT = 6000
+"""Views that are drawn together outside of listed spaces."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Mean and standard deviation of what is believed, in the scores' units."""
+
+    mean: Floats
+    sd: Floats
+
+
+@dataclass(frozen=True)
+class GraphModel:
+    """A Gaussian process over graphs as each of their generators sees them; see `kernel`. Larger scores are better."""
+
+    space: Space
+    hyper: Hyper
+    centre: float
+    spread: float
+    rows: Floats
+    """[N, E + 2], as `kernel.rows` makes them; trainings of one graph are one."""
+    targets: Floats
+    """[N]: scores, standardised."""
+
+    @classmethod
+    def fit(
+        cls,
+        graphs: Sequence[KnowledgeTransferGraph],
+        scores: ArrayLike,
+        *,
+        gates: Sequence[Gate] = PAPER_GATES,
+        seed: int = 0,
+        hyper: Hyper | None = None,
+    ) -> "GraphModel":
+        """From graphs [N] of one roster, one for each training, and their generators' scores [N, k], larger is better.
+
+        Trainings of one graph, under any labels, may be several. Scores far below the others are raised to a floor (see
+        `floored`). `hyper` = known already. ValueError for no graphs, another shape, or scores that are not finite;
+        GraphError for gates that are not among `gates` or different rosters.
+        """
+        table = np.asarray(scores, dtype=np.float64)
+        if not len(graphs) or table.shape != (len(graphs), graphs[0].k) or not np.isfinite(table).all():
+            raise ValueError(f"scores has the shape {table.shape}; {len(graphs)} graphs need [N, k] finite numbers")
+        space = space_of(graphs[0].roster, tuple(gates))
+        return cls.of_codes(space, space.encode(graphs), table, seed=seed, hyper=hyper)
+
+    @classmethod
+    def of_codes(
+        cls, space: Space, codes: Codes, scores: Floats, *, seed: int = 0, hyper: Hyper | None = None
+    ) -> "GraphModel":
+        """As `fit`, from codes [N, E]."""
+        codes, order = space.canonical(codes)
+        table, centre, spread = standardised(np.take_along_axis(scores, order, axis=1))
+        if hyper is None:
+            hyper = estimate(space, codes, table, seed)
+        _, first, which, times = np.unique(
+            space.places(codes), return_index=True, return_inverse=True, return_counts=True
+        )
+        means = np.zeros((len(first), table.shape[1]))
+        np.add.at(means, which, table)
+        means /= times[:, None]
+        return cls(space, hyper, centre, spread, data(space, codes[first], times), means.reshape(-1))
+
+    @cached_property
+    def _process(self) -> Any:
+        process = GaussianProcessRegressor(self.hyper.kernel(self.space), alpha=JITTER, optimizer=None)
+        return process.fit(self.rows, self.targets)
+
+    @cached_property
+    def _views(self) -> Codes:
+        return self.rows[:, : len(self.space.classes)].astype(np.int8)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one score of one training around its graph's own, in the scores' units."""
+        return float(np.sqrt(self.hyper.own + self.hyper.shared) * self.spread)
+
+    def believing(self, codes: Codes) -> "GraphModel":
+        """As if graphs [N, E] that are still being trained had scored what is believed of them now."""
+        if not len(codes):
+            return self
+        more = data(self.space, self.space.canonical(codes)[0], np.ones(len(codes), dtype=np.int64))
+        more[:, -2] += self.rows[:, -2].max() + 1
+        mean = self._mean(more[:, : len(self.space.classes)].astype(np.int8))
+        return replace(self, rows=np.vstack([self.rows, more]), targets=np.concatenate([self.targets, mean]))
+
+    def predict(self, graphs: Sequence[KnowledgeTransferGraph]) -> Belief:
+        """Of each generator's score, without noise: [M, k]."""
+        return self.predict_codes(self.space.encode(graphs))
+
+    def predict_codes(self, codes: Codes) -> Belief:
+        """As `predict`, from codes [M, E]."""
+        k = self.space.roster.generators
+        mean, sd = self.predict_views(self.space.views(codes).reshape(len(codes) * k, -1))
+        return Belief(mean.reshape(-1, k), sd.reshape(-1, k))
+
+    def predict_views(self, views: Codes) -> tuple[Floats, Floats]:
+        """Mean and deviation [V] of views [V, E]."""
+        mean, sd = np.empty(len(views)), np.empty(len(views))
+        for start in range(0, len(views), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            with_data = LEVEL + self.hyper.scale * self._covariance(views[part], self._views)
+            mean[part] = with_data @ self._process.alpha_
+            solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
+            sd[part] = np.sqrt(np.maximum(LEVEL + self.hyper.scale - np.einsum("nv,nv->v", solved, solved), 1e-12))
+        return mean * self.spread + self.centre, sd * self.spread
+
+    def best(self, graphs: Sequence[KnowledgeTransferGraph]) -> Belief:
+        """Of each graph's value [M]: the score of the generator that is believed best."""
+        found = self.predict(graphs)
+        at = np.arange(len(graphs)), found.mean.argmax(axis=1)
+        return Belief(found.mean[at], found.sd[at])
+
+    def draws(self, graphs: Sequence[KnowledgeTransferGraph], n: int, seed: int) -> Floats:
+        """[n, M]: what the graphs' values (best generators' scores) may be, drawn together.
+
+        ValueError for more than 6,000 generators together where the space is too large to be listed.
+        """
+        views = self.space.views(self.space.encode(graphs))
+        random = np.random.default_rng(seed)
+        if self.space.listed:
+            places = self.space.places(views)
+            return np.stack([self.drawn(random)[places].max(axis=1) for _ in range(n)])
+        flat = views.reshape(-1, views.shape[-1])
+        if len(flat) > MOST_JOINT:
+            raise ValueError(f"{len(flat):,} generators cannot be drawn together; the most are {MOST_JOINT:,}")
+        with_data = LEVEL + self.hyper.scale * self._covariance(flat, self._views)
+        solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
+        joint = LEVEL + self.hyper.scale * self._covariance(flat, flat) - solved.T @ solved
+        root = np.linalg.cholesky(joint + 1e-6 * np.eye(len(flat)))
+        mean = with_data @ self._process.alpha_
+        drawn = mean + random.standard_normal((n, len(flat))) @ root.T
+        return (drawn * self.spread + self.centre).reshape(n, len(graphs), -1).max(axis=2)
+
+    def everywhere(self) -> Floats:
+        """[A]: the mean on every assignment of a listed space, as seen by its first generator."""
+        weights = self._process.alpha_
+        mean = LEVEL * weights.sum() + self.hyper.scale * self._grid.spread(self._views, weights)
+        return np.asarray(mean * self.spread + self.centre)
+
+    def drawn(self, random: np.random.Generator) -> Floats:
+        """[A]: as `everywhere`, drawn from what is believed: a draw from before the data, put right by the data."""
+        before = np.sqrt(LEVEL) * random.standard_normal() + np.sqrt(self.hyper.scale) * self._grid.draw(random)
+        training, times = self.rows[:, -2].astype(int), self.rows[:, -1]
+        noise = np.sqrt(self.hyper.own / times) * random.standard_normal(len(times))
+        shared = random.standard_normal(training.max() + 1)[training]
+        noise += np.sqrt(self.hyper.shared / times) * shared + np.sqrt(JITTER) * random.standard_normal(len(times))
+        wrong = self.targets - before[self.space.places(self._views)] - noise
+        weights = solve_triangular(self._process.L_, wrong, lower=True)
+        weights = solve_triangular(self._process.L_, weights, lower=True, trans=1)
+        after = before + LEVEL * weights.sum() + self.hyper.scale * self._grid.spread(self._views, weights)
+        return np.asarray(after * self.spread + self.centre)
+
+    @property
+    def _grid(self) -> Grid:
+        return _grid(self.space, self.hyper.decay)
+
+    def _mean(self, views: Codes) -> Floats:
+        with_data = LEVEL + self.hyper.scale * self._covariance(views, self._views)
+        return np.asarray(with_data @ self._process.alpha_)
+
+    def _covariance(self, a: Codes, b: Codes) -> Floats:
+        return covariance(self.space, np.array(self.hyper.decay), a, b)
+
+
+@lru_cache(maxsize=2)
+def _grid(space: Space, decay: tuple[float, ...]) -> Grid:
+    return Grid(space, np.array(decay))
+
+
+def standardised(scores: Floats) -> tuple[Floats, float, float]:
+    """Scores above a floor with mean 0 and deviation 1, and what these were."""
+    table = floored(scores)
+    centre, spread = float(table.mean()), float(table.std())
+    spread = spread if spread > 1e-9 * max(abs(centre), 1.0) else 1.0
+    return (table - centre) / spread, centre, spread
+
+
+def floored(scores: NDArray[np.float64]) -> Floats:
+    """Scores [N, k] with a floor: as far below the median as twice the distance from it to the 90 % point.
+
+    A training that diverged, or a generator that learns nothing, is bad; how bad tells nothing about good graphs.
+    """
+    middle, high = np.quantile(scores, (0.5, 0.9))
+    return np.maximum(scores, middle - 2.0 * (high - middle)) if high > middle else scores

@@ -1,0 +1,158 @@
+"""Graphs as arrays, and each graph as its generators see it.
+
+A view is a graph whose generators are renamed so that one of them, the root, is G1. The other generators and the
+discriminators stay exchangeable: what a model says of a view must not depend on their names.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colgan_search.errors import GraphError
+from colgan_search.gates import Gate
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import Edge, Roster
+from colgan_search.symmetry import distinct_graphs
+
+MAX_LISTED = 300_000
+"""Spaces of so many assignments are listed whole: k = 3 with four gates has 262,144, k = 4 with two has 65,536."""
+MAX_SYMMETRIES = 24
+"""Relabellings that keep the root: 4! for k = 5. The model averages over all of them."""
+
+Codes = NDArray[np.int8]
+"""Gates by their number in the space's gates, edge by edge in the order of `roster.edges`; last axis E."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The graphs of a roster whose edges carry some of `gates`. Make it with `space_of`: it keeps what it lists."""
+
+    roster: Roster
+    gates: tuple[Gate, ...]
+
+    @property
+    def modelled(self) -> bool:
+        """False if there are too many relabellings to average over, or too many graphs to number."""
+        roster = self.roster
+        symmetries = math.factorial(roster.generators - 1) * math.factorial(roster.discriminators)
+        return symmetries <= MAX_SYMMETRIES and len(self.gates) ** len(roster.edges) < 2**62
+
+    @property
+    def listed(self) -> bool:
+        """True if the space is small enough to be listed whole."""
+        return self.modelled and len(self.gates) ** len(self.roster.edges) <= MAX_LISTED
+
+    def encode(self, graphs: Iterable[KnowledgeTransferGraph]) -> Codes:
+        """[N, E]. GraphError for a graph of another roster or with another gate."""
+        number = {gate: at for at, gate in enumerate(self.gates)}
+        rows = []
+        for graph in graphs:
+            if graph.roster != self.roster or not number.keys() >= set(graph.gates):
+                names = ", ".join(gate.name for gate in self.gates)
+                raise GraphError(f"graph {graph} is not one of {self.roster} with the gates {names}")
+            rows.append([number[gate] for gate in graph.gates])
+        return np.array(rows, dtype=np.int8).reshape(len(rows), len(self.roster.edges))
+
+    def decode(self, codes: Codes) -> KnowledgeTransferGraph:
+        """The graph of one row, [E]."""
+        return KnowledgeTransferGraph(self.roster, tuple(self.gates[code] for code in codes))
+
+    @cached_property
+    def roots(self) -> NDArray[np.int64]:
+        """[k, E]: `codes[:, roots[i]]` are the views of generator i."""
+        k = self.roster.generators
+        orders = [[i, *(j for j in range(k) if j != i)] for i in range(k)]
+        return np.array([self._moved(order, range(self.roster.discriminators)) for order in orders])
+
+    @cached_property
+    def symmetries(self) -> NDArray[np.int64]:
+        """[S, E]: the relabellings that keep the root, the first of which changes nothing."""
+        k, m = self.roster.generators, self.roster.discriminators
+        others, discriminators = itertools.permutations(range(1, k)), list(itertools.permutations(range(m)))
+        return np.array([self._moved([0, *order], late) for order in others for late in discriminators])
+
+    def _moved(self, generators: Sequence[int], discriminators: Sequence[int]) -> list[int]:
+        roster = self.roster
+        old = {new: roster.generator_nodes[at] for new, at in zip(roster.generator_nodes, generators, strict=True)}
+        late = roster.discriminator_nodes
+        old |= {new: late[at] for new, at in zip(late, discriminators, strict=True)}
+        return [roster.place(Edge(old[edge.source], old[edge.target])) for edge in roster.edges]
+
+    @cached_property
+    def classes(self) -> NDArray[np.int64]:
+        """[E]: what an edge is to the root, as numbers from 0 without gaps."""
+        root = self.roster.generator_nodes[0]
+
+        def kind(edge: Edge) -> int:
+            adversarial, among_discriminators = edge.source.letter == "D", edge.target.letter == "D"
+            if among_discriminators:
+                return 5
+            if adversarial:
+                return 0 if edge.target == root else 1
+            return 2 if edge.target == root else 3 if edge.source == root else 4
+
+        return np.unique([kind(edge) for edge in self.roster.edges], return_inverse=True)[1]
+
+    def views(self, codes: Codes) -> Codes:
+        """[N, k, E]: each graph as each generator sees it."""
+        return codes[:, self.roots]
+
+    @cached_property
+    def _worth(self) -> NDArray[np.int64]:
+        edges = len(self.roster.edges)
+        return len(self.gates) ** np.arange(edges - 1, -1, -1, dtype=np.int64)
+
+    def places(self, codes: Codes) -> NDArray[np.int64]:
+        """[...]: the number of an assignment in a listed space, from 0; the last axis of `codes` is that of edges."""
+        return codes.astype(np.int64) @ self._worth
+
+    @cached_property
+    def distinct(self) -> Codes:
+        """[M, E]: every distinct graph of a listed space once."""
+        return self.encode(distinct_graphs(self.roster, self.gates))
+
+    @cached_property
+    def distinct_views(self) -> NDArray[np.int64]:
+        """[M, k]: the places of their views."""
+        return self.places(self.views(self.distinct))
+
+    @cached_property
+    def relabellings(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """[R, E] and [R, k]: `codes[:, first[r]]` is relabelled, and its G(i+1) was generator `second[r, i]` (from 0)."""
+        k, m = self.roster.generators, self.roster.discriminators
+        orders = list(itertools.permutations(range(k)))
+        late = list(itertools.permutations(range(m)))
+        moves = [self._moved(order, other) for order in orders for other in late]
+        return np.array(moves), np.repeat(np.array(orders), len(late), axis=0)
+
+    def canonical(self, codes: Codes) -> tuple[Codes, NDArray[np.int64]]:
+        """One relabelling of each graph, the same for all its relabellings [N, E], and which generators became its
+        G1..Gk [N, k]."""
+        moves, orders = self.relabellings
+        smallest = np.zeros(len(codes), dtype=np.int64)
+        least = self.places(codes)
+        for r, move in enumerate(moves):
+            number = self.places(codes[:, move])
+            smallest[number < least] = r
+            least = np.minimum(least, number)
+        return codes[np.arange(len(codes))[:, None], moves[smallest]], orders[smallest]
+
+    def keys(self, codes: Codes) -> NDArray[np.int64]:
+        """[N]: a number that is equal exactly for relabelled graphs."""
+        return self.places(self.canonical(codes)[0])
+
+
+@lru_cache(maxsize=8)
+def space_of(roster: Roster, gates: tuple[Gate, ...]) -> Space:
+    """The one space of this roster and these gates, in any order of them."""
+    return _space(roster, tuple(sorted(set(gates), key=lambda gate: gate.order)))
+
+
+@lru_cache(maxsize=8)
+def _space(roster: Roster, gates: tuple[Gate, ...]) -> Space:
+    return Space(roster, gates)
