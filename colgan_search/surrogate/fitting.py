@@ -1,6 +1,7 @@
 """The hyperparameters of the process: how much each class of edges matters, and how large the noise is."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,24 @@ def estimate(space: Space, codes: Codes, scores: Floats, seed: int) -> Hyper:
         float(noise.own),
         float(noise.shared),
     )
+
+
+def settled(trainings: int) -> int:
+    """So many of the first trainings give the hyperparameters: they change at 20, 40, ... 100, 125, 156, ... only."""
+    if trainings < 100:
+        return max(trainings - trainings % 20, min(trainings, 10))
+    number = 100
+    while number * 5 // 4 <= trainings:
+        number = number * 5 // 4
+    return number
+
+
+@lru_cache(maxsize=64)
+def estimated(space: Space, codes: bytes, scores: bytes, seed: int) -> Hyper:
+    """As `estimate`, remembered in this process."""
+    edges, k = len(space.roster.edges), space.roster.generators
+    graphs = np.frombuffer(codes, dtype=np.int8).reshape(-1, edges)
+    return estimate(space, graphs, np.frombuffer(scores).reshape(-1, k), seed)
 
 
 def data(space: Space, codes: Codes, times: NDArray[np.int64]) -> Floats:

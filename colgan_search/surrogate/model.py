@@ -68,9 +68,16 @@ class GraphModel:
 
     @classmethod
     def of_codes(
-        cls, space: Space, codes: Codes, scores: Floats, *, seed: int = 0, hyper: Hyper | None = None
+        cls,
+        space: Space,
+        codes: Codes,
+        scores: Floats,
+        *,
+        seed: int = 0,
+        hyper: Hyper | None = None,
+        most: int | None = None,
     ) -> "GraphModel":
-        """As `fit`, from codes [N, E]."""
+        """As `fit`, from codes [N, E]. Of more than `most` graphs it takes the best half, and others drawn by `seed`."""
         codes, order = space.canonical(codes)
         table, centre, spread = standardised(np.take_along_axis(scores, order, axis=1))
         if hyper is None:
@@ -81,7 +88,8 @@ class GraphModel:
         means = np.zeros((len(first), table.shape[1]))
         np.add.at(means, which, table)
         means /= times[:, None]
-        return cls(space, hyper, centre, spread, data(space, codes[first], times), means.reshape(-1))
+        kept = _kept(means.max(axis=1), most, seed)
+        return cls(space, hyper, centre, spread, data(space, codes[first[kept]], times[kept]), means[kept].reshape(-1))
 
     @cached_property
     def _process(self) -> Any:
@@ -188,6 +196,14 @@ class GraphModel:
 @lru_cache(maxsize=2)
 def _grid(space: Space, decay: tuple[float, ...]) -> Grid:
     return Grid(space, np.array(decay))
+
+
+def _kept(values: Floats, most: int | None, seed: int) -> NDArray[np.int64]:
+    if most is None or len(values) <= most:
+        return np.arange(len(values))
+    best_first = np.argsort(-values, kind="stable")
+    others = np.random.default_rng(seed).permutation(best_first[most // 2 :])[: most - most // 2]
+    return np.sort(np.concatenate([best_first[: most // 2], others]))
 
 
 def standardised(scores: Floats) -> tuple[Floats, float, float]:

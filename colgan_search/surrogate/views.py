@@ -122,8 +122,13 @@ class Space:
         return self.places(self.views(self.distinct))
 
     @cached_property
+    def distinct_keys(self) -> NDArray[np.int64]:
+        """[M]: their `keys`."""
+        return self.keys(self.distinct)
+
+    @cached_property
     def relabellings(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """[R, E] and [R, k]: `codes[:, first[r]]` is relabelled, and its G(i+1) was generator `second[r, i]` (from 0)."""
+        """[R, E] and [R, k]: `codes[:, moves[r]]` is relabelled; its G(i+1) was generator `orders[r, i]` (from 0)."""
         k, m = self.roster.generators, self.roster.discriminators
         orders = list(itertools.permutations(range(k)))
         late = list(itertools.permutations(range(m)))

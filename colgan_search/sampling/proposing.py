@@ -1,0 +1,131 @@
+"""Which graph to train next: random ones first, then the model's, now and then a leader once more."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colgan_search.sampling import candidates
+from colgan_search.sampling.history import Seen
+from colgan_search.surrogate.fitting import estimated, settled
+from colgan_search.surrogate.model import GraphModel, standardised
+from colgan_search.surrogate.views import Codes
+
+OPTIMISM = 1.5
+"""A graph counts as good as its best generator's mean and so many deviations."""
+LOOKED_AT = 600
+"""Views with the best means whose deviations are computed; as many again by two draws, and some at random."""
+ALL_AT = 2400
+"""Spaces with fewer views are looked at whole."""
+MOST_GRAPHS = 400
+"""Of more distinct graphs the model learns from some (see `GraphModel.of_codes`)."""
+SMALL = 150
+"""Where a study's total is not known, spaces of so few graphs are visited whole before any graph is repeated."""
+ROUNDS = 2
+"""Of local search, where a space cannot be listed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a search goes about it."""
+
+    startup: int = 10
+    """Random graphs before the model begins."""
+    replicates: float = 0.15
+    """Share of the trials after these that train a leading graph once more."""
+    trials: int | None = None
+    """The study's total. If it buys every graph, each is trained once before any is trained again."""
+
+
+def propose(seen: Seen, plan: Plan, random: np.random.Generator, seed: int) -> Codes:
+    """The codes [E] of the next graph, under any labels. `seed` is the study's, `random` this proposal's."""
+    space = seen.space
+    fresh = candidates.untried(seen) if space.listed else None
+    exhausted = fresh is not None and not len(fresh)
+    if not len(seen.codes) or (len(seen.codes) < plan.startup and not exhausted):
+        return _random(seen, fresh, random)
+    model = model_of(seen, seed).believing(seen.running)
+    if exhausted or _replicate_is_due(seen, plan):
+        return _leader(seen, model, random)
+    if fresh is not None:
+        return space.distinct[fresh[_best_of_all(model, fresh, random)]]
+    return _best_nearby(seen, model, random)
+
+
+def model_of(seen: Seen, seed: int, most: int | None = MOST_GRAPHS) -> GraphModel:
+    """The model of what was trained, with hyperparameters that stay for some trials."""
+    codes, order = seen.space.canonical(seen.codes)
+    scores = np.take_along_axis(seen.scores, order, axis=1)
+    number = settled(len(codes))
+    table, _, _ = standardised(scores[:number])
+    hyper = estimated(seen.space, codes[:number].tobytes(), table.tobytes(), seed)
+    return GraphModel.of_codes(seen.space, codes, scores, seed=seed, hyper=hyper, most=most)
+
+
+def _random(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Generator) -> Codes:
+    if fresh is not None and len(fresh):
+        return seen.space.distinct[random.choice(fresh)]
+    drawn = candidates.at_random(seen.space, 64, random)
+    new = candidates.new_ones(seen, drawn)
+    return random.permutation(new if len(new) else drawn)[0]
+
+
+def _replicate_is_due(seen: Seen, plan: Plan) -> bool:
+    space = seen.space
+    if space.listed and len(space.distinct) <= (plan.trials or SMALL):
+        return False
+    return seen.repeats < plan.replicates * (len(seen.codes) + len(seen.running) - plan.startup)
+
+
+def _leader(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:
+    """Of the graphs that have scores, the one that may be the best."""
+    codes = seen.codes[np.unique(seen.keys, return_index=True)[1]]
+    return codes[_first(_promise(model, codes), random)]
+
+
+def _best_of_all(model: GraphModel, fresh: NDArray[np.int64], random: np.random.Generator) -> int:
+    """The place in `fresh` of the most promising graph: deviations are computed where that may be."""
+    space = model.space
+    k = space.roster.generators
+    if len(fresh) * k <= ALL_AT:
+        return _first(_promise(model, space.distinct[fresh]), random)
+    places = space.distinct_views[fresh].reshape(-1)
+    chosen = [_top(model.everywhere()[places], LOOKED_AT)]
+    chosen += [_top(model.drawn(random)[places], LOOKED_AT // 2) for _ in range(2)]
+    chosen += [random.integers(len(places), size=LOOKED_AT // 2)]
+    looked_at = np.unique(np.concatenate(chosen))
+    graph, generator = np.divmod(looked_at, k)
+    views = space.distinct[fresh[graph]][np.arange(len(graph))[:, None], space.roots[generator]]
+    mean, sd = model.predict_views(views)
+    return int(graph[_first((mean + OPTIMISM * sd) / model.spread, random)])
+
+
+def _best_nearby(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:
+    space = seen.space
+    leaders = seen.codes[_top(_promise(model, seen.codes), candidates.LEADERS)]
+    pool = new_codes = candidates.new_ones(
+        seen, np.vstack([candidates.neighbours(space, leaders), candidates.at_random(space, candidates.RANDOM, random)])
+    )
+    promise = _promise(model, pool)
+    for _ in range(ROUNDS):
+        leaders = pool[_top(promise, candidates.LEADERS)]
+        new_codes = candidates.new_ones(seen, candidates.neighbours(space, leaders))
+        pool, promise = np.vstack([pool, new_codes]), np.concatenate([promise, _promise(model, new_codes)])
+    if not len(pool):
+        return _random(seen, None, random)
+    return pool[_first(promise, random)]
+
+
+def _promise(model: GraphModel, codes: Codes) -> NDArray[np.float64]:
+    """[N]: each graph's best generator's mean and some deviations."""
+    belief = model.predict_codes(codes)
+    return np.asarray((belief.mean + OPTIMISM * belief.sd).max(axis=1, initial=-np.inf) / model.spread)
+
+
+def _top(values: NDArray[np.float64], number: int) -> NDArray[np.int64]:
+    return np.argpartition(-values, min(number, len(values)) - 1)[:number] if len(values) else np.arange(0)
+
+
+def _first(values: NDArray[np.float64], random: np.random.Generator) -> int:
+    """The place of the largest; one of those that are as large but for rounding."""
+    return int(random.choice(np.flatnonzero(values >= values.max() - 1e-6)))
