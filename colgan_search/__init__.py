@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from colgan_search.config import StudyConfig, load_config
     from colgan_search.graph import KnowledgeTransferGraph
     from colgan_search.roster import Roster
+    from colgan_search.sampling.sampler import GraphSampler
+    from colgan_search.sampling.winner import name_winner
 
 __all__ = [
     "EvaluateRequest",
+    "GraphSampler",
     "KnowledgeTransferGraph",
     "Roster",
     "Status",
@@ -32,6 +35,7 @@ __all__ = [
     "evaluate",
     "launch",
     "load_config",
+    "name_winner",
     "open_study",
     "presets",
     "results",
@@ -40,6 +44,7 @@ __all__ = [
 
 _LATER = {
     "EvaluateRequest": "api.evaluating:EvaluateRequest",
+    "GraphSampler": "sampling.sampler:GraphSampler",
     "KnowledgeTransferGraph": "graph:KnowledgeTransferGraph",
     "Roster": "roster:Roster",
     "Status": "api.studies:Status",
@@ -51,6 +56,7 @@ _LATER = {
     "evaluate": "api.evaluating:evaluate",
     "launch": "api.studies:launch",
     "load_config": "config:load_config",
+    "name_winner": "sampling.winner:name_winner",
     "open_study": "api.studies:open_study",
     "presets": "presets",
     "results": "api.studies:results",

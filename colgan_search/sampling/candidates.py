@@ -18,9 +18,8 @@ def untried(seen: Seen) -> NDArray[np.int64]:
 
 
 def new_ones(seen: Seen, codes: Codes) -> Codes:
-    """Of graphs [N, E] those that nobody has tried, under canonical labels, each once."""
-    codes = seen.space.canonical(codes)[0]
-    keys, first = np.unique(seen.space.places(codes), return_index=True)
+    """Of graphs [N, E] those that nobody has tried, one of each set of relabelled ones."""
+    keys, first = np.unique(seen.space.keys(codes), return_index=True)
     return codes[first[~np.isin(keys, seen.taken)]]
 
 

@@ -11,6 +11,8 @@ from colgan_search.surrogate.fitting import estimated, settled
 from colgan_search.surrogate.model import GraphModel, standardised
 from colgan_search.surrogate.views import Codes
 
+STARTUP = 10
+REPLICATES = 0.15
 OPTIMISM = 1.5
 """A graph counts as good as its best generator's mean and so many deviations."""
 LOOKED_AT = 600
@@ -29,9 +31,9 @@ ROUNDS = 2
 class Plan:
     """How a search goes about it."""
 
-    startup: int = 10
+    startup: int = STARTUP
     """Random graphs before the model begins."""
-    replicates: float = 0.15
+    replicates: float = REPLICATES
     """Share of the trials after these that train a leading graph once more."""
     trials: int | None = None
     """The study's total. If it buys every graph, each is trained once before any is trained again."""
@@ -44,11 +46,13 @@ def propose(seen: Seen, plan: Plan, random: np.random.Generator, seed: int) -> C
     exhausted = fresh is not None and not len(fresh)
     if not len(seen.codes) or (len(seen.codes) < plan.startup and not exhausted):
         return _random(seen, fresh, random)
+    if not space.modelled:
+        return _mutated(seen, plan, random)
     model = model_of(seen, seed).believing(seen.running)
     if exhausted or _replicate_is_due(seen, plan):
         return _leader(seen, model, random)
     if fresh is not None:
-        return space.distinct[fresh[_best_of_all(model, fresh, random)]]
+        return np.asarray(space.distinct[fresh[_best_of_all(model, fresh, random)]])
     return _best_nearby(seen, model, random)
 
 
@@ -64,10 +68,30 @@ def model_of(seen: Seen, seed: int, most: int | None = MOST_GRAPHS) -> GraphMode
 
 def _random(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Generator) -> Codes:
     if fresh is not None and len(fresh):
-        return seen.space.distinct[random.choice(fresh)]
+        return np.asarray(seen.space.distinct[random.choice(fresh)])
     drawn = candidates.at_random(seen.space, 64, random)
     new = candidates.new_ones(seen, drawn)
-    return random.permutation(new if len(new) else drawn)[0]
+    return np.asarray(random.permutation(new if len(new) else drawn)[0])
+
+
+def _mutated(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
+    """Without a model: a leader by its mean score with one edge changed, or every other time a random graph."""
+    means = mean_values(seen)
+    first = np.unique(seen.keys, return_index=True)[1]
+    leaders = seen.codes[first[_top(means, candidates.LEADERS)]]
+    if _replicate_is_due(seen, plan):
+        return np.asarray(seen.codes[first[means.argmax()]])
+    near = random.permutation(candidates.neighbours(seen.space, leaders))[:64]
+    new = candidates.new_ones(seen, near)
+    return np.asarray(random.permutation(new)[0]) if len(new) and random.random() < 0.5 else _random(seen, None, random)
+
+
+def mean_values(seen: Seen) -> NDArray[np.float64]:
+    """Of each graph that has scores, in the order of its keys: its best generator's mean."""
+    keys, which, times = np.unique(seen.keys, return_inverse=True, return_counts=True)
+    means = np.zeros((len(keys), seen.scores.shape[1]))
+    np.add.at(means, which, seen.scores)
+    return np.asarray((means / times[:, None]).max(axis=1))
 
 
 def _replicate_is_due(seen: Seen, plan: Plan) -> bool:
@@ -80,7 +104,7 @@ def _replicate_is_due(seen: Seen, plan: Plan) -> bool:
 def _leader(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:
     """Of the graphs that have scores, the one that may be the best."""
     codes = seen.codes[np.unique(seen.keys, return_index=True)[1]]
-    return codes[_first(_promise(model, codes), random)]
+    return np.asarray(codes[_first(_promise(model, codes), random)])
 
 
 def _best_of_all(model: GraphModel, fresh: NDArray[np.int64], random: np.random.Generator) -> int:
@@ -103,17 +127,17 @@ def _best_of_all(model: GraphModel, fresh: NDArray[np.int64], random: np.random.
 def _best_nearby(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:
     space = seen.space
     leaders = seen.codes[_top(_promise(model, seen.codes), candidates.LEADERS)]
-    pool = new_codes = candidates.new_ones(
+    pool = candidates.new_ones(
         seen, np.vstack([candidates.neighbours(space, leaders), candidates.at_random(space, candidates.RANDOM, random)])
     )
     promise = _promise(model, pool)
     for _ in range(ROUNDS):
         leaders = pool[_top(promise, candidates.LEADERS)]
-        new_codes = candidates.new_ones(seen, candidates.neighbours(space, leaders))
-        pool, promise = np.vstack([pool, new_codes]), np.concatenate([promise, _promise(model, new_codes)])
+        near = candidates.new_ones(seen, candidates.neighbours(space, leaders))
+        pool, promise = np.vstack([pool, near]), np.concatenate([promise, _promise(model, near)])
     if not len(pool):
         return _random(seen, None, random)
-    return pool[_first(promise, random)]
+    return np.asarray(pool[_first(promise, random)])
 
 
 def _promise(model: GraphModel, codes: Codes) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """The hyperparameters of the process: how much each class of edges matters, and how large the noise is."""
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -7,44 +8,83 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel
 
-from colgan_search.surrogate.kernel import Floats, TrainingNoise, ViewKernel, rows
+from colgan_search.surrogate.kernel import Floats, Look, TrainingNoise, ViewKernel, rows
 from colgan_search.surrogate.views import Codes, Space
 
 MOST_VIEWS = 330
 """Views of so many trainings tell the hyperparameters; the time grows with their third power."""
 MOST_STEPS = 25
 JITTER = 1e-6
+WHOLES = (False, True)
 LEVEL = 1.0
 """Variance of the level that all graphs share, in that of the scores."""
-BELIEFS = {"decay": (np.log(0.3), 1.0), "scale": (0.0, 1.0), "own": (np.log(0.3), 1.5), "shared": (np.log(0.05), 1.5)}
+BELIEFS = {
+    "decay": (np.log(0.3), 1.0),
+    "scale": (0.0, 1.0),
+    "whole": (0.0, 1.0),
+    "own": (np.log(0.3), 1.5),
+    "shared": (np.log(0.05), 1.5),
+}
 """Logarithm and its deviation of what is thought before there is data: few trainings alone say too little."""
 
 
 @dataclass(frozen=True)
-class Hyper:
-    """In units of the scores' variance. `decay` [C] is -log(rho) of each class of edges."""
+class Part:
+    """One of the functions whose sum the scores are: of the graph as its root sees it, or of the whole graph."""
 
-    decay: tuple[float, ...]
+    whole: bool
     scale: float
+    """Its variance."""
+    decay: tuple[float, ...]
+    """[C]: -log(rho) of each class of edges."""
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """In units of the scores' variance."""
+
+    parts: tuple[Part, ...]
     own: float
     shared: float
 
     def kernel(self, space: Space) -> Kernel:
-        """The level, the graphs, and the noise of trainings."""
-        return (
-            ConstantKernel(LEVEL, "fixed")
-            + ConstantKernel(self.scale, (0.02, 50.0)) * ViewKernel(space, np.array(self.decay))
-            + TrainingNoise(self.own, self.shared)
-        )
+        """The parts, the noise of trainings, and the level."""
+        kernel = TrainingNoise(self.own, self.shared)
+        for part in self.parts:
+            kernel = kernel + ConstantKernel(part.scale, (1e-3, 50.0)) * ViewKernel(
+                space, part.whole, np.array(part.decay)
+            )
+        return kernel + ConstantKernel(LEVEL, "fixed")
+
+    def at(self, theta: Floats) -> "Hyper":
+        """The hyperparameters whose logarithms are `theta`, in the order of `kernel`."""
+        values = [float(value) for value in np.exp(theta)]
+        own, shared, *rest = values
+        parts = []
+        for part in self.parts:
+            scale, *rest = rest
+            parts.append(Part(part.whole, scale, tuple(rest[: len(part.decay)])))
+            rest = rest[len(part.decay) :]
+        return Hyper(tuple(parts), own, shared)
+
+    @property
+    def variance(self) -> float:
+        """Of a score without noise, before there is data."""
+        return LEVEL + sum(part.scale for part in self.parts)
 
 
 def usual(space: Space) -> Hyper:
     """Before there is data."""
-    decay = tuple([float(np.exp(BELIEFS["decay"][0]))] * (int(space.classes.max()) + 1))
-    return Hyper(decay, *(float(np.exp(BELIEFS[name][0])) for name in ("scale", "own", "shared")))
+    at = {name: float(np.exp(centre)) for name, (centre, _) in BELIEFS.items()}
+    parts = tuple(
+        Part(whole, at["whole" if whole else "scale"], (at["decay"],) * (int(Look.of(space, whole).classes.max()) + 1))
+        for whole in WHOLES
+    )
+    return Hyper(parts, at["own"], at["shared"])
 
 
 def estimate(space: Space, codes: Codes, scores: Floats, seed: int) -> Hyper:
@@ -56,16 +96,13 @@ def estimate(space: Space, codes: Codes, scores: Floats, seed: int) -> Hyper:
     if len(codes) > most:
         chosen = np.sort(np.random.default_rng(seed).choice(len(codes), most, replace=False))
         codes, scores = codes[chosen], scores[chosen]
-    start = usual(space).kernel(space)
-    process = GaussianProcessRegressor(start, alpha=JITTER, optimizer=_most_probable)
-    process.fit(data(space, codes, np.ones(len(codes), dtype=np.int64)), scores.reshape(-1))
-    (_, graphs), noise = (process.kernel_.k1.k1, process.kernel_.k1.k2), process.kernel_.k2
-    return Hyper(
-        tuple(float(decay) for decay in np.atleast_1d(graphs.k2.decay)),
-        float(graphs.k1.constant_value),
-        float(noise.own),
-        float(noise.shared),
-    )
+    start = usual(space)
+    kernel = start.kernel(space)
+    process = GaussianProcessRegressor(kernel, alpha=JITTER, optimizer=_Search(start))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound
+        process.fit(data(space, codes, np.ones(len(codes), dtype=np.int64)), scores.reshape(-1))
+    return start.at(process.kernel_.theta)
 
 
 def settled(trainings: int) -> int:
@@ -93,17 +130,21 @@ def data(space: Space, codes: Codes, times: NDArray[np.int64]) -> Floats:
     return rows(views, np.repeat(np.arange(len(codes)), k), np.repeat(times, k))
 
 
-def _most_probable(negative: Any, theta: Floats, bounds: Floats) -> tuple[Floats, float]:
-    """The optimizer that scikit-learn calls: its likelihood with what is thought beforehand."""
-    names = ["scale", *["decay"] * (len(theta) - 3), "own", "shared"]
-    centre, width = (np.array([BELIEFS[name][part] for name in names]) for part in (0, 1))
+class _Search:
+    """The optimizer that scikit-learn calls: its likelihood together with what is thought beforehand."""
 
-    def objective(at: Floats) -> tuple[float, Floats]:
-        value, slope = negative(at, eval_gradient=True)
-        away = (at - centre) / width
-        return float(value + 0.5 * away @ away), slope + away / width
+    def __init__(self, start: Hyper) -> None:
+        names = ["own", "shared"]
+        for part in start.parts:
+            names += ["whole" if part.whole else "scale", *["decay"] * len(part.decay)]
+        self.centre, self.width = (np.array([BELIEFS[name][column] for name in names]) for column in (0, 1))
 
-    found = minimize(
-        objective, theta, method="L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": MOST_STEPS, "ftol": 1e-5}
-    )
-    return found.x, found.fun
+    def __call__(self, negative: Any, theta: Floats, bounds: Floats) -> tuple[Floats, float]:
+        def objective(at: Floats) -> tuple[float, Floats]:
+            value, slope = negative(at, eval_gradient=True)
+            away = (at - self.centre) / self.width
+            return float(value + 0.5 * away @ away), slope + away / self.width
+
+        options = {"maxiter": MOST_STEPS, "ftol": 1e-5}
+        found = minimize(objective, theta, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+        return found.x, found.fun

@@ -6,6 +6,8 @@ being the edge's class (what it is to the root), averaged over the relabellings 
 every view has the same variance.
 """
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,16 +24,49 @@ def rows(views: Codes, training: NDArray[np.int64], times: NDArray[np.int64]) ->
     return np.column_stack([views, training, times]).astype(np.float64)
 
 
-class ViewKernel(Kernel):  # type: ignore[misc]
-    """`decay` [C]: -log(rho) of each class of edges."""
+@dataclass(frozen=True)
+class Look:
+    """Which relabellings a kernel averages over, and which edges it takes for alike. Make it with `of`."""
 
-    def __init__(self, space: Space, decay: Any, decay_bounds: tuple[float, float] = (5e-3, 5.0)) -> None:
-        self.space, self.decay, self.decay_bounds = space, decay, decay_bounds
+    space: Space
+    whole: bool
+
+    @staticmethod
+    @lru_cache(maxsize=16)
+    def of(space: Space, whole: bool) -> "Look":
+        """The one of this space."""
+        return Look(space, whole)
+
+    @property
+    def gates(self) -> int:
+        """How many."""
+        return len(self.space.gates)
+
+    @property
+    def moves(self) -> NDArray[np.int64]:
+        """[S, E]."""
+        return self.space.relabellings[0] if self.whole else self.space.symmetries
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """[E]."""
+        return self.space.kinds if self.whole else self.space.classes
+
+
+class ViewKernel(Kernel):  # type: ignore[misc]
+    """`decay` [C]: -log(rho) of each class of edges. `whole` = of the graph, whoever is its root."""
+
+    def __init__(self, space: Space, whole: bool, decay: Any, decay_bounds: tuple[float, float] = (5e-3, 5.0)) -> None:
+        self.space, self.whole, self.decay, self.decay_bounds = space, whole, decay, decay_bounds
 
     @property
     def hyperparameter_decay(self) -> Hyperparameter:
         """What scikit-learn fits, on a logarithmic scale."""
-        return Hyperparameter("decay", "numeric", self.decay_bounds, len(self.decay))
+        return Hyperparameter("decay", "numeric", self.decay_bounds, len(self._decays))
+
+    @property
+    def _decays(self) -> Floats:
+        return np.atleast_1d(self.decay)  # scikit-learn sets a number for one class
 
     def __call__(self, X: Floats, Y: Floats | None = None, eval_gradient: bool = False) -> Any:
         """[N, M], with its gradient [N, M, C] by log(decay)."""
@@ -40,15 +75,15 @@ class ViewKernel(Kernel):  # type: ignore[misc]
         b = a if Y is None else Y[:, :edges].astype(np.int8)
         if eval_gradient:
             return self._with_gradient(a)
-        return covariance(self.space, self.decay, a, b)
+        return covariance(Look.of(self.space, self.whole), self._decays, a, b)
 
     def _with_gradient(self, a: Codes) -> tuple[Floats, Floats]:
-        raw, slope = np.zeros((len(a), len(a))), np.zeros((len(a), len(a), len(self.decay)))
+        raw, slope = np.zeros((len(a), len(a))), np.zeros((len(a), len(a), len(self._decays)))
         for counts in self._counts(a):  # [C, N, N]
-            part = np.exp(-np.tensordot(self.decay, counts, 1))
+            part = np.exp(-np.tensordot(self._decays, counts, 1))
             raw += part
             for c, count in enumerate(counts):
-                slope[:, :, c] -= part * count * self.decay[c]
+                slope[:, :, c] -= part * count * self._decays[c]
         own = np.diag(raw).copy()
         scale = 1.0 / np.sqrt(np.outer(own, own))
         kernel = raw * scale
@@ -57,19 +92,7 @@ class ViewKernel(Kernel):  # type: ignore[misc]
 
     def _counts(self, a: Codes) -> NDArray[np.float32]:
         """[S, C, N, N]: the differing edges of each class; the same for every value of `decay`."""
-        key = a.tobytes()
-        known = self.space.__dict__.get("_counts")
-        if known is None or known[0] != key:
-            classes = self.space.classes
-            found = [
-                [agreements(a, a[:, move], len(self.space.gates), classes == c) for c in range(len(self.decay))]
-                for move in self.space.symmetries
-            ]
-            sizes = np.bincount(classes).astype(np.float32)
-            known = key, sizes[:, None, None] - np.array(found, dtype=np.float32)
-            self.space.__dict__["_counts"] = known
-        counts: NDArray[np.float32] = known[1]
-        return counts
+        return differences(Look.of(self.space, self.whole), a.tobytes())
 
     def diag(self, X: Floats) -> Floats:
         """[N]: 1."""
@@ -125,7 +148,8 @@ def one_hot(codes: Codes, gates: int, weights: Floats | None = None) -> NDArray[
     hot = (codes[:, :, None] == np.arange(gates, dtype=np.int8)).astype(np.float32)
     if weights is not None:
         hot *= weights.astype(np.float32)[None, :, None]
-    return hot.reshape(len(codes), -1)
+    flat: NDArray[np.float32] = hot.reshape(len(codes), -1)
+    return flat
 
 
 def agreements(a: Codes, b: Codes, gates: int, edges: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -134,25 +158,37 @@ def agreements(a: Codes, b: Codes, gates: int, edges: NDArray[np.bool_]) -> NDAr
     return found
 
 
-def raw_covariance(space: Space, decay: Floats, a: Codes, b: Codes) -> NDArray[np.float32]:
+@lru_cache(maxsize=4)
+def differences(look: Look, codes: bytes) -> NDArray[np.float32]:
+    """[S, C, N, N]: on how many edges of each class views [N, E] differ from the relabelled ones."""
+    a = np.frombuffer(codes, dtype=np.int8).reshape(-1, len(look.classes))
+    sizes = np.bincount(look.classes)
+    found = [
+        [size - agreements(a, a[:, move], look.gates, look.classes == c) for c, size in enumerate(sizes)]
+        for move in look.moves
+    ]
+    return np.array(found, dtype=np.float32)
+
+
+def raw_covariance(look: Look, decay: Floats, a: Codes, b: Codes) -> NDArray[np.float32]:
     """[N, M], before it is scaled."""
-    weights = np.asarray(decay)[space.classes]
-    left, gates = one_hot(a, len(space.gates), weights), len(space.gates)
+    weights = np.asarray(decay)[look.classes]
+    left = one_hot(a, look.gates, weights)
     total = np.zeros((len(a), len(b)), dtype=np.float32)
-    for move in space.symmetries:
-        part = left @ one_hot(b[:, move], gates).T
+    for move in look.moves:
+        part = left @ one_hot(b[:, move], look.gates).T
         part -= np.float32(weights.sum())
         total += np.exp(part, out=part)
     return total
 
 
-def own_covariance(space: Space, decay: Floats, a: Codes) -> Floats:
+def own_covariance(look: Look, decay: Floats, a: Codes) -> Floats:
     """[N]: the diagonal of `raw_covariance(a, a)`."""
-    weights = np.asarray(decay)[space.classes]
-    return np.asarray(sum(np.exp(-((a != a[:, move]) @ weights)) for move in space.symmetries))
+    weights = np.asarray(decay)[look.classes]
+    return np.asarray(sum(np.exp(-((a != a[:, move]) @ weights)) for move in look.moves))
 
 
-def covariance(space: Space, decay: Floats, a: Codes, b: Codes) -> Floats:
+def covariance(look: Look, decay: Floats, a: Codes, b: Codes) -> Floats:
     """[N, M]: the kernel."""
-    scale = np.sqrt(own_covariance(space, decay, a))[:, None] * np.sqrt(own_covariance(space, decay, b))[None]
-    return raw_covariance(space, decay, a, b) / scale
+    scale = np.sqrt(own_covariance(look, decay, a))[:, None] * np.sqrt(own_covariance(look, decay, b))[None]
+    return np.asarray(raw_covariance(look, decay, a, b) / scale)

@@ -12,9 +12,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 
 from colgan_search.gates import PAPER_GATES, Gate
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, data, estimate
+from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, Part, data, estimate
 from colgan_search.surrogate.grid import Grid
-from colgan_search.surrogate.kernel import Floats, covariance
+from colgan_search.surrogate.kernel import Floats, Look, covariance
 from colgan_search.surrogate.views import Codes, Space, space_of
 
 AT_ONCE = 4096
@@ -77,7 +77,7 @@ class GraphModel:
         hyper: Hyper | None = None,
         most: int | None = None,
     ) -> "GraphModel":
-        """As `fit`, from codes [N, E]. Of more than `most` graphs it takes the best half, and others drawn by `seed`."""
+        """As `fit`, from codes [N, E]. Of more than `most` graphs it takes the best half and draws the others."""
         codes, order = space.canonical(codes)
         table, centre, spread = standardised(np.take_along_axis(scores, order, axis=1))
         if hyper is None:
@@ -129,10 +129,10 @@ class GraphModel:
         mean, sd = np.empty(len(views)), np.empty(len(views))
         for start in range(0, len(views), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            with_data = LEVEL + self.hyper.scale * self._covariance(views[part], self._views)
+            with_data = self._covariance(views[part], self._views)
             mean[part] = with_data @ self._process.alpha_
             solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
-            sd[part] = np.sqrt(np.maximum(LEVEL + self.hyper.scale - np.einsum("nv,nv->v", solved, solved), 1e-12))
+            sd[part] = np.sqrt(np.maximum(self.hyper.variance - np.einsum("nv,nv->v", solved, solved), 1e-12))
         return mean * self.spread + self.centre, sd * self.spread
 
     def best(self, graphs: Sequence[KnowledgeTransferGraph]) -> Belief:
@@ -154,23 +154,24 @@ class GraphModel:
         flat = views.reshape(-1, views.shape[-1])
         if len(flat) > MOST_JOINT:
             raise ValueError(f"{len(flat):,} generators cannot be drawn together; the most are {MOST_JOINT:,}")
-        with_data = LEVEL + self.hyper.scale * self._covariance(flat, self._views)
+        with_data = self._covariance(flat, self._views)
         solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
-        joint = LEVEL + self.hyper.scale * self._covariance(flat, flat) - solved.T @ solved
+        joint = self._covariance(flat, flat) - solved.T @ solved
         root = np.linalg.cholesky(joint + 1e-6 * np.eye(len(flat)))
         mean = with_data @ self._process.alpha_
         drawn = mean + random.standard_normal((n, len(flat))) @ root.T
-        return (drawn * self.spread + self.centre).reshape(n, len(graphs), -1).max(axis=2)
+        return np.asarray((drawn * self.spread + self.centre).reshape(n, len(graphs), -1).max(axis=2))
 
     def everywhere(self) -> Floats:
         """[A]: the mean on every assignment of a listed space, as seen by its first generator."""
         weights = self._process.alpha_
-        mean = LEVEL * weights.sum() + self.hyper.scale * self._grid.spread(self._views, weights)
-        return np.asarray(mean * self.spread + self.centre)
+        return np.asarray(self._spread(weights) * self.spread + self.centre)
 
     def drawn(self, random: np.random.Generator) -> Floats:
         """[A]: as `everywhere`, drawn from what is believed: a draw from before the data, put right by the data."""
-        before = np.sqrt(LEVEL) * random.standard_normal() + np.sqrt(self.hyper.scale) * self._grid.draw(random)
+        before = np.sqrt(LEVEL) * random.standard_normal() + sum(
+            np.sqrt(part.scale) * grid.draw(random) for part, grid in self._grids
+        )
         training, times = self.rows[:, -2].astype(int), self.rows[:, -1]
         noise = np.sqrt(self.hyper.own / times) * random.standard_normal(len(times))
         shared = random.standard_normal(training.max() + 1)[training]
@@ -178,24 +179,32 @@ class GraphModel:
         wrong = self.targets - before[self.space.places(self._views)] - noise
         weights = solve_triangular(self._process.L_, wrong, lower=True)
         weights = solve_triangular(self._process.L_, weights, lower=True, trans=1)
-        after = before + LEVEL * weights.sum() + self.hyper.scale * self._grid.spread(self._views, weights)
-        return np.asarray(after * self.spread + self.centre)
+        return np.asarray((before + self._spread(weights)) * self.spread + self.centre)
 
     @property
-    def _grid(self) -> Grid:
-        return _grid(self.space, self.hyper.decay)
+    def _grids(self) -> list[tuple[Part, Grid]]:
+        return [(part, _grid(Look.of(self.space, part.whole), part.decay)) for part in self.hyper.parts]
+
+    def _spread(self, weights: Floats) -> Floats:
+        """[A]: the covariances of every assignment with the data, times their weights."""
+        found = sum(part.scale * grid.spread(self._views, weights) for part, grid in self._grids)
+        return np.asarray(LEVEL * weights.sum() + found)
 
     def _mean(self, views: Codes) -> Floats:
-        with_data = LEVEL + self.hyper.scale * self._covariance(views, self._views)
+        with_data = self._covariance(views, self._views)
         return np.asarray(with_data @ self._process.alpha_)
 
     def _covariance(self, a: Codes, b: Codes) -> Floats:
-        return covariance(self.space, np.array(self.hyper.decay), a, b)
+        parts = (
+            part.scale * covariance(Look.of(self.space, part.whole), np.array(part.decay), a, b)
+            for part in self.hyper.parts
+        )
+        return np.asarray(LEVEL + sum(parts))
 
 
-@lru_cache(maxsize=2)
-def _grid(space: Space, decay: tuple[float, ...]) -> Grid:
-    return Grid(space, np.array(decay))
+@lru_cache(maxsize=4)
+def _grid(look: Look, decay: tuple[float, ...]) -> Grid:
+    return Grid(look, np.array(decay))
 
 
 def _kept(values: Floats, most: int | None, seed: int) -> NDArray[np.int64]:

@@ -4,9 +4,11 @@ A view is a graph whose generators are renamed so that one of them, the root, is
 discriminators stay exchangeable: what a model says of a view must not depend on their names.
 """
 
+import hashlib
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -16,8 +18,8 @@ from numpy.typing import NDArray
 from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.roster import Edge, Roster
-from colgan_search.symmetry import distinct_graphs
+from colgan_search.roster import Edge, EdgeKind, Roster
+from colgan_search.symmetry import canonical, distinct_graphs
 
 MAX_LISTED = 300_000
 """Spaces of so many assignments are listed whole: k = 3 with four gates has 262,144, k = 4 with two has 65,536."""
@@ -98,6 +100,12 @@ class Space:
 
         return np.unique([kind(edge) for edge in self.roster.edges], return_inverse=True)[1]
 
+    @cached_property
+    def kinds(self) -> NDArray[np.int64]:
+        """[E]: what an edge is, whoever is the root, as numbers from 0 without gaps."""
+        of = list(EdgeKind)
+        return np.unique([of.index(edge.kind) for edge in self.roster.edges], return_inverse=True)[1]
+
     def views(self, codes: Codes) -> Codes:
         """[N, k, E]: each graph as each generator sees it."""
         return codes[:, self.roots]
@@ -149,7 +157,17 @@ class Space:
 
     def keys(self, codes: Codes) -> NDArray[np.int64]:
         """[N]: a number that is equal exactly for relabelled graphs."""
-        return self.places(self.canonical(codes)[0])
+        if self.modelled:
+            return self.places(self.canonical(codes)[0])
+        return np.array([_digest(self.decode(row)) for row in codes], dtype=np.int64)
+
+
+@lru_cache(maxsize=20_000)
+def _digest(graph: KnowledgeTransferGraph) -> int:
+    """Of a graph's canonical form; of the graph itself where it has more relabellings than `symmetry` knows."""
+    with suppress(GraphError):
+        graph = canonical(graph)
+    return int.from_bytes(hashlib.blake2b(graph.to_text().encode(), digest_size=7).digest(), "big")
 
 
 @lru_cache(maxsize=8)

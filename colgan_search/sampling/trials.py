@@ -1,0 +1,105 @@
+"""Optuna's trials as graphs with scores."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from colgan_search.errors import GraphError, PluginError, UnknownMember
+from colgan_search.gates import get_gate
+from colgan_search.roster import MAX_DISCRIMINATORS, MAX_K, Roster
+from colgan_search.sampling.history import Seen
+from colgan_search.surrogate.views import Space, space_of
+
+Distributions = dict[str, BaseDistribution]
+
+
+def graph_space(trial: FrozenTrial, space: Space) -> Distributions | None:
+    """The distributions of a trial's edges, if it has all of them with the space's gates in one order; else None."""
+    found = {edge.name: trial.distributions.get(edge.name) for edge in space.roster.edges}
+    names = {gate.name for gate in space.gates}
+    first = next(iter(found.values()))
+    if not isinstance(first, CategoricalDistribution) or sorted(first.choices, key=str) != sorted(names):
+        return None
+    return dict.fromkeys(found, first) if all(other == first for other in found.values()) else None
+
+
+def seen(
+    trials: Iterable[FrozenTrial],
+    space: Space,
+    distributions: Distributions,
+    direction: StudyDirection,
+    attribute: str,
+    but: int,
+) -> Seen:
+    """What the trials of these distributions tell, but for trial number `but`.
+
+    A trial's scores are its user attribute `attribute`; where that is no list of k finite numbers, its value stands for
+    each of its generators.
+    """
+    edges = space.roster.edges
+    number = {gate.name: at for at, gate in enumerate(space.gates)}
+    sign = 1.0 if direction == StudyDirection.MAXIMIZE else -1.0
+    codes: dict[str, list[list[int]]] = {"trained": [], "running": [], "lost": []}
+    scores: list[Sequence[float]] = []
+    for trial in trials:
+        if trial.number == but or trial.state == TrialState.WAITING:
+            continue
+        if any(trial.distributions.get(name) != wanted for name, wanted in distributions.items()):
+            continue
+        row = [number[trial.params[edge.name]] for edge in edges]
+        known = scores_of(trial, space.roster.generators, attribute) if trial.state == TrialState.COMPLETE else None
+        if known is not None:
+            codes["trained"].append(row)
+            scores.append(known)
+        else:
+            codes["running" if trial.state == TrialState.RUNNING else "lost"].append(row)
+    arrays = {name: np.array(rows, dtype=np.int8).reshape(-1, len(edges)) for name, rows in codes.items()}
+    table = sign * np.array(scores, dtype=np.float64).reshape(-1, space.roster.generators)
+    return Seen(space, arrays["trained"], table, arrays["running"], arrays["lost"])
+
+
+def scores_of(trial: FrozenTrial, k: int, attribute: str) -> Sequence[float] | None:
+    """Each generator's score [k]; None if not even its value is a finite number."""
+    given = trial.user_attrs.get(attribute)
+    if isinstance(given, Sequence) and len(given) == k and all(_is_score(score) for score in given):
+        return [float(score) for score in given]
+    values = trial.values
+    return [values[0]] * k if values is not None and len(values) == 1 and _is_score(values[0]) else None
+
+
+def single_objective(study: Study) -> None:
+    """ValueError for a study of several objectives."""
+    if len(study.directions) > 1:
+        raise ValueError("graphs are compared by one objective; this study has several")
+
+
+def _is_score(score: Any) -> bool:
+    return isinstance(score, (int, float)) and not isinstance(score, bool) and math.isfinite(score)
+
+
+def found_space(distributions: Mapping[str, BaseDistribution]) -> Space | None:
+    """The space of graphs whose edges are these parameters; None if they are not."""
+    first = next(iter(distributions.values()), None)
+    roster = _roster_of(distributions.keys())
+    if roster is None or not isinstance(first, CategoricalDistribution):
+        return None
+    try:
+        return space_of(roster, tuple(get_gate(name) for name in first.choices if isinstance(name, str)))
+    except (GraphError, PluginError, UnknownMember):
+        return None
+
+
+def _roster_of(names: Iterable[str]) -> Roster | None:
+    wanted = set(names)
+    for k in range(1, MAX_K + 1):
+        for m in range(1, MAX_DISCRIMINATORS + 1):
+            if k * m + k * (k - 1) + (m * (m - 1)) == len(wanted):
+                roster = Roster(k, m)
+                if {edge.name for edge in roster.edges} == wanted:
+                    return roster
+    return None
