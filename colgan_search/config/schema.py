@@ -131,14 +131,14 @@ class SearchSettings(Section):
         description="the metric whose best value over the generators is a graph's value; is = the paper's maximum IS",
     )
     sampler: Annotated[str, AfterValidator(known_name(SAMPLERS))] = Field(
-        "tpe",
-        description="who proposes graphs: tpe, random, gp, nsgaii; repeat = the graphs of `first` in turn, every trial "
-        "with its own seed",
+        "graph",
+        description="who proposes graphs: graph (a model of graphs up to relabelling), tpe, random, gp, nsgaii; "
+        "repeat = the graphs of `first` in turn, every trial with its own seed",
     )
     sampler_settings: Annotated[SerializeAsAny[Section], BeforeValidator(settings_of(SAMPLERS, "sampler"))] = Field(
         Section(), validate_default=True, description="settings of the sampler's own, if it has any"
     )
-    startup_trials: int = Field(10, ge=1, description="random trials before tpe and gp begin to model")
+    startup_trials: int = Field(10, ge=1, description="random trials before graph, tpe and gp begin to model")
     first: tuple[str, ...] = Field((), description="presets or graphs in text form that are tried first")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Samplers: who proposes the graphs. Built in: Optuna's `tpe`, `random`, `gp` and `nsgaii`, and `repeat`."""
+"""Samplers: who proposes the graphs. Built in: `graph`, Optuna's `tpe`, `random`, `gp` and `nsgaii`, and `repeat`."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -16,6 +16,8 @@ class Sampler(ABC):
     """False = it proposes without a look at the trials that there are."""
     learns_from: ClassVar[int | None] = None
     """Of more finished trials than this it is shown the best and the latest; None = all."""
+    sees_all: ClassVar[bool] = False
+    """True = it is asked for whole graphs from the first trial on, and is shown all scores, and failed trials."""
     proposes: ClassVar[bool] = True
     """False = it is never asked: the graphs of `search.first` are trained in turn, again and again."""
 
@@ -33,6 +35,6 @@ SAMPLERS: Registry[Sampler] = Registry(
     Sampler,  # type: ignore[type-abstract]
     {
         name: f"colgan_search.search.proposing.samplers:{name.upper()}"
-        for name in ("tpe", "random", "gp", "nsgaii", "repeat")
+        for name in ("graph", "tpe", "random", "gp", "nsgaii", "repeat")
     },
 )

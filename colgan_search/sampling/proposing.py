@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colgan_search.sampling import candidates
+from colgan_search.sampling.defaults import REPLICATES, STARTUP_TRIALS
 from colgan_search.sampling.history import Seen
 from colgan_search.surrogate.fitting import estimated, settled
 from colgan_search.surrogate.model import GraphModel, standardised
 from colgan_search.surrogate.views import Codes
 
-STARTUP = 10
-REPLICATES = 0.15
 OPTIMISM = 1.5
 """A graph counts as good as its best generator's mean and so many deviations."""
 LOOKED_AT = 600
@@ -31,7 +30,7 @@ ROUNDS = 2
 class Plan:
     """How a search goes about it."""
 
-    startup: int = STARTUP
+    startup: int = STARTUP_TRIALS
     """Random graphs before the model begins."""
     replicates: float = REPLICATES
     """Share of the trials after these that train a leading graph once more."""
@@ -39,8 +38,8 @@ class Plan:
     """The study's total. If it buys every graph, each is trained once before any is trained again."""
 
 
-def propose(seen: Seen, plan: Plan, random: np.random.Generator, seed: int) -> Codes:
-    """The codes [E] of the next graph, under any labels. `seed` is the study's, `random` this proposal's."""
+def propose(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
+    """The codes [E] of the next graph, under any labels."""
     space = seen.space
     fresh = candidates.untried(seen) if space.listed else None
     exhausted = fresh is not None and not len(fresh)
@@ -48,7 +47,7 @@ def propose(seen: Seen, plan: Plan, random: np.random.Generator, seed: int) -> C
         return _random(seen, fresh, random)
     if not space.modelled:
         return _mutated(seen, plan, random)
-    model = model_of(seen, seed).believing(seen.running)
+    model = model_of(seen).believing(seen.running)
     if exhausted or _replicate_is_due(seen, plan):
         return _leader(seen, model, random)
     if fresh is not None:
@@ -56,14 +55,14 @@ def propose(seen: Seen, plan: Plan, random: np.random.Generator, seed: int) -> C
     return _best_nearby(seen, model, random)
 
 
-def model_of(seen: Seen, seed: int, most: int | None = MOST_GRAPHS) -> GraphModel:
+def model_of(seen: Seen, most: int | None = MOST_GRAPHS) -> GraphModel:
     """The model of what was trained, with hyperparameters that stay for some trials."""
     codes, order = seen.space.canonical(seen.codes)
     scores = np.take_along_axis(seen.scores, order, axis=1)
     number = settled(len(codes))
     table, _, _ = standardised(scores[:number])
-    hyper = estimated(seen.space, codes[:number].tobytes(), table.tobytes(), seed)
-    return GraphModel.of_codes(seen.space, codes, scores, seed=seed, hyper=hyper, most=most)
+    hyper = estimated(seen.space, codes[:number].tobytes(), table.tobytes())
+    return GraphModel.of_codes(seen.space, codes, scores, hyper=hyper, most=most)
 
 
 def _random(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Generator) -> Codes:

@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial
 from colgan_search.gates import PAPER_GATES, Gate, parse_gate
 from colgan_search.roster import Roster
 from colgan_search.sampling import trials as graph_trials
-from colgan_search.sampling.proposing import REPLICATES, STARTUP, Plan, propose
+from colgan_search.sampling.defaults import REPLICATES, STARTUP_TRIALS
+from colgan_search.sampling.proposing import Plan, propose
 from colgan_search.surrogate.views import space_of
 
 
@@ -26,7 +27,7 @@ class GraphSampler(BaseSampler):
     these edges with these gates is sampled at random.
 
     Args:
-        k: generators, 1..64.
+        k: generators, 1..64; None = as the study's parameters say, with their gates.
         gates: gates, or their names, at least two.
         seed: of all that is random; None = another one each time. Proposals are a function of it and of the history.
         discriminators: 1..16.
@@ -41,13 +42,13 @@ class GraphSampler(BaseSampler):
 
     def __init__(
         self,
-        k: int = 3,
+        k: int | None = 3,
         gates: Sequence[str | Gate] = PAPER_GATES,
         seed: int | None = 0,
         *,
         discriminators: int = 1,
         trials: int | None = None,
-        startup_trials: int = STARTUP,
+        startup_trials: int = STARTUP_TRIALS,
         replicates: float = REPLICATES,
         scores: str = "is_mean",
     ) -> None:
@@ -59,7 +60,7 @@ class GraphSampler(BaseSampler):
         chosen = tuple(gate if isinstance(gate, Gate) else parse_gate(gate) for gate in gates)
         if len(set(chosen)) < 2 or len(set(chosen)) != len(chosen):
             raise ValueError("gates needs at least two different gates")
-        self._space = space_of(Roster(k, discriminators), chosen)
+        self._space = None if k is None else space_of(Roster(k, discriminators), chosen)
         self._plan = Plan(startup_trials, replicates, trials)
         self._attribute = scores
         self._seed = self._entropy() if seed is None else seed
@@ -81,24 +82,24 @@ class GraphSampler(BaseSampler):
         graph_trials.single_objective(study)
         others = study.get_trials(deepcopy=False)
         latest = next((other for other in reversed(others) if other.params and other.number != trial.number), None)
-        return (latest and graph_trials.graph_space(latest, self._space)) or {}
+        space = latest and graph_trials.found_space(latest.distributions)
+        return dict(latest.distributions) if latest and space and self._space in (None, space) else {}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """A gate for every edge. Of a space that is not that of the edges, a random value of each parameter."""
+        """A gate for every edge. Of a space that is not that of a graph's edges, a random value of each parameter."""
         graph_trials.single_objective(study)
-        if set(search_space) != {edge.name for edge in self._space.roster.edges}:
+        space = graph_trials.found_space(search_space)
+        if space is None:
             return {name: self.sample_independent(study, trial, name, of) for name, of in search_space.items()}
         with self._lock:
             others = study.get_trials(deepcopy=False)
-            seen = graph_trials.seen(
-                others, self._space, search_space, study.direction, self._attribute, but=trial.number
-            )
+            seen = graph_trials.seen(others, space, search_space, study.direction, self._attribute, but=trial.number)
             random = np.random.default_rng([self._seed, trial.number % 2**32])
-            codes = propose(seen, self._plan, random, self._seed)
-        names = [gate.name for gate in self._space.gates]
-        return {edge.name: names[code] for edge, code in zip(self._space.roster.edges, codes, strict=True)}
+            codes = propose(seen, self._plan, random)
+        names = [gate.name for gate in space.gates]
+        return {edge.name: names[code] for edge, code in zip(space.roster.edges, codes, strict=True)}
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

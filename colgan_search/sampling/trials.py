@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,23 +10,13 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from colgan_search.errors import GraphError, PluginError, UnknownMember
+from colgan_search.errors import PluginError, UnknownMember
 from colgan_search.gates import get_gate
 from colgan_search.roster import MAX_DISCRIMINATORS, MAX_K, Roster
 from colgan_search.sampling.history import Seen
 from colgan_search.surrogate.views import Space, space_of
 
 Distributions = dict[str, BaseDistribution]
-
-
-def graph_space(trial: FrozenTrial, space: Space) -> Distributions | None:
-    """The distributions of a trial's edges, if it has all of them with the space's gates in one order; else None."""
-    found = {edge.name: trial.distributions.get(edge.name) for edge in space.roster.edges}
-    names = {gate.name for gate in space.gates}
-    first = next(iter(found.values()))
-    if not isinstance(first, CategoricalDistribution) or sorted(first.choices, key=str) != sorted(names):
-        return None
-    return dict.fromkeys(found, first) if all(other == first for other in found.values()) else None
 
 
 def seen(
@@ -83,23 +74,24 @@ def _is_score(score: Any) -> bool:
 
 
 def found_space(distributions: Mapping[str, BaseDistribution]) -> Space | None:
-    """The space of graphs whose edges are these parameters; None if they are not."""
+    """The space of graphs whose edges are exactly these parameters, all with the same gates; None if they are not."""
     first = next(iter(distributions.values()), None)
-    roster = _roster_of(distributions.keys())
-    if roster is None or not isinstance(first, CategoricalDistribution):
+    if not isinstance(first, CategoricalDistribution) or any(other != first for other in distributions.values()):
+        return None
+    roster = _roster_of(frozenset(distributions))
+    if roster is None or len(first.choices) < 2 or not all(isinstance(name, str) for name in first.choices):
         return None
     try:
-        return space_of(roster, tuple(get_gate(name) for name in first.choices if isinstance(name, str)))
-    except (GraphError, PluginError, UnknownMember):
+        return space_of(roster, tuple(get_gate(str(name)) for name in first.choices))
+    except (PluginError, UnknownMember):
         return None
 
 
-def _roster_of(names: Iterable[str]) -> Roster | None:
-    wanted = set(names)
-    for k in range(1, MAX_K + 1):
-        for m in range(1, MAX_DISCRIMINATORS + 1):
-            if k * m + k * (k - 1) + (m * (m - 1)) == len(wanted):
-                roster = Roster(k, m)
-                if {edge.name for edge in roster.edges} == wanted:
-                    return roster
-    return None
+@lru_cache(maxsize=64)
+def _roster_of(names: frozenset[str]) -> Roster | None:
+    k = len({target for name in names if (target := name.partition("->")[2]).startswith("G")})
+    m = len({source for name in names if (source := name.partition("->")[0]).startswith("D")})
+    if not 1 <= k <= MAX_K or not 1 <= m <= MAX_DISCRIMINATORS:
+        return None
+    roster = Roster(k, m)
+    return roster if {edge.name for edge in roster.edges} == names else None

@@ -26,14 +26,14 @@ def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     if not complete:
         raise ValueError("the study has no complete trial")
     space = graph_trials.found_space(complete[-1].distributions)
-    wanted = space and graph_trials.graph_space(complete[-1], space)
-    if space is None or not wanted:
+    wanted = complete[-1].distributions
+    if space is None:
         raise ValueError("the parameters of the study's latest complete trial are not the gates of a graph's edges")
     ours = [trial for trial in complete if trial.distributions == wanted]
     seen = graph_trials.seen(ours, space, wanted, study.direction, scores, but=-1)
     keys, first = np.unique(seen.keys, return_index=True)
     if space.modelled:
-        belief = model_of(seen, 0, MOST_GRAPHS).predict_codes(seen.codes[first]).mean.max(axis=1)
+        belief = model_of(seen, MOST_GRAPHS).predict_codes(seen.codes[first]).mean.max(axis=1)
     else:
         belief = mean_values(seen)
     best = keys[belief.argmax()]

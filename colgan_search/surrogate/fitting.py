@@ -116,11 +116,11 @@ def settled(trainings: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def estimated(space: Space, codes: bytes, scores: bytes, seed: int) -> Hyper:
-    """As `estimate`, remembered in this process."""
+def estimated(space: Space, codes: bytes, scores: bytes) -> Hyper:
+    """As `estimate` with seed 0, remembered in this process."""
     edges, k = len(space.roster.edges), space.roster.generators
     graphs = np.frombuffer(codes, dtype=np.int8).reshape(-1, edges)
-    return estimate(space, graphs, np.frombuffer(scores).reshape(-1, k), seed)
+    return estimate(space, graphs, np.frombuffer(scores).reshape(-1, k), 0)
 
 
 def data(space: Space, codes: Codes, times: NDArray[np.int64]) -> Floats:

@@ -132,7 +132,7 @@ def attributes(outcome: Outcome, worker: str) -> dict[str, Any]:
     }
     if scores is not None:
         result[SCORES] = scores.model_dump(mode="json")
-        # For people at the dashboard; nothing of ours reads these.
+        # For people at the dashboard, and for GraphSampler.
         result |= scores.arrays() | {"best_generator": f"G{scores.best_generator}"}
     if outcome.classifier_accuracy is not None:
         result["classifier_accuracy"] = outcome.classifier_accuracy

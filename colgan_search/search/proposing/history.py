@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.optuna_private.handles import trial_id
 from colgan_search.search.proposing import space
@@ -39,6 +40,8 @@ class History:
         self._read_at = -math.inf
         self._open: dict[int, FrozenTrial] = {}
         self._complete: list[FrozenTrial] = []
+        self._failed: list[FrozenTrial] = []
+        self._sees_all = SAMPLERS.get(study.config.search.sampler).sees_all
         self._best: list[FrozenTrial] = []
 
     def refresh(self) -> int:
@@ -46,7 +49,9 @@ class History:
 
         StudyError if the study has been deleted.
         """
-        attributes = (FIRST,) if self.study.config.search.first else ()
+        attributes = [FIRST] if self.study.config.search.first else []
+        if self._sees_all:
+            attributes.append(self.study.config.objective.number)
         with self.study.storage.engine.connect() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
             which = trial_rows.newer(study, self._last_id, list(self._open))
@@ -62,6 +67,8 @@ class History:
                 insort(self._complete, trial, key=lambda t: t.number)
                 insort(self._best, trial, key=lambda t: (self._rank(t), t.number))
                 del self._best[BEST:]
+            elif self._sees_all and self._fits(trial):
+                self._failed.append(trial)
         return len(found)
 
     def _rank(self, trial: FrozenTrial) -> float:
@@ -96,7 +103,8 @@ class History:
         return {} if known is None else known.params
 
     def modelled(self, limit: int | None) -> list[FrozenTrial]:
-        """The trials that a sampler learns from, in the order of their numbers: complete and running ones.
+        """The trials that a sampler learns from, in the order of their numbers: complete and running ones, and failed
+        ones if it sees all.
 
         Of more than `limit` complete ones the best and the latest.
         """
@@ -105,7 +113,7 @@ class History:
             latest = complete[len(complete) - limit + BEST :]
             older = {trial.number: trial for trial in self._best if trial.number < latest[0].number}
             complete = [*(older[number] for number in sorted(older)), *latest]
-        return sorted([*complete, *filter(self._fits, self.running)], key=lambda t: t.number)
+        return sorted([*complete, *self._failed, *filter(self._fits, self.running)], key=lambda t: t.number)
 
 
 class SamplersStorage:

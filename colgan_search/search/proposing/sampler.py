@@ -1,4 +1,4 @@
-"""Optuna's samplers by name. A new one for every ask, seeded by the slot, so that no two workers share a seed."""
+"""Samplers by name. A new one for every ask, seeded by the slot, so that no two workers share a seed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,15 @@ from colgan_search.seeds import derive_seed
 class FixedSpace(BaseSampler):
     """Another sampler, told what the study's space is: by itself it would look through all finished trials for it."""
 
-    def __init__(self, sampler: BaseSampler, space: dict[str, BaseDistribution]) -> None:
-        self.sampler = sampler
+    def __init__(self, sampler: BaseSampler, space: dict[str, BaseDistribution], from_first: bool = False) -> None:
+        self.sampler, self.from_first = sampler, from_first
         # In the order in which Optuna would find it, which is also that of the random numbers.
         self.space = {name: space[name] for name in sorted(space)}
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The study's space, as soon as a trial of it is complete."""
+        """The study's space, as soon as a trial of it is complete, or from the first one on."""
+        if self.from_first:
+            return self.space
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return self.space if complete else {}
 
@@ -64,4 +66,4 @@ def make_sampler(
     """The sampler that `settings.sampler` names, for the proposal of one slot in `space`."""
     member = SAMPLERS.get(settings.sampler)
     sampler = member.make(settings, sampler_seed(study_seed, slot))
-    return FixedSpace(sampler, space) if member.learns else sampler
+    return FixedSpace(sampler, space, member.sees_all) if member.learns else sampler

@@ -1,15 +1,50 @@
-"""The samplers that are built in (see `extensions.samplers.Sampler`): Optuna's own, imported when one is made."""
+"""The samplers that are built in (see `extensions.samplers.Sampler`), imported when one is made: ours, Optuna's own."""
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from colgan_search.extensions.samplers import Sampler
+from colgan_search.extensions.section import Section
+from colgan_search.sampling.defaults import REPLICATES
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from colgan_search.config import SearchSettings
+
+
+class GraphSettings(Section):
+    """How a search by the model goes about it."""
+
+    replicates: float = Field(
+        REPLICATES, ge=0.0, le=1.0, description="share of the trials after the first that train a leading graph again"
+    )
+
+
+class Graph(Sampler):
+    """Ours: a model of graphs up to relabelling and of every generator's score."""
+
+    name = "graph"
+    settings = GraphSettings
+    sees_all = True
+
+    def make(self, settings: "SearchSettings", seed: int) -> "BaseSampler":
+        """With `startup_trials`, and the study's total: a budget that buys every graph trains each once first."""
+        from colgan_search.extensions.metrics import objective
+        from colgan_search.sampling.sampler import GraphSampler
+
+        chosen: Any = settings.sampler_settings
+        return GraphSampler(
+            None,
+            seed=seed,
+            trials=settings.trials,
+            startup_trials=settings.startup_trials,
+            replicates=chosen.replicates,
+            scores=objective(settings.objective).number,
+        )
 
 
 class Tpe(Sampler):
@@ -79,4 +114,4 @@ def _quietly(make: "Callable[[], BaseSampler]") -> "BaseSampler":
         return make()
 
 
-TPE, RANDOM, GP, NSGAII, REPEAT = Tpe(), Random(), Gp(), NsgaIi(), Repeat()
+GRAPH, TPE, RANDOM, GP, NSGAII, REPEAT = Graph(), Tpe(), Random(), Gp(), NsgaIi(), Repeat()
