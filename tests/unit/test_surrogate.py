@@ -1,0 +1,270 @@
+"""The model of graphs: its kernel by hand, its posterior by the textbook's formula, its grid and its draws."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from colgan_search.errors import GraphError
+from colgan_search.gates import CUTOFF, NEGATIVE, PAPER_GATES, POSITIVE, THROUGH
+from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.roster import Roster
+from colgan_search.surrogate import GraphModel
+from colgan_search.surrogate.fitting import LEVEL, Hyper, Part, settled, usual
+from colgan_search.surrogate.kernel import Look, TrainingNoise, ViewKernel, covariance
+from colgan_search.surrogate.model import floored
+from colgan_search.surrogate.views import Space, space_of
+from colgan_search.symmetry import canonical, count_distinct, distinct_graphs
+
+TWO = (THROUGH, CUTOFF)
+ROSTERS = [Roster(1), Roster(2), Roster(3), Roster(2, 2)]
+
+
+def some_graphs(roster: Roster, n: int, seed: int = 0, gates: Any = PAPER_GATES) -> list[KnowledgeTransferGraph]:
+    rng = np.random.default_rng(seed)
+    edges = len(roster.edges)
+    return [
+        KnowledgeTransferGraph(roster, tuple(gates[i] for i in rng.integers(len(gates), size=edges))) for _ in range(n)
+    ]
+
+
+def hyper(space: Space) -> Hyper:
+    """Other numbers than the usual ones, each class of edges its own."""
+    parts = tuple(
+        Part(whole, scale, tuple(0.2 + 0.15 * c for c in range(int(Look.of(space, whole).classes.max()) + 1)))
+        for whole, scale in ((False, 0.7), (True, 0.4))
+    )
+    return Hyper(parts, own=0.3, shared=0.2)
+
+
+def by_hand(x: KnowledgeTransferGraph, y: KnowledgeTransferGraph, i: int, j: int, rho: dict[str, float]) -> float:
+    """The kernel of x seen from G(i) and y seen from G(j), with three generators, from the words of its description."""
+
+    def raw(x: KnowledgeTransferGraph, y: KnowledgeTransferGraph, i: int, j: int) -> float:
+        others = [n for n in (1, 2, 3) if n != i]
+        total = 0.0
+        for order in itertools.permutations([n for n in (1, 2, 3) if n != j]):
+            same = {i: j, **dict(zip(others, order, strict=True))}
+            product = 1.0
+            for edge, gate in x.items():
+                source = "D" if edge.source.name == "D" else f"G{same[edge.source.number]}"
+                target = f"G{same[edge.target.number]}"
+                at_root = edge.target.number == i
+                if edge.source.name == "D":
+                    kind = "own D" if at_root else "other D"
+                else:
+                    kind = "in" if at_root else "out" if edge.source.number == i else "among"
+                if y[y.roster.edge(source, target)] is not gate:
+                    product *= rho[kind]
+            total += product
+        return total
+
+    return raw(x, y, i, j) / np.sqrt(raw(x, x, i, i) * raw(y, y, j, j))
+
+
+def test_the_kernel_is_the_one_of_its_description() -> None:
+    rho = {"own D": 0.9, "other D": 0.7, "in": 0.6, "out": 0.5, "among": 0.3}
+    space = space_of(Roster(3), PAPER_GATES)
+    graphs = some_graphs(Roster(3), 4)
+    views = space.views(space.encode(graphs))
+    decay = -np.log([rho[kind] for kind in ("own D", "other D", "in", "out", "among")])
+    for a, b in itertools.product(range(4), repeat=2):
+        for i, j in itertools.product(range(3), repeat=2):
+            found = covariance(Look.of(space, False), decay, views[a, [i]], views[b, [j]])[0, 0]
+            assert found == pytest.approx(by_hand(graphs[a], graphs[b], i + 1, j + 1, rho), rel=1e-5)
+
+
+def test_the_kernel_of_whole_graphs_sees_no_root() -> None:
+    space = space_of(Roster(3), PAPER_GATES)
+    views = space.views(space.encode(some_graphs(Roster(3), 3))).reshape(9, -1)
+    found = covariance(Look.of(space, True), np.array([0.4, 0.2]), views, views)
+    for a, b in itertools.product(range(3), repeat=2):
+        block = found[3 * a : 3 * a + 3, 3 * b : 3 * b + 3]
+        assert_allclose(block, block[0, 0], rtol=1e-5)
+    assert_allclose(np.diag(found), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("roster", ROSTERS, ids=str)
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_kernels_gradient_is_that_of_its_differences(roster: Roster, whole: bool) -> None:
+    space = space_of(roster, PAPER_GATES)
+    codes = space.encode(some_graphs(roster, 4))
+    rows = np.column_stack([codes, np.arange(4), [1, 2, 1, 1]]).astype(float)
+    classes = int(Look.of(space, whole).classes.max()) + 1
+    for kernel in (ViewKernel(space, whole, np.full(classes, 0.3)), TrainingNoise(0.3, 0.2)):
+        value, gradient = kernel(rows, eval_gradient=True)
+        assert_allclose(value, kernel(rows), rtol=1e-5)
+        assert_allclose(np.diag(value), kernel.diag(rows), rtol=1e-5)
+        for place in range(len(kernel.theta)):
+            step = np.zeros(len(kernel.theta))
+            step[place] = 1e-2
+            up, down = (kernel.clone_with_theta(kernel.theta + s)(rows) for s in (step, -step))
+            assert_allclose(gradient[:, :, place], (up - down) / 2e-2, atol=2e-4)
+
+
+def textbook(
+    space: Space, known: Hyper, graphs: list[KnowledgeTransferGraph], scores: Any, asked: list[KnowledgeTransferGraph]
+) -> tuple[Any, Any]:
+    """Mean and deviation by the formula with the inverse matrix, every training a row of its own."""
+    k = space.roster.generators
+
+    def views(of: list[KnowledgeTransferGraph]) -> Any:
+        return space.views(space.encode(of)).reshape(len(of) * k, -1)
+
+    def prior(a: Any, b: Any) -> Any:
+        parts = [
+            p.scale * covariance(Look.of(space, p.whole), np.array(p.decay), a, b).astype(float) for p in known.parts
+        ]
+        return LEVEL + sum(parts)
+
+    table = floored(np.asarray(scores, dtype=float))
+    y = ((table - table.mean()) / table.std()).reshape(-1)
+    same = np.kron(np.eye(len(graphs)), np.ones((k, k)))
+    data = prior(views(graphs), views(graphs)) + known.own * np.eye(len(y)) + known.shared * same
+    cross = prior(views(asked), views(graphs))
+    inverse = np.linalg.inv(data)
+    mean = cross @ inverse @ y
+    variance = np.diag(prior(views(asked), views(asked)) - cross @ inverse @ cross.T)
+    shape = len(asked), k
+    return mean.reshape(shape) * table.std() + table.mean(), np.sqrt(variance).reshape(shape) * table.std()
+
+
+@pytest.mark.parametrize("roster", ROSTERS, ids=str)
+def test_beliefs_are_the_textbooks_also_with_replicates_under_other_labels(roster: Roster) -> None:
+    space, rng = space_of(roster, PAPER_GATES), np.random.default_rng(1)
+    graphs = some_graphs(roster, 7)
+    k, m = roster.generators, roster.discriminators
+    graphs += [graphs[0], graphs[1].relabel(range(k, 0, -1), range(m, 0, -1))]  # two replicates
+    scores = rng.normal(5.0, 2.0, size=(len(graphs), k))
+    asked = some_graphs(roster, 5, seed=9) + graphs[:2]
+    known = hyper(space)
+    model = GraphModel.fit(graphs, scores, hyper=known)
+    mean, sd = textbook(space, known, graphs, scores, asked)
+    belief = model.predict(asked)
+    assert_allclose(belief.mean, mean, rtol=1e-3, atol=2e-3)
+    assert_allclose(belief.sd, sd, rtol=1e-3, atol=2e-3)
+    best = model.best(asked)
+    assert_allclose(best.mean, mean.max(axis=1), rtol=1e-3, atol=2e-3)
+    assert model.noise == pytest.approx(np.sqrt(0.5) * floored(scores).std())
+
+
+def test_on_a_listed_space_the_whole_grid_is_what_single_predictions_are() -> None:
+    roster = Roster(3)
+    graphs = some_graphs(roster, 12, gates=TWO)
+    scores = np.random.default_rng(3).normal(size=(12, 3))
+    model = GraphModel.fit(graphs, scores, gates=TWO)
+    space = model.space
+    everything = list(distinct_graphs(roster, TWO))
+    assert [space.decode(row) for row in space.distinct] == everything and len(everything) == 104
+    assert_allclose(model.everywhere()[space.distinct_views], model.predict(everything).mean, atol=1e-5)
+
+
+def test_draws_have_the_mean_and_the_deviation_of_the_belief_listed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    roster = Roster(2)
+    graphs, scores = some_graphs(roster, 10), np.random.default_rng(3).normal(5.0, 1.0, size=(10, 2))
+    scores[:, 1] = scores[:, 0] - 3.0  # one generator is always the better one, so that the maximum is its
+    model = GraphModel.fit(graphs, scores, hyper=hyper(space_of(roster, PAPER_GATES)))
+    asked = graphs[:2] + some_graphs(roster, 3, seed=8)
+    drawn = {"listed": model.draws(asked, 4000, 0)}
+    monkeypatch.setattr("colgan_search.surrogate.views.MAX_LISTED", 0)
+    drawn["not listed"] = model.draws(asked, 4000, 0)
+    values = {name: (of.mean(axis=0), of.std(axis=0), np.corrcoef(of.T)) for name, of in drawn.items()}
+    for listed, other in zip(values["listed"], values["not listed"], strict=True):
+        assert_allclose(listed, other, atol=0.08)
+    belief = model.predict(asked)
+    views = np.random.default_rng(0).normal(belief.mean, belief.sd, size=(4000, 5, 2))
+    assert (values["listed"][0] > belief.mean.max(axis=1) - 0.08).all()  # a maximum is no less than each mean
+    assert (values["listed"][0] < views.max(axis=2).mean(axis=0) + 0.15).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_relabelling_the_history_changes_no_belief(data: st.DataObject) -> None:
+    roster = data.draw(st.sampled_from(ROSTERS))
+    k, m = roster.generators, roster.discriminators
+    graphs = some_graphs(roster, 6, seed=data.draw(st.integers(0, 99)))
+    scores = np.random.default_rng(0).normal(size=(6, k))
+    relabelled, moved = [], []
+    for graph, row in zip(graphs, scores, strict=True):
+        order = data.draw(st.permutations(range(1, k + 1)))
+        relabelled.append(graph.relabel(order, data.draw(st.permutations(range(1, m + 1)))))
+        moved.append([row[number - 1] for number in order])
+    asked = some_graphs(roster, 4, seed=1)
+    one, other = GraphModel.fit(graphs, scores), GraphModel.fit(relabelled, moved)
+    assert_allclose(one.predict(asked).mean, other.predict(asked).mean, atol=1e-3)
+    assert_allclose(one.predict(asked).sd, other.predict(asked).sd, atol=1e-3)
+
+
+@pytest.mark.parametrize("roster", [Roster(2), Roster(3), Roster(2, 2)], ids=str)
+def test_keys_are_equal_exactly_for_relabelled_graphs(roster: Roster) -> None:
+    space = space_of(roster, (THROUGH, CUTOFF, POSITIVE))
+    graphs = some_graphs(roster, 60, gates=(THROUGH, CUTOFF))
+    keys = space.keys(space.encode(graphs))
+    forms = [canonical(graph) for graph in graphs]
+    for a, b in itertools.combinations(range(60), 2):
+        assert (keys[a] == keys[b]) == (forms[a] == forms[b])
+    everything = space.keys(np.array(list(itertools.product(range(3), repeat=4)))) if roster == Roster(2) else keys
+    if roster == Roster(2):
+        assert len(np.unique(everything)) == count_distinct(roster, 3)
+
+
+def test_a_planted_effect_is_found_and_the_noise_is_estimated() -> None:
+    """G(i)'s score is 2 if its own adversarial edge is through, and else 0, with noise of 0.5."""
+    roster, rng = Roster(3), np.random.default_rng(0)
+    graphs = some_graphs(roster, 120)
+    truth = np.array([[2.0 * (g[roster.edge("D", f"G{i}")] is THROUGH) for i in (1, 2, 3)] for g in graphs])
+    model = GraphModel.fit(graphs, 5.0 + truth + rng.normal(0.0, 0.5, size=truth.shape))
+    asked = [g for g in some_graphs(roster, 200, seed=5) if g not in graphs]
+    wanted = np.array([[5.0 + 2.0 * (g[roster.edge("D", f"G{i}")] is THROUGH) for i in (1, 2, 3)] for g in asked])
+    error = model.predict(asked).mean - wanted
+    assert np.sqrt((error**2).mean()) < 0.35
+    assert 0.4 < model.noise < 0.6
+
+
+def test_bad_runs_are_as_bad_as_the_worst_of_the_usual_ones() -> None:
+    scores = np.array([[5.0, 5.2, 5.4, 5.6, 5.8, 6.0, 6.2, 6.4, 6.6, 1.0]])
+    expected = 5.7 - 2.0 * (np.quantile(scores, 0.9) - 5.7)
+    assert floored(scores).min() == pytest.approx(expected)
+    assert_allclose(floored(scores)[scores > 5], scores[scores > 5])
+    assert_allclose(floored(np.full((2, 2), 1.0)), 1.0)
+
+
+def test_scores_that_are_all_the_same_are_no_fault() -> None:
+    graphs = some_graphs(Roster(2), 5)
+    belief = GraphModel.fit(graphs, np.full((5, 2), 3.0)).predict(graphs)
+    assert_allclose(belief.mean, 3.0, atol=1e-6)
+
+
+def test_hyperparameters_change_seldom_and_never_need_more_trainings_than_there_are() -> None:
+    assert [settled(n) for n in (1, 9, 10, 19, 20, 39, 40, 99, 100, 124, 125, 155, 156)] == (
+        [1, 9, 10, 10, 20, 20, 40, 80, 100, 100, 125, 125, 156]
+    )
+
+
+@pytest.mark.parametrize(
+    ("graphs", "scores", "error", "said"),
+    [
+        ([], np.zeros((0, 2)), ValueError, "0 graphs"),
+        (some_graphs(Roster(2), 2), np.zeros((2, 3)), ValueError, r"shape \(2, 3\); 2 graphs"),
+        (some_graphs(Roster(2), 2), [[1.0, 2.0], [1.0, float("nan")]], ValueError, "finite"),
+        (some_graphs(Roster(2), 1) + some_graphs(Roster(3), 1), np.zeros((2, 2)), GraphError, "is not one of k = 2"),
+    ],
+)
+def test_what_is_no_history_is_refused(graphs: Any, scores: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        GraphModel.fit(graphs, scores)
+
+
+def test_a_gate_that_the_study_has_not_is_refused() -> None:
+    graph = KnowledgeTransferGraph(Roster(1), (NEGATIVE,))
+    with pytest.raises(GraphError, match="with the gates through, cutoff"):
+        GraphModel.fit([graph], [[1.0]], gates=TWO)
+
+
+def test_what_is_usual_has_a_number_for_every_class() -> None:
+    assert [len(part.decay) for part in usual(space_of(Roster(3), TWO)).parts] == [5, 2]
+    assert [len(part.decay) for part in usual(space_of(Roster(2, 2), TWO)).parts] == [5, 3]
