@@ -1,15 +1,265 @@
-"""GraphSampler with Optuna alone: Optuna's own suites, and what they do not ask."""
+"""GraphSampler and name_winner with Optuna alone: Optuna's own suites, and what they do not ask."""
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from optuna.testing.pytest_samplers import BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase
+from optuna.trial import TrialState
 
-from colgan_search import GraphSampler
+from colgan_search import GraphSampler, KnowledgeTransferGraph, Roster, name_winner
+from colgan_search.errors import GraphError
+from colgan_search.gates import get_gate
+from colgan_search.symmetry import canonical, count_distinct
+
+GATES = ["through", "cutoff", "positive", "negative"]
+TWO = GATES[:2]
 
 
 class TestOptunasSuites(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], optuna.samplers.BaseSampler]:
         return lambda: GraphSampler(k=2, startup_trials=2)
+
+
+def ask(study: optuna.Study, roster: Roster, gates: Sequence[str]) -> tuple[optuna.Trial, KnowledgeTransferGraph]:
+    trial = study.ask()
+    chosen = {edge: get_gate(trial.suggest_categorical(edge.name, gates)) for edge in roster.edges}
+    return trial, KnowledgeTransferGraph.from_edges(roster, chosen)
+
+
+def scores(graph: KnowledgeTransferGraph, noise: float = 0.0, rng: Any = None) -> list[float]:
+    """G(i) is good if D and others teach it at full weight."""
+    found = []
+    for node in graph.roster.generator_nodes:
+        into = [gate.name for _, gate in graph.incoming(node)]
+        found.append(5.0 + into.count("through") - 0.5 * into.count("negative"))
+    return found if rng is None else [score + noise * rng.normal() for score in found]
+
+
+def tell(study: optuna.Study, trial: optuna.Trial, values: Sequence[float]) -> None:
+    trial.set_user_attr("is_mean", list(values))
+    study.tell(trial, max(values))
+
+
+def search(roster: Roster, gates: Sequence[str], number: int, workers: int = 1, **options: Any) -> list[Any]:
+    """The canonical graphs of a search in which `workers` trials always run at once; and the study."""
+    sampler = GraphSampler(roster.generators, gates, discriminators=roster.discriminators, **options)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    rng, running, graphs = np.random.default_rng(0), [], []
+    for _ in range(number):
+        trial, graph = ask(study, roster, gates)
+        graphs.append(canonical(graph).to_text())
+        running.append((trial, graph))
+        if len(running) == workers:
+            trial, graph = running.pop(0)
+            tell(study, trial, scores(graph, 0.5, rng))
+    return [graphs, study]
+
+
+@pytest.mark.parametrize(
+    ("roster", "gates"),
+    [(Roster(1), GATES), (Roster(2), GATES), (Roster(3), TWO), (Roster(2, 2), TWO), (Roster(4), TWO), (Roster(6), TWO)],
+    ids=str,
+)
+def test_no_graph_is_tried_twice_by_accident(roster: Roster, gates: list[str]) -> None:
+    trials = min(40, count_distinct(roster, len(gates)))
+    graphs, _ = search(roster, gates, trials, workers=16, replicates=0.0)
+    assert len(set(graphs)) == trials
+
+
+def test_all_104_graphs_of_table_2_are_tried_once_before_any_is_again() -> None:
+    graphs, study = search(Roster(3), TWO, 120, workers=4)
+    assert len(set(graphs[:104])) == 104 == count_distinct(Roster(3), 2)
+    again = Counter(graphs[104:])
+    # Then where it tells most: among the best, not all over.
+    means = {text: max(scores(KnowledgeTransferGraph.from_text(text))) for text in set(graphs)}
+    middle = np.median(list(means.values()))
+    assert all(means[text] > middle for text in again)
+    assert name_winner(study) in range(120)
+
+
+def test_a_budget_that_buys_every_graph_trains_each_once_first() -> None:
+    graphs, _ = search(Roster(2), GATES, 140, trials=140)
+    assert len(set(graphs[:136])) == 136
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
+def test_the_share_of_replicates_is_what_was_asked_for(share: float) -> None:
+    graphs, _ = search(Roster(4), TWO, 45, workers=4, replicates=share, startup_trials=5)
+    assert len(graphs) - len(set(graphs)) == pytest.approx(share * 40, abs=1)
+
+
+def test_proposals_are_a_function_of_seed_and_history() -> None:
+    one, other = (search(Roster(4), TWO, 16, seed=seed)[0] for seed in (1, 1))
+    assert one == other != search(Roster(4), TWO, 16, seed=2)[0]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.data())
+def test_relabelling_the_history_changes_no_proposal(data: st.DataObject) -> None:
+    roster, gates = data.draw(st.sampled_from([(Roster(2), GATES), (Roster(3), GATES), (Roster(2, 2), TWO)]))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    studies = [
+        optuna.create_study(
+            direction="maximize",
+            sampler=GraphSampler(roster.generators, gates, seed=3, discriminators=roster.discriminators),
+        )
+        for _ in range(2)
+    ]
+    distribution = optuna.distributions.CategoricalDistribution(gates)
+    for number in range(24):
+        chosen = tuple(get_gate(gates[i]) for i in rng.integers(len(gates), size=len(roster.edges)))
+        graph = KnowledgeTransferGraph(roster, chosen)
+        order = data.draw(st.permutations(range(1, roster.generators + 1)))
+        late = data.draw(st.permutations(range(1, roster.discriminators + 1)))
+        values = scores(graph, 0.5, rng)
+        for study, labelled, of in (
+            (studies[0], graph, values),
+            (studies[1], graph.relabel(order, late), [values[i - 1] for i in order]),
+        ):
+            done = number < 20  # the last ones are running
+            study.add_trial(
+                optuna.trial.create_trial(
+                    state=TrialState.COMPLETE if done else TrialState.RUNNING,
+                    value=max(of) if done else None,
+                    params={edge.name: gate.name for edge, gate in labelled.items()},
+                    distributions={edge.name: distribution for edge in roster.edges},
+                    user_attrs={"is_mean": of} if done else {},
+                )
+            )
+    proposals = [canonical(ask(study, roster, gates)[1]) for study in studies]
+    assert proposals[0] == proposals[1]
+
+
+def test_a_search_finds_what_is_good_and_names_it_not_the_luckiest_run() -> None:
+    best = 5.0 + 3.0  # through from D and from both others
+    _, study = search(Roster(3), GATES, 60, workers=8)
+    named = study.trials[name_winner(study)]
+    chosen = {edge: get_gate(named.params[edge.name]) for edge in Roster(3).edges}
+    assert max(scores(KnowledgeTransferGraph.from_edges(Roster(3), chosen))) == best
+
+
+def test_the_winner_is_the_better_graph_although_another_was_lucky_once() -> None:
+    study = optuna.create_study(direction="maximize")
+    roster = Roster(1)
+    for gate, value in [("through", 6.0), ("through", 6.2), ("through", 6.1), ("cutoff", 5.0), ("cutoff", 6.3)] * 2:
+        study.enqueue_trial({"D->G1": gate})
+        trial, _ = ask(study, roster, TWO)
+        tell(study, trial, [value])
+    study.enqueue_trial({"D->G1": "cutoff"})
+    trial, _ = ask(study, roster, TWO)
+    tell(study, trial, [5.1])
+    assert study.best_trial.params["D->G1"] == "cutoff"
+    assert name_winner(study) == 1  # the graph's best run
+
+
+def test_smaller_is_better_where_the_study_minimises() -> None:
+    sampler = GraphSampler(2, GATES, startup_trials=5, scores="fid")
+    study = optuna.create_study(direction="minimize", sampler=sampler)
+    for _ in range(40):
+        trial, graph = ask(study, Roster(2), GATES)
+        values = [10.0 - score for score in scores(graph)]
+        trial.set_user_attr("fid", values)
+        study.tell(trial, min(values))
+    assert study.trials[name_winner(study, scores="fid")].value == study.best_value == 3.0
+
+
+@pytest.mark.parametrize("given", [None, [1.0], "many", [1.0, float("nan")], [1.0, True]])
+def test_without_scores_of_each_generator_the_value_is_theirs(given: Any) -> None:
+    study = optuna.create_study(direction="maximize", sampler=GraphSampler(2, TWO, startup_trials=3))
+    for _ in range(12):
+        trial, graph = ask(study, Roster(2), TWO)
+        if given is not None:
+            trial.set_user_attr("is_mean", given)
+        study.tell(trial, max(scores(graph)))
+    assert study.best_value == 7.0 == study.trials[name_winner(study)].value
+
+
+def test_a_failed_graph_is_not_proposed_again() -> None:
+    study = optuna.create_study(direction="maximize", sampler=GraphSampler(2, TWO, startup_trials=2, replicates=0.0))
+    seen = []
+    for number in range(10):
+        trial, graph = ask(study, Roster(2), TWO)
+        seen.append(canonical(graph))
+        if number % 2:
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            tell(study, trial, scores(graph))
+    assert len(set(seen)) == 10 == count_distinct(Roster(2), 2)
+
+
+def test_where_every_training_fails_it_goes_on() -> None:
+    study = optuna.create_study(sampler=GraphSampler(1, TWO))
+    for _ in range(5):
+        trial, _ = ask(study, Roster(1), TWO)
+        study.tell(trial, state=TrialState.FAIL)
+
+
+def test_enqueued_graphs_are_taken_as_they_are_and_learnt_from() -> None:
+    study = optuna.create_study(direction="maximize", sampler=GraphSampler(2, GATES, startup_trials=1))
+    best = dict.fromkeys([edge.name for edge in Roster(2).edges], "through")
+    study.enqueue_trial(best)
+    trial, graph = ask(study, Roster(2), GATES)
+    assert trial.params == best
+    tell(study, trial, scores(graph))
+    graphs = {canonical(graph)}
+    for _ in range(8):
+        trial, graph = ask(study, Roster(2), GATES)
+        tell(study, trial, scores(graph))
+        graphs.add(canonical(graph))
+    assert len(graphs) >= 8
+
+
+@pytest.mark.parametrize("gates", [TWO[::-1], ["through", "positive"], ["a", "b"]])
+def test_gates_in_another_order_or_of_another_study_are_no_fault(gates: list[str]) -> None:
+    study = optuna.create_study(direction="maximize", sampler=GraphSampler(2, TWO, startup_trials=2))
+    names = [edge.name for edge in Roster(2).edges]
+    for _ in range(6):
+        trial = study.ask()
+        chosen = [trial.suggest_categorical(name, gates) for name in names]
+        assert set(chosen) <= set(gates)
+        tell(study, trial, [chosen.count(gates[0])] * 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"k": 0}, GraphError, "k is 0"),
+        ({"gates": ["through"]}, ValueError, "two different gates"),
+        ({"gates": ["through", "t"]}, ValueError, "two different gates"),
+        ({"gates": ["through", "sideways"]}, GraphError, "unknown gate 'sideways'"),
+        ({"replicates": 1.5}, ValueError, r"replicates lies in \[0, 1\]"),
+        ({"startup_trials": 0}, ValueError, "at least 1"),
+        ({"trials": 0}, ValueError, "at least 1"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(options: dict[str, Any], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        GraphSampler(**options)
+
+
+def test_a_study_without_graphs_has_no_winner() -> None:
+    study = optuna.create_study()
+    with pytest.raises(ValueError, match="no complete trial"):
+        name_winner(study)
+    study.optimize(lambda trial: trial.suggest_float("x", 0.0, 1.0), n_trials=1)
+    with pytest.raises(ValueError, match="not the gates of a graph's edges"):
+        name_winner(study)
+    with pytest.raises(ValueError, match="several"):
+        name_winner(optuna.create_study(directions=["maximize", "maximize"]))
+
+
+def test_who_does_not_model_does_not_wait_for_scikit_learn() -> None:
+    code = (
+        "import sys, colgan_search\nfrom colgan_search.config import load_config\n"
+        "load_config('digits')\nassert not {'sklearn', 'optuna', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
