@@ -20,16 +20,20 @@ MOST_VIEWS = 330
 MOST_STEPS = 25
 JITTER = 1e-6
 WHOLES = (False, True)
+"""The parts: of the graph as its root sees it, and of the whole graph."""
 LEVEL = 1.0
 """Variance of the level that all graphs share, in that of the scores."""
 BELIEFS = {
-    "decay": (np.log(0.3), 1.0),
-    "scale": (0.0, 1.0),
-    "whole": (0.0, 1.0),
+    "scale": (-0.5, 0.5),
+    "whole": (-0.5, 0.5),
+    "decay": (np.log(0.2), 0.7),
     "own": (np.log(0.3), 1.5),
-    "shared": (np.log(0.05), 1.5),
+    "shared": (np.log(0.02), 0.7),
 }
-"""Logarithm and its deviation of what is thought before there is data: few trainings alone say too little."""
+"""Logarithm and its deviation of what is thought before there is data: few trainings alone say too little.
+
+Little shared noise: without replicates it cannot be told from a function that all generators of a graph share.
+"""
 
 
 @dataclass(frozen=True)
