@@ -46,8 +46,8 @@ study.drain()  # workers checkpoint and leave; or study.wait() to the end
 ```
 """
 
-FUNCTIONS = ("load_config", "launch", "open_study", "results", "train", "evaluate")
-CLASSES = ("Study", "Trial", "Trained", "EvaluateRequest", "KnowledgeTransferGraph", "Roster")
+FUNCTIONS = ("load_config", "launch", "open_study", "results", "train", "evaluate", "name_winner")
+CLASSES = ("Study", "Trial", "Trained", "EvaluateRequest", "GraphSampler", "KnowledgeTransferGraph", "Roster")
 GIVEN = (
     ("Status", "api.studies"),
     ("WorkerRow", "search.budget.workers"),

@@ -1,13 +1,11 @@
 """Which graph to train next: random ones first, then the model's, now and then a leader once more."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from colgan_search.sampling import candidates
-from colgan_search.sampling.defaults import REPLICATES, STARTUP_TRIALS
 from colgan_search.sampling.history import Seen
+from colgan_search.search_plan import Plan
 from colgan_search.surrogate.fitting import estimated, settled
 from colgan_search.surrogate.model import GraphModel, standardised
 from colgan_search.surrogate.views import Codes
@@ -26,24 +24,12 @@ ROUNDS = 2
 """Of local search, where a space cannot be listed."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a search goes about it."""
-
-    startup: int = STARTUP_TRIALS
-    """Random graphs before the model begins."""
-    replicates: float = REPLICATES
-    """Share of the trials after these that train a leading graph once more."""
-    trials: int | None = None
-    """The study's total. If it buys every graph, each is trained once before any is trained again."""
-
-
 def propose(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
     """The codes [E] of the next graph, under any labels."""
     space = seen.space
     fresh = candidates.untried(seen) if space.listed else None
     exhausted = fresh is not None and not len(fresh)
-    if not len(seen.codes) or (len(seen.codes) < plan.startup and not exhausted):
+    if not len(seen.codes) or (len(seen.codes) < plan.startup_trials and not exhausted):
         return _random(seen, fresh, random)
     if not space.modelled:
         return _mutated(seen, plan, random)
@@ -97,7 +83,7 @@ def _replicate_is_due(seen: Seen, plan: Plan) -> bool:
     space = seen.space
     if space.listed and len(space.distinct) <= (plan.trials or SMALL):
         return False
-    return seen.repeats < plan.replicates * (len(seen.codes) + len(seen.running) - plan.startup)
+    return seen.repeats < plan.replicates * (len(seen.codes) + len(seen.running) - plan.startup_trials)
 
 
 def _leader(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:

@@ -8,36 +8,33 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.gates import PAPER_GATES, Gate, parse_gate
 from colgan_search.roster import Roster
 from colgan_search.sampling import trials as graph_trials
-from colgan_search.sampling.defaults import REPLICATES, STARTUP_TRIALS
-from colgan_search.sampling.proposing import Plan, propose
+from colgan_search.sampling.proposing import propose
+from colgan_search.search_plan import USUAL, Plan
 from colgan_search.surrogate.views import space_of
 
 
 class GraphSampler(BaseSampler):
-    """Proposes knowledge transfer graphs. Usable with Optuna alone, in any number of threads or processes.
+    """Proposes knowledge transfer graphs: `GraphSampler(k=3, gates=("through", "cutoff"), seed=0)`, with Optuna alone.
 
     The objective asks `trial.suggest_categorical("D->G1", gates)` and so on for every edge, and should keep each
-    generator's score, as a list of k numbers, in the trial's user attribute `is_mean`; without it the trial's value is
-    taken as every generator's. Trials of one graph, under any labels, are replicates. A study whose parameters are not
-    these edges with these gates is sampled at random.
+    generator's score, as a list of k numbers, in the trial's user attribute `scores`; without it the trial's value is
+    taken as every generator's. Trials of one graph, under any labels, are replicates. Running trials count as scored
+    as they are believed to, so that any number may run at once. A study whose parameters are not these edges with
+    these gates is sampled at random, and so is the first trial.
 
-    Args:
-        k: generators, 1..64; None = as the study's parameters say, with their gates.
-        gates: gates, or their names, at least two.
-        seed: of all that is random; None = another one each time. Proposals are a function of it and of the history.
-        discriminators: 1..16.
-        trials: how many there will be, if known: where they buy every distinct graph, each is trained once before any
-            is trained again.
-        startup_trials: random graphs before the model begins.
-        replicates: share of the later trials, 0..1, that train a leading graph again.
-        scores: the user attribute of each generator's score.
+    `k` is 1..64, None = as the study's parameters say, with their gates; `gates` are gates or names, at least two;
+    `discriminators` is 1..16. Proposals are a function of `seed` (None = another one each time) and of the history.
+    `trials` is how many there will be, if known: where they buy every distinct graph, each is trained once before any
+    is trained again. The first `startup_trials` are random; of the later ones a share of `replicates`, 0..1, trains a
+    leading graph again. Spaces of up to 300,000 assignments are looked at whole; of larger ones the neighbours of the
+    leaders, and random graphs; with k above 5 there is no model, only these.
 
-    ValueError for what is out of range; GraphError for unknown gates.
+    ValueError for what is out of range; GraphError for unknown gates, k or discriminators.
     """
 
     def __init__(
@@ -48,8 +45,8 @@ class GraphSampler(BaseSampler):
         *,
         discriminators: int = 1,
         trials: int | None = None,
-        startup_trials: int = STARTUP_TRIALS,
-        replicates: float = REPLICATES,
+        startup_trials: int = USUAL.startup_trials,
+        replicates: float = USUAL.replicates,
         scores: str = "is_mean",
     ) -> None:
         if not 0.0 <= replicates <= 1.0 or startup_trials < 1 or (trials is not None and trials < 1):
@@ -65,8 +62,9 @@ class GraphSampler(BaseSampler):
         self._attribute = scores
         self._seed = self._entropy() if seed is None else seed
         self._independent = RandomSampler(seed=self._seed % 2**32)
-        # Two threads that ask at once would get the same graph.
         self._lock = threading.Lock()
+        self._given: dict[int, dict[str, Any]] = {}
+        """What was proposed for trials whose parameters the study may not have yet when another thread asks."""
 
     @staticmethod
     def _entropy() -> int:
@@ -95,11 +93,22 @@ class GraphSampler(BaseSampler):
             return {name: self.sample_independent(study, trial, name, of) for name, of in search_space.items()}
         with self._lock:
             others = study.get_trials(deepcopy=False)
-            seen = graph_trials.seen(others, space, search_space, study.direction, self._attribute, but=trial.number)
+            unfinished = {other.number for other in others if other.state == TrialState.RUNNING}
+            self._given = {number: given for number, given in self._given.items() if number in unfinished}
+            seen = graph_trials.seen(
+                (other for other in others if other.number != trial.number),
+                space,
+                search_space,
+                study.direction,
+                self._attribute,
+                self._given,
+            )
             random = np.random.default_rng([self._seed, trial.number % 2**32])
             codes = propose(seen, self._plan, random)
-        names = [gate.name for gate in space.gates]
-        return {edge.name: names[code] for edge, code in zip(space.roster.edges, codes, strict=True)}
+            names = [gate.name for gate in space.gates]
+            chosen = {edge.name: names[code] for edge, code in zip(space.roster.edges, codes, strict=True)}
+            self._given[trial.number] = chosen
+        return chosen
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,9 @@ def seen(
     distributions: Distributions,
     direction: StudyDirection,
     attribute: str,
-    but: int,
+    given: Mapping[int, dict[str, Any]] = MappingProxyType({}),
 ) -> Seen:
-    """What the trials of these distributions tell, but for trial number `but`.
+    """What the trials of these distributions tell. `given` = parameters of running trials that may not have them yet.
 
     A trial's scores are its user attribute `attribute`; where that is no list of k finite numbers, its value stands for
     each of its generators.
@@ -38,11 +39,11 @@ def seen(
     codes: dict[str, list[list[int]]] = {"trained": [], "running": [], "lost": []}
     scores: list[Sequence[float]] = []
     for trial in trials:
-        if trial.number == but or trial.state == TrialState.WAITING:
+        ours = all(trial.distributions.get(name) == wanted for name, wanted in distributions.items())
+        params = trial.params if ours else given.get(trial.number)
+        if params is None or trial.state == TrialState.WAITING:
             continue
-        if any(trial.distributions.get(name) != wanted for name, wanted in distributions.items()):
-            continue
-        row = [number[trial.params[edge.name]] for edge in edges]
+        row = [number[params[edge.name]] for edge in edges]
         known = scores_of(trial, space.roster.generators, attribute) if trial.state == TrialState.COMPLETE else None
         if known is not None:
             codes["trained"].append(row)

@@ -30,7 +30,7 @@ def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     if space is None:
         raise ValueError("the parameters of the study's latest complete trial are not the gates of a graph's edges")
     ours = [trial for trial in complete if trial.distributions == wanted]
-    seen = graph_trials.seen(ours, space, wanted, study.direction, scores, but=-1)
+    seen = graph_trials.seen(ours, space, wanted, study.direction, scores)
     keys, first = np.unique(seen.keys, return_index=True)
     if space.modelled:
         belief = model_of(seen, MOST_GRAPHS).predict_codes(seen.codes[first]).mean.max(axis=1)

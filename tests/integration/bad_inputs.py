@@ -38,7 +38,7 @@ CASES = [
     config("unknown extractor", "'clip'", "known are: inception, classifier", evaluation__extractor="clip"),
     config("unknown gate in a config", "'open'", "through", "negative", search__gates=["through", "open"]),
     config("one gate only", "search.gates", "at least two", search__gates=["through"]),
-    config("unknown sampler", "'magic'", "known are: tpe, random, gp", search__sampler="magic"),
+    config("unknown sampler", "'magic'", "known are: graph, tpe, random, gp", search__sampler="magic"),
     config("unknown network", "small.yaml: network.name", "'sagan'", "known are: dcgan", network__name="sagan"),
     config("size the family cannot make", "small.yaml: data.size: 12", "8, 16, 32, 64", data__size=12),
     config(

@@ -73,7 +73,8 @@ BAD_LINES = [
     ("search: {trials: null}", "search.trials: None is not allowed"),
     (
         "search: {sampler: cma}",
-        "search.sampler: 'cma' is not allowed: unknown sampler 'cma'; known are: tpe, random, gp, nsgaii, repeat",
+        "search.sampler: 'cma' is not allowed: unknown sampler 'cma'; known are: graph, tpe, random, gp, nsgaii, "
+        "repeat",
     ),
     ("search: {gates: through}", "search.gates: 'through' is not allowed"),
     (

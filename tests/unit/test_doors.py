@@ -280,13 +280,19 @@ def test_a_metric_that_cannot_be_used_is_refused(packages: Path, change: tuple[s
             attempt()
 
 
-def test_the_samplers_are_optunas() -> None:
-    assert SAMPLERS.names() == ("tpe", "random", "gp", "nsgaii", "repeat")
+def test_the_samplers_are_ours_and_optunas() -> None:
+    assert SAMPLERS.names() == ("graph", "tpe", "random", "gp", "nsgaii", "repeat")
     plain = parse_config({"name": "a", "data": {"name": "digits"}, "transfer": {"kind": "image"}}, "")
     for sampler in SAMPLERS:
         assert isinstance(sampler.make(plain.search, seed=1), BaseSampler)
     assert [s.name for s in SAMPLERS if not s.proposes] == ["repeat"]
-    assert [(s.name, s.learns_from) for s in SAMPLERS if s.learns] == [("tpe", 1500), ("gp", None), ("nsgaii", None)]
+    assert [(s.name, s.learns_from) for s in SAMPLERS if s.learns] == [
+        ("graph", None),
+        ("tpe", 1500),
+        ("gp", None),
+        ("nsgaii", None),
+    ]
+    assert [s.name for s in SAMPLERS if s.sees_all] == ["graph"]
 
 
 def test_the_local_launcher_plans_one_device_per_worker(tmp_path: Path) -> None:

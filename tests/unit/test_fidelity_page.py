@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from colgan_search.config import StudyConfig, parse_config, shipped_configs
 from colgan_search.config.fingerprint import result_settings
+from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.gan.transfers.paper import PaperTransferSettings
@@ -77,7 +78,7 @@ def settings_in(text: str) -> dict[str, list[str]]:
     """`section.field` -> the values that are written behind it; `k` and the like stand for themselves."""
     sections = "|".join(name for name in StudyConfig.model_fields if _fields(name))
     found: dict[str, list[str]] = {}
-    for key, value in re.findall(rf"`((?:{sections})\.\w+|k|seed|discriminators)(?:: ([^`]+))?`", text):
+    for key, value in re.findall(rf"`((?:{sections})(?:\.\w+)+|k|seed|discriminators)(?:: ([^`]+))?`", text):
         found.setdefault(key, []).extend([value] if value else [])
     return found
 
@@ -98,6 +99,8 @@ def _fields(section: str) -> dict[str, Any]:
 
 def _field(key: str) -> Any:
     section, _, name = key.partition(".")
+    if name.startswith("sampler_settings."):
+        return SAMPLERS.get("graph").settings.model_fields.get(name.partition(".")[2])
     return _fields(section).get(name) if name else StudyConfig.model_fields.get(key)
 
 

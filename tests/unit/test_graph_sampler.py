@@ -218,6 +218,19 @@ def test_enqueued_graphs_are_taken_as_they_are_and_learnt_from() -> None:
     assert len(graphs) >= 8
 
 
+def test_trials_that_are_asked_for_at_once_get_different_graphs() -> None:
+    """As in threads: the study has not yet what the first one was given when the second one asks."""
+    study = optuna.create_study(direction="maximize", sampler=GraphSampler(3, TWO, startup_trials=1))
+    for _ in range(3):
+        trial, graph = ask(study, Roster(3), TWO)
+        tell(study, trial, scores(graph))
+    edges, trials = Roster(3).edges, [study.ask() for _ in range(4)]
+    for edge in edges:
+        for trial in trials:
+            trial.suggest_categorical(edge.name, TWO)
+    assert len({tuple(trial.params[edge.name] for edge in edges) for trial in trials}) == 4
+
+
 @pytest.mark.parametrize("gates", [TWO[::-1], ["through", "positive"], ["a", "b"]])
 def test_gates_in_another_order_or_of_another_study_are_no_fault(gates: list[str]) -> None:
     study = optuna.create_study(direction="maximize", sampler=GraphSampler(2, TWO, startup_trials=2))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from colgan_search.extensions.samplers import Sampler
 from colgan_search.extensions.section import Section
-from colgan_search.sampling.defaults import REPLICATES
+from colgan_search.search_plan import USUAL
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -20,7 +20,10 @@ class GraphSettings(Section):
     """How a search by the model goes about it."""
 
     replicates: float = Field(
-        REPLICATES, ge=0.0, le=1.0, description="share of the trials after the first that train a leading graph again"
+        USUAL.replicates,
+        ge=0.0,
+        le=1.0,
+        description="share of later trials that train a leading graph again",
     )
 
 
