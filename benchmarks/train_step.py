@@ -1,0 +1,180 @@
+"""How long one iteration of training takes: networks of the paper's size, on images of noise.
+
+    python -m benchmarks.train_step --device cuda --json train_step.json
+
+Every variant is trained in turn, in blocks, and the blocks are repeated, so that a machine that slows down slows all of
+them; the plain reference (`benchmarks.plain`) is one of them. Medians over the iterations of all blocks; the first ones
+of each block are warm-up.
+"""
+
+import argparse
+import itertools
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from benchmarks import plain
+from colgan_search import __version__
+from colgan_search.config import RuntimeSettings, TrainingSettings
+from colgan_search.gan.networks.dcgan import DcganSettings
+from colgan_search.gan.trainer import train
+from colgan_search.gan.transfers.features import FeatureTransferSettings
+from colgan_search.presets import preset
+from colgan_search.roster import Roster
+
+WARM_UP = 5
+"""Iterations of a block that are not counted."""
+LAYERS = (3, 4)
+PLAIN = "plain reference, all-through"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One graph, and how it is computed."""
+
+    graph: str
+    k: int = 3
+    deterministic: bool = False
+    tf32: bool = True
+    """May cuDNN use TF32 in convolutions (PyTorch's default)? Without effect on a CPU."""
+
+
+VARIANTS = {
+    "all-through": Variant("all-through"),
+    "all-through, deterministic": Variant("all-through", deterministic=True),
+    "all-through, convolutions in float32": Variant("all-through", tf32=False),
+    "mad-gan": Variant("mad-gan"),
+    "one DCGAN": Variant("dcgan", k=1),
+}
+
+
+def main() -> None:
+    """Prints a line for every variant, and writes them all as JSON."""
+    parser = argparse.ArgumentParser(description="Milliseconds of one training iteration.")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--size", type=int, default=64, help="pixels of an image's side")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--iterations", type=int, default=20, help="counted ones of a block")
+    parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    device = torch.device(asked.device)
+    torch.set_num_threads(1)
+    count = (asked.iterations + WARM_UP + 1) * asked.batch
+    real = torch.randint(0, 256, (count, 3, asked.size, asked.size), dtype=torch.uint8)
+    times: dict[str, list[float]] = {name: [] for name in (PLAIN, *VARIANTS)}
+    for _ in range(asked.blocks):
+        times[PLAIN] += plain_block(real, asked.width, asked.batch, device)
+        for name, variant in VARIANTS.items():
+            times[name] += block(variant, real, asked.width, asked.batch, device)
+    result = {
+        "command": " ".join(["python -m benchmarks.train_step", *sys.argv[1:]]),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "version": __version__,
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
+        "size": asked.size,
+        "width": asked.width,
+        "batch": asked.batch,
+        "peak_GiB": torch.cuda.max_memory_allocated(device) / 2**30 if device.type == "cuda" else None,
+        "iterations": {name: summary(ms) for name, ms in times.items()},
+    }
+    for name, ms in times.items():
+        ratio = statistics.median(times[PLAIN]) / statistics.median(ms)
+        print(f"{name}: {statistics.median(ms):.1f} ms, {ratio:.2f} times as fast as the plain reference")
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def block(variant: Variant, real: torch.Tensor, width: int, batch: int, device: torch.device) -> list[float]:
+    """Milliseconds of every iteration of one short training but the first few."""
+    moments = Moments(device)
+    with _tf32(variant.tf32):
+        train(
+            preset(variant.graph, Roster(variant.k)),
+            real,
+            DcganSettings(width=width, z=100),
+            FeatureTransferSettings(kind="features", layers=LAYERS, alpha=1000.0),
+            TrainingSettings(epochs=1, batch=batch),
+            RuntimeSettings(deterministic=variant.deterministic),
+            seed=1,
+            device=device,
+            on_iteration=moments,
+        )
+    return moments.between()
+
+
+def plain_block(real: torch.Tensor, width: int, batch: int, device: torch.device) -> list[float]:
+    """The same of the plain reference: k = 3, all through."""
+    moments = Moments(device)
+    images = real.float() / 127.5 - 1.0
+    plain.train(
+        plain.all_through(3),
+        3,
+        images,
+        width=width,
+        nz=100,
+        layers=LAYERS,
+        alpha=1000.0,
+        epochs=1,
+        batch=batch,
+        lr=2e-4,
+        betas=(0.5, 0.999),
+        device=str(device),
+        on_iteration=moments,
+    )
+    return moments.between()
+
+
+class Moments:
+    """Called after every iteration; on a GPU once it has done its work."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.times: list[float] = []
+
+    def __call__(self, iteration: int) -> None:
+        """Notes the time."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.times.append(time.perf_counter())
+
+    def between(self) -> list[float]:
+        """Milliseconds of the iterations after the warm-up."""
+        counted = self.times[WARM_UP:]
+        return [1e3 * (later - earlier) for earlier, later in itertools.pairwise(counted)]
+
+
+def summary(ms: list[float]) -> dict[str, float]:
+    """Median and the middle half."""
+    low, middle, high = statistics.quantiles(ms, n=4)
+    return {
+        "median_ms": round(middle, 2),
+        "quartile_1": round(low, 2),
+        "quartile_3": round(high, 2),
+        "counted": len(ms),
+    }
+
+
+@contextmanager
+def _tf32(allowed: bool) -> Iterator[None]:
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+if __name__ == "__main__":
+    main()
