@@ -60,13 +60,14 @@ def command(
     elif graphs:
         show_ranking.graphs(found, objective)
     else:
-        table = Table(
-            "trial", "state", objective.words, f"{objective.label} of G1, G2, ...", "best", "seconds", "graph", box=None
-        )
+        of_each = f"{objective.label} of G1, G2, ..."
+        roles = ["run for"] if any(record.role for record in records) else []
+        table = Table("trial", "state", *roles, objective.words, of_each, "best", "seconds", "graph", box=None)
         for record in records:
             table.add_row(
                 str(record.number),
                 record.state_words,
+                *([console.optional(record.role)] if roles else []),
                 show.value_text(record, 3),
                 ", ".join(score_text(score) for score in record.of(objective.number) or ()),
                 console.optional(record.best_generator),

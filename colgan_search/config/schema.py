@@ -139,7 +139,7 @@ class SearchSettings(Section):
     sampler: Annotated[str, AfterValidator(known_name(SAMPLERS))] = Field(
         "graph",
         description="who proposes graphs: graph (a model of graphs up to relabelling), tpe, random, gp, nsgaii; "
-        "repeat = the graphs of `first` in turn, every trial with its own seed",
+        "repeat = the graphs of `first` in turn, every trial with its own seed; race = the confirmation of a search",
     )
     sampler_settings: Annotated[SerializeAsAny[Section], BeforeValidator(settings_of(SAMPLERS, "sampler"))] = Field(
         Section(), validate_default=True, description="settings of the sampler's own, if it has any"

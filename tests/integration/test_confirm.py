@@ -1,5 +1,7 @@
 """`confirm` at the command line: real trainings of a second, its studies, its answer, what it refuses."""
 
+import csv
+import io
 import json
 import re
 from collections import Counter
@@ -167,3 +169,26 @@ def test_a_search_is_launched_and_confirmed_with_real_trainings(tmp_path: Path) 
         run_cli("best", "--study", "small-confirm", "--json", "--work-dir", tmp_path, cwd=tmp_path).stdout
     )
     assert best["graph"] == found["winner"] and best["confirmation"]["mean"] == found["mean"]
+
+
+def test_graphs_are_listed_with_their_runs_and_best_says_what_luck_is(
+    searched: tuple[str, StudyConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, _ = searched
+    place = ("--study", "small", "--storage", url, "--work-dir", str(tmp_path))
+    rows = list(csv.DictReader(io.StringIO(answer(capsys, "trials", "--graphs", "--format", "csv", *place))))
+    trials = json.loads(answer(capsys, "trials", "--json", *place))
+    assert sum(int(row["runs"]) for row in rows) == len(trials) == 12
+    estimates = [float(row["estimate"]) for row in rows]
+    assert estimates == sorted(estimates, reverse=True)
+    by_number = {trial["number"]: trial["value"] for trial in trials}
+    for row in rows:
+        values = [by_number[number] for number in json.loads(row["trials"])]
+        assert float(row["mean"]) == pytest.approx(sum(values) / len(values))
+    best = json.loads(answer(capsys, "best", "--json", *place))
+    assert best["estimate"]["graph"] == rows[0]["graph"] and best["number"] in best["estimate"]["trials"]
+    luckiest = max(trials, key=lambda trial: trial["value"])
+    assert best["luckiest_run"]["trial"] == luckiest["number"]
+    shown = answer(capsys, "best", *place)
+    assert f"the luckiest single run, the paper's way: trial {luckiest['number']}" in shown
+    assert "estimated IS" in answer(capsys, "trials", "--graphs", *place)
