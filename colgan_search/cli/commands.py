@@ -20,6 +20,7 @@ COMMANDS = (
     "evaluate",
     "sample",
     "reproduce",
+    "rehearse",
     "figures",
     "graphs",
     "dashboard",
