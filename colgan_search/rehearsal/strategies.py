@@ -25,8 +25,8 @@ class Strategy(ABC):
     words: ClassVar[str]
 
     @abstractmethod
-    def sampler(self, problem: Problem, seed: int) -> BaseSampler:
-        """For one search. Parameters are named after the edges; `is_mean` of a trial has its generators' scores."""
+    def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
+        """For one search of so many trials. Parameters are named after the edges; a trial's `is_mean` has scores."""
 
     def pruner(self) -> BasePruner:
         """Asked at each moment of a training, whose steps are 1, 2, ..."""
@@ -49,7 +49,7 @@ class Random(Strategy):
     name = "random"
     words = "every gate with the same probability; the best single trial is named"
 
-    def sampler(self, problem: Problem, seed: int) -> BaseSampler:
+    def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
         """Of the seed alone."""
         return RandomSampler(seed=seed)
 
@@ -71,7 +71,7 @@ class Tpe(Strategy):
     name = "tpe"
     words = "Optuna's tree-structured Parzen estimator; the best single trial is named"
 
-    def sampler(self, problem: Problem, seed: int) -> BaseSampler:
+    def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
         """Optuna's defaults."""
         return TPESampler(n_startup_trials=STARTUP, seed=seed)
 
@@ -82,7 +82,7 @@ class NsgaIi(Strategy):
     name = "nsgaii"
     words = "Optuna's evolutionary algorithm; the best single trial is named"
 
-    def sampler(self, problem: Problem, seed: int) -> BaseSampler:
+    def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
         """Optuna's defaults."""
         return NSGAIISampler(seed=seed)
 
@@ -93,7 +93,7 @@ class Gp(Strategy):
     name = "gp"
     words = "Optuna's Gaussian process; the best single trial is named; slow"
 
-    def sampler(self, problem: Problem, seed: int) -> BaseSampler:
+    def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
         """Optuna's defaults."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -117,11 +117,17 @@ class Graph(Strategy):
     name = "graph"
     words = "the graph sampler, which knows relabellings and all generators' scores; its model names the winner"
 
-    def sampler(self, problem: Problem, seed: int) -> BaseSampler:
+    def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
         """Only among the problem's graphs where those are not all."""
         from colgan_search.sampling import GraphSampler
 
-        return GraphSampler(problem.roster.generators, gates=problem.gates, seed=seed, candidates=problem.candidates)
+        return GraphSampler(
+            problem.roster.generators,
+            gates=problem.gates,
+            seed=seed,
+            trials=trials,
+            candidates=problem.candidates,
+        )
 
     def winner(self, study: optuna.Study, problem: Problem, seed: int) -> int | None:
         """By `name_winner`."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from colgan_search.errors import ColganError, DataError
 from colgan_search.files import write_text
@@ -54,6 +54,12 @@ class Card(_Closed):
     machine: str
     date: str
 
+    @model_validator(mode="after")
+    def _moments_lead_to_the_end(self) -> "Card":
+        if list(self.moments) != sorted(set(self.moments)) or self.moments[-1] != self.epochs:
+            raise ValueError(f"the moments are {list(self.moments)}; they increase and end at {self.epochs}")
+        return self
+
 
 class Row(_Closed):
     """One training."""
@@ -80,10 +86,11 @@ class Table:
         """DataError, which begins with `where` and says the line, if something is not as it must be."""
         if not rows:
             raise DataError(f"{where}: holds no training")
-        if list(card.moments) != sorted(set(card.moments)) or card.moments[-1] != card.epochs:
-            raise DataError(f"{where}: its moments are {list(card.moments)}; they increase and end at {card.epochs}")
         self.card, self.rows, self.roster = card, tuple(rows), Roster(card.k)
-        self.gates: tuple[Gate, ...] = tuple(get_gate(name) for name in card.gates)
+        try:
+            self.gates: tuple[Gate, ...] = tuple(get_gate(name) for name in card.gates)
+        except ColganError as error:
+            raise DataError(f"{where}: {error}") from None
         self.trainings: dict[KnowledgeTransferGraph, list[Row]] = {}
         """Canonical graph -> its trainings."""
         seen: set[tuple[str, int]] = set()
@@ -172,7 +179,7 @@ def _problem(error: ValidationError) -> str:
     """The first thing that is wrong: where, what, and the value."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    return f"{place} is {str(first['input'])[:80]!r}: {first['msg']}"
+    return f"{place} is {str(first['input'])[:80]!r}: {first['msg']}" if place else str(first["msg"])
 
 
 def _row(card: Card, head: list[str], cells: list[str], where: str) -> Row:

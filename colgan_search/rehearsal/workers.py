@@ -28,7 +28,7 @@ class Point(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: int
-    """Trials, or trainings' worth of time, after which this is."""
+    """Trials, or trainings' worth of time, after which this is; later if nothing was complete by then."""
     trials: int
     """Ended, whole or pruned."""
     hours: float
@@ -60,10 +60,10 @@ class Searched(BaseModel):
 
 
 class _Search:
-    def __init__(self, problem: Problem, strategy: Strategy, workers: int, seed: int) -> None:
+    def __init__(self, problem: Problem, strategy: Strategy, trials: int, workers: int, seed: int) -> None:
         self.problem, self.strategy, self.workers, self.seed = problem, strategy, workers, seed
         self.study = optuna.create_study(
-            direction="maximize", sampler=strategy.sampler(problem, seed), pruner=strategy.pruner()
+            direction="maximize", sampler=strategy.sampler(problem, trials, seed), pruner=strategy.pruner()
         )
         self.nearest = None if problem.candidates is None else Nearest(problem.candidates, problem.gates, seed)
         self.events: list[tuple[float, int, int]] = []
@@ -146,7 +146,7 @@ def search(problem: Problem, strategy: Strategy, budgets: Sequence[int], workers
 
     `budgets` increase. The same arguments give the same search.
     """
-    now_in = _Search(problem, strategy, workers, seed)
+    now_in = _Search(problem, strategy, budgets[-1], workers, seed)
     by_trials: list[Point] = []
     by_time: list[Point] = []
     for _ in range(workers):

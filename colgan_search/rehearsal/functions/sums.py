@@ -19,7 +19,7 @@ class Maximum(Family):
     words = "each generator's score from the edges around it, added up with their pairs; noise of its own"
 
     def draw(self, roster: Roster, gates: tuple[Gate, ...], rng: np.random.Generator) -> Means:
-        """Normal effects: own adversarial edge, its pairs with teachers' edges, theirs with the teachers' own, and back."""
+        """Normal effects: own adversarial edge; its pairs with teachers' edges, theirs with their own; and back."""
         at, k, size = places(roster), roster.generators, (len(gates), len(gates))
         own, pair, teacher, back = rng.normal(size=size[0]), *(rng.normal(size=size) for _ in range(3))
 
