@@ -13,6 +13,7 @@ from rich.table import Table
 from colgan_search.cli import console, options
 from colgan_search.errors import BadInput
 from colgan_search.file_names import DEFAULT_WORK_DIR
+from colgan_search.signals import restored, stop_asked
 
 if TYPE_CHECKING:
     from colgan_search.rehearsal.report import Estimate, Line
@@ -101,7 +102,8 @@ def command(
         work_dir=work_dir,
         command=console.typed(),
     )
-    with _bar() as shown:
+    with restored(), _bar() as shown:
+        stop_asked(first=_interrupt)
         done = rehearse(request, shown)
     if as_json:
         from colgan_search.rehearsal.report import as_json as lines_as_json
@@ -123,6 +125,11 @@ def _export(studies: tuple[str, ...], out: Path | None, storage: str | None, wor
         console.out(json.dumps({"file": str(out), **numbers}))
     else:
         console.out(f"{out}: {numbers['trainings']:,} trainings of {numbers['graphs']:,} graphs")
+
+
+def _interrupt() -> None:
+    """SIGTERM ends a rehearsal as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def _names(text: str | None, all_of_them: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -126,7 +126,6 @@ class Graph(Strategy):
             gates=problem.gates,
             seed=seed,
             trials=trials,
-            candidates=problem.candidates,
         )
 
     def winner(self, study: optuna.Study, problem: Problem, seed: int) -> int | None:

@@ -1,6 +1,7 @@
 """`rehearse` at the command line: table, files, going on, tables made of studies, bad input."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from colgan_search.search.proposing import propose
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.symmetry import canonical
 from tests.fleet import fake_config, make_study
+from tests.integration.cli_helpers import end, run_cli, start_cli, wait_for
 from tests.rehearsal import tiny_table
 
 SMALL = ["--functions", "cliffs", "--k", "2", "--workers", "2", "--trials", "3,5", "--strategies", "tpe,random"]
@@ -170,3 +172,19 @@ def test_studies_that_are_measured_otherwise_are_no_table(tmp_path: Path, capsys
         assert run(["rehearse", *words, "--storage", url, "--out", str(out)]) == 2
         assert said in capsys.readouterr().err
         assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle_it_says_how_far_it_is_and_goes_on(number: int, tmp_path: Path) -> None:
+    words = ["rehearse", *SMALL, "--out", "out", "--seeds"]
+    running = start_cli(*words, "100000", cwd=tmp_path)
+    kept = tmp_path / "out" / "rehearsal-runs.jsonl"
+    wait_for(lambda: kept.is_file() and kept.read_text().count("\n") > 3, "three searches")
+    assert end(running, number) == 0
+    (output,) = tmp_path.glob("output-*")
+    said = output.read_text()
+    assert "of 200000 searches are done, and the same command goes on" in said and "Traceback" not in said
+    before = kept.read_text().rpartition("\n")[0]
+    assert run_cli(*words, "1", cwd=tmp_path).returncode == 0
+    assert kept.read_text().startswith(before)
