@@ -18,14 +18,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.rehearsal.problem import FLOOR, Problem, Training
 from colgan_search.rehearsal.table import Row, Table
 from colgan_search.symmetry import canonical, canonical_order, count_distinct
 
-LEAST_LEADING = 5
-"""Graphs among which noise and spread are estimated, at least."""
+FAR = 5.0
+"""Standard deviations below the median, at which a graph counts as one that learns nothing."""
 
 
 class Measured(Problem):
@@ -87,24 +88,26 @@ def _values(rows: Sequence[Row]) -> NDArray[np.float64]:
 
 
 def shrunken(values: dict[KnowledgeTransferGraph, NDArray[np.float64]]) -> dict[KnowledgeTransferGraph, float]:
-    """Each graph's mean, shrunk by its noise towards the mean of the leading third.
+    """Each graph's mean, shrunk by its noise towards the mean of all graphs that learn something.
 
-    Noise and spread are those of the leading third by their means (one-way random effects, by the analysis of
-    variance): graphs that learn nothing have neither the noise nor the mean of those that a search chooses among. Where
-    no leading graph has two trainings nothing is known of the noise, and nothing is shrunk.
+    Noise and spread by one-way random effects (analysis of variance). Graphs whose means lie far below the median (by 5
+    standard deviations, from the median absolute deviation) learn nothing: they have neither the noise nor the mean of
+    those that a search chooses among, and are left out and as they are. Where no graph has two trainings nothing is
+    known of the noise, and nothing is shrunk.
     """
     means = {graph: float(np.mean(of)) for graph, of in values.items()}
-    leading = sorted(means, key=lambda graph: -means[graph])[: max(LEAST_LEADING, len(means) // 3)]
-    freedom = sum(len(values[graph]) - 1 for graph in leading)
-    if freedom == 0 or len(leading) < 2:
+    spread = FAR * float(stats.median_abs_deviation(list(means.values()), scale="normal"))
+    learning = [graph for graph in means if means[graph] >= np.median(list(means.values())) - spread]
+    freedom = sum(len(values[graph]) - 1 for graph in learning)
+    if freedom == 0 or len(learning) < 2:
         return means
-    noise = sum(float(((values[graph] - means[graph]) ** 2).sum()) for graph in leading) / freedom
-    centre, spread = np.mean([means[graph] for graph in leading]), np.var([means[graph] for graph in leading], ddof=1)
-    between = max(float(spread) - noise * float(np.mean([1 / len(values[graph]) for graph in leading])), 0.0)
+    noise = sum(float(((values[graph] - means[graph]) ** 2).sum()) for graph in learning) / freedom
+    centre = float(np.mean([means[graph] for graph in learning]))
+    of_means = float(np.var([means[graph] for graph in learning], ddof=1))
+    between = max(of_means - noise * float(np.mean([1 / len(values[graph]) for graph in learning])), 0.0)
 
     def towards(graph: KnowledgeTransferGraph) -> float:
         whole = between + noise / len(values[graph])
-        return float(centre) + (between / whole if whole > 0 else 1.0) * (means[graph] - float(centre))
+        return centre + (between / whole if whole > 0 else 1.0) * (means[graph] - centre)
 
-    # What does not lead is not of this kind, and is not drawn up to those that do.
-    return means | {graph: towards(graph) for graph in leading}
+    return means | {graph: towards(graph) for graph in learning}

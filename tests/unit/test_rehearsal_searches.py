@@ -64,11 +64,18 @@ def test_the_named_graph_is_judged_by_trainings_that_nobody_drew() -> None:
     assert found == {(2.0, 2.0), (5.0, 5.0)}
 
 
-def test_shrinking_is_one_way_random_effects_among_the_leaders() -> None:
+def test_shrinking_is_one_way_random_effects_among_what_learns() -> None:
     graphs = [KnowledgeTransferGraph.from_text(text) for text in (GOOD, FAIR)]
     means = shrunken({graphs[0]: np.array([5.0, 7.0]), graphs[1]: np.array([1.0, 3.0])})
     # Noise (2 + 2) / 2 = 2; spread of the means 6 and 2: 8; between 8 - 2 / 2 = 7; share 7 / (7 + 1); centre 4.
     assert [means[graph] for graph in graphs] == pytest.approx([4 + 7 / 8 * 2, 4 - 7 / 8 * 2])
+    lost = KnowledgeTransferGraph.from_text(POOR)
+    three = {graphs[0]: np.array([5.0, 7.0]), graphs[1]: np.array([1.0, 3.0])}
+    more = {KnowledgeTransferGraph.from_text(f"G1=D:t/G2=D:{gate}"): np.array([3.0, 5.0]) for gate in "pn"}
+    assert shrunken({**three, **more, lost: np.array([-99.0, -99.0])})[lost] == -99.0  # far below, left as it is
+    assert (
+        shrunken({**three, **more, lost: np.array([-99.0, -99.0])})[graphs[0]] == shrunken({**three, **more})[graphs[0]]
+    )
     alone = shrunken({graphs[0]: np.array([5.0]), graphs[1]: np.array([1.0])})
     assert list(alone.values()) == [5.0, 1.0]
 
