@@ -150,3 +150,13 @@ def test_unknown_names_are_errors_that_list_the_known(registry) -> None:  # type
     with pytest.raises(UnknownMember, match=", ".join(registry.names())):
         registry.get("nothing")
     assert all(registry.get(name).words for name in registry.names())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["graph", "tpe-model"])
+def test_the_models_strategies_name_a_graph_and_can_be_repeated(name: str) -> None:
+    found = [
+        search(synthetic("maximum", Roster(2), PAPER_GATES, Noise(ratio=0.1), 0), STRATEGIES.get(name), [40], 4, 0)
+        for _ in range(2)
+    ]
+    assert found[0] == found[1] and found[0].by_trials[0].regret < 1.0

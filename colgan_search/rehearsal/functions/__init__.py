@@ -12,6 +12,7 @@ FAMILIES: Registry[Family] = Registry(
         "interactions": "colgan_search.rehearsal.functions.sums:INTERACTIONS",
         "cliffs": "colgan_search.rehearsal.functions.counts:CLIFFS",
         "reachability": "colgan_search.rehearsal.functions.paths:REACHABILITY",
+        "profiles": "colgan_search.rehearsal.functions.profiles:PROFILES",
     },
 )
 
