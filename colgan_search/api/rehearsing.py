@@ -29,7 +29,7 @@ class RehearseRequest:
     """Names of shipped ones, or CSV files."""
     strategies: tuple[str, ...] = USUAL
     budgets: tuple[int, ...] = (60, 150, 300)
-    seeds: int = 50
+    seeds: int = 10
     workers: int = 16
     k: int = 3
     noise: Noise = field(default_factory=Noise)

@@ -41,7 +41,7 @@ def command(
     seeds: Annotated[
         int,
         typer.Option("--seeds", help="Searches of each strategy, each on a function of its own.", min=1, max=100_000),
-    ] = 50,
+    ] = 10,
     workers: Annotated[int, typer.Option("--workers", help="Simulated workers.", min=1, max=10_000)] = 16,
     k: Annotated[int, typer.Option("--k", help="Generators of the functions' graphs.", min=1, max=8)] = 3,
     noise: Annotated[

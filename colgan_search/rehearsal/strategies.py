@@ -153,5 +153,5 @@ STRATEGIES: Registry[Strategy] = Registry(
         for name in ("random", "tpe", "nsgaii", "random-asha", "graph", "tpe-model", "gp")
     },
 )
-USUAL = ("random", "tpe", "nsgaii", "random-asha")
+USUAL = ("random", "tpe", "nsgaii", "random-asha", "graph")
 """What a rehearsal compares unless it says otherwise."""
