@@ -169,8 +169,9 @@ def _table(lines: "list[Line]") -> Table:
     last = budgets[-1]
     table = Table(
         *("problem", "strategy", "seeds"),
-        *(f"regret, {budget} trials" for budget in budgets),
-        *("of TPE's", f"visited, {last}", f"in the time of {last}", "unit"),
+        *(f"{budget} trials" for budget in budgets),
+        *(f"{last} in TPE's", f"{last}: visited", f"time of {last}"),
+        title="regret of the named graph, mean [95 % interval]",
         box=None,
     )
     rows: dict[tuple[str, str], dict[int, Line]] = {}
@@ -180,10 +181,10 @@ def _table(lines: "list[Line]") -> Table:
         end = by_budget[max(by_budget)]
         floor = end.budget == 0
         table.add_row(
-            *(problem, strategy, str(end.seeds)),
+            *(f"{problem} ({end.unit})", strategy, str(end.seeds)),
             *(_text(by_budget[budget].regret if budget in by_budget else end.regret) for budget in budgets),
             "" if end.against_tpe is None else _text(end.against_tpe),
-            *("" if floor else f"{end.visited:.2f}", "" if floor else _text(end.in_time), end.unit),
+            *("" if floor else f"{end.visited:.2f}", "" if floor else _text(end.in_time)),
         )
     return table
 

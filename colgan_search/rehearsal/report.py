@@ -12,7 +12,7 @@ from scipy import stats
 
 from colgan_search.rehearsal.runs import Run
 
-AVERAGE = "all functions"
+AVERAGE = "functions' mean"
 """The mean over the synthetic functions, which have one unit."""
 ORACLE = "oracle"
 """Who knows every training that can be drawn: on tables the floor that the noise sets."""
