@@ -35,6 +35,9 @@ CLASSIFIER_PREFIX, STATISTICS_PREFIX = "classifier-", "fid-"
 CLASSIFIERS, STATISTICS = f"{CLASSIFIER_PREFIX}*.safetensors", f"{STATISTICS_PREFIX}*.npz"
 """In a cache: weights, each with its card beside it, and reference statistics."""
 
+REHEARSAL_RUNS, REHEARSAL_TABLE = "rehearsal-runs.jsonl", "rehearsal-table"
+"""Of rehearsed searches: a line for each, and (with a suffix) what they gave."""
+
 UNREADABLE_SUFFIX = ".unreadable"
 """Of a spooled result that was set aside."""
 
@@ -99,3 +102,8 @@ class WorkFolder:
     def reproduced(self) -> Path:
         """Tables and figures of the paper, reproduced."""
         return self.root / "reproduce"
+
+    @property
+    def rehearsal(self) -> Path:
+        """Searches without training, their table and figure."""
+        return self.root / "rehearsal"

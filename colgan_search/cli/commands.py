@@ -21,6 +21,7 @@ COMMANDS = (
     "evaluate",
     "sample",
     "reproduce",
+    "rehearse",
     "figures",
     "graphs",
     "dashboard",

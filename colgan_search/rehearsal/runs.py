@@ -1,0 +1,221 @@
+"""Many rehearsed searches: planned, run in one or several processes, kept line by line in a file that goes on."""
+
+import multiprocessing
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import optuna
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from colgan_search.errors import BadInput, DataError
+from colgan_search.files import file_digest
+from colgan_search.gates import get_gate
+from colgan_search.rehearsal import table as tables
+from colgan_search.rehearsal.functions import FAMILIES
+from colgan_search.rehearsal.measured import Measured
+from colgan_search.rehearsal.problem import Problem, all_digits
+from colgan_search.rehearsal.strategies import STRATEGIES
+from colgan_search.rehearsal.synthetic import Noise, Synthetic
+from colgan_search.rehearsal.workers import Searched, search
+from colgan_search.roster import Roster
+from colgan_search.version import __version__
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Settings(_Closed):
+    """What all searches of one file have in common."""
+
+    kind: Literal["rehearsal"] = "rehearsal"
+    version: str = __version__
+    budgets: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(min_length=1)]
+    """Trials, or trainings' worth of time, after which a winner is named; increasing."""
+    workers: Annotated[int, Field(ge=1, le=10_000)] = 16
+    k: Annotated[int, Field(ge=1, le=8)] = 3
+    """Generators of the synthetic functions' graphs."""
+    gates: tuple[str, ...] = ("through", "cutoff", "positive", "negative")
+    """Of the synthetic functions' graphs."""
+    noise: Noise = Noise()
+
+
+class Task(_Closed):
+    """One search that is to be done."""
+
+    problem: str
+    """A function's or a table's name."""
+    table: str | None
+    """The table's file or shipped name; None for a function."""
+    digest: str | None
+    """Of the table's file."""
+    strategy: str
+    seed: Annotated[int, Field(ge=0)]
+
+
+class Run(_Closed):
+    """One line of the file: a search that is done."""
+
+    task: Task
+    searched: Searched
+
+
+RUN, SETTINGS = TypeAdapter(Run), TypeAdapter(Settings)
+
+
+def plan(
+    settings: Settings, functions: tuple[str, ...], measured: tuple[str, ...], strategies: tuple[str, ...], seeds: int
+) -> list[Task]:
+    """Every search, seed by seed, so that all strategies are known equally well whenever it is stopped.
+
+    BadInput for unknown names, tables that cannot be read, and graphs that cannot be listed.
+    """
+    for name in strategies:
+        STRATEGIES.get(name)
+    problems: list[tuple[str, str | None, str | None]] = []
+    for name in functions:
+        FAMILIES.get(name)
+        problems.append((name, None, None))
+    if functions:
+        # Here, before hours of searches: too many graphs, or a gate that is none.
+        all_digits(Roster(settings.k), tuple(get_gate(gate) for gate in settings.gates))
+    for name in measured:
+        file = tables.find(name)
+        problems.append((_table(str(file)).card.name, str(file), file_digest(file)))
+    if not problems or not strategies:
+        raise BadInput("a rehearsal needs a function or a table, and a strategy")
+    if len({name for name, _, _ in problems}) < len(problems):
+        raise BadInput("a function or a table is named twice, or two tables have one name")
+    return [
+        Task(problem=name, table=file, digest=digest, strategy=strategy, seed=seed)
+        for seed in range(seeds)
+        for name, file, digest in problems
+        for strategy in dict.fromkeys(strategies)
+    ]
+
+
+class RunsFile:
+    """A JSON-lines file: the settings first, then a line for each search that is done."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        """Opens or makes the file. DataError if it is another's, damaged, or was begun with other settings."""
+        self.path, self.runs = path, []
+        if path.exists():
+            self.runs = self._read(settings)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(settings.model_dump_json() + "\n", encoding="utf-8")
+
+    def add(self, run: Run) -> None:
+        """Appends a line."""
+        self.runs.append(run)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(run.model_dump_json() + "\n")
+
+    def missing(self, tasks: list[Task]) -> list[Task]:
+        """Those that are not done yet. DataError if one was done with another content of its table."""
+        done = {(run.task.problem, run.task.strategy, run.task.seed): run.task.digest for run in self.runs}
+        for task in tasks:
+            if done.get(key := (task.problem, task.strategy, task.seed), task.digest) != task.digest:
+                raise DataError(
+                    f"{self.path}: {key[0]} was searched with another content of that table; name another folder"
+                )
+        return [task for task in tasks if (task.problem, task.strategy, task.seed) not in done]
+
+    def _read(self, settings: Settings) -> list[Run]:
+        text = self.path.read_text(encoding="utf-8")
+        whole, _, torn = text.rpartition("\n")
+        head, *lines = whole.split("\n")
+        try:
+            ours = SETTINGS.validate_json(head)
+        except ValidationError:
+            raise DataError(f"{self.path}: is not a file of a rehearsal; name another folder") from None
+        for key, value in settings:
+            if getattr(ours, key) != value:
+                raise DataError(
+                    f"{self.path}: was begun with {key} {getattr(ours, key)}, not {value}; name another folder"
+                )
+        runs = []
+        for number, line in enumerate(lines, start=2):
+            try:
+                runs.append(RUN.validate_json(line))
+            except ValidationError:
+                raise DataError(
+                    f"{self.path}, line {number}: is not a search; delete the line to do it again"
+                ) from None
+        if torn:  # the process was killed in the middle of a line
+            self.path.write_text(whole + "\n", encoding="utf-8")
+        return runs
+
+
+def run_all(
+    file: RunsFile, settings: Settings, tasks: list[Task], processes: int, on_run: Callable[[Run], None]
+) -> None:
+    """Does what is missing, and keeps each search as it comes. Stopped at any time, nothing that is done is lost."""
+    missing = file.missing(tasks)
+
+    def keep(run: Run) -> None:
+        file.add(run)
+        on_run(run)
+
+    if processes == 1:
+        with _quiet():
+            for task in missing:
+                keep(do(settings, task))
+        return
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _in_process)
+    try:
+        for done in as_completed([pool.submit(do, settings, task) for task in missing]):
+            keep(done.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def do(settings: Settings, task: Task) -> Run:
+    """One search, on one thread."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        problem = make_problem(settings, task)
+        searched = search(problem, STRATEGIES.get(task.strategy), settings.budgets, settings.workers, task.seed)
+    return Run(task=task, searched=searched)
+
+
+def make_problem(settings: Settings, task: Task) -> Problem:
+    """The world of one search: of the function or table and the seed, whatever the strategy."""
+    if task.table is not None:
+        return Measured(_table(task.table), task.seed)
+    gates = tuple(get_gate(name) for name in settings.gates)
+    return Synthetic(FAMILIES.get(task.problem), Roster(settings.k), gates, settings.noise, task.seed)
+
+
+@lru_cache(maxsize=16)
+def _table(path: str) -> tables.Table:
+    return tables.read(Path(path))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's line for every trial and its warnings of what is experimental."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _in_process() -> None:
+    """Ctrl-C is the parent's."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
