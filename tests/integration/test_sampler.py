@@ -117,12 +117,9 @@ def test_graph_in_the_service_visits_every_graph_once_and_then_repeats(prepared_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
-@pytest.mark.parametrize("replicates", [0.0, 0.15])
-def test_sixteen_workers_repeat_no_graph_but_by_plan(
-    replicates: float, prepared_postgres_url: str, tmp_path: Path
-) -> None:
-    settings = {"sampler": "graph", "sampler_settings": {"replicates": replicates}, "trials": 300}
+@pytest.mark.timeout(3000)
+def test_sixteen_workers_repeat_no_graph_but_by_plan(prepared_postgres_url: str, tmp_path: Path) -> None:
+    settings = {"sampler": "graph", "sampler_settings": {"replicates": 0.1}, "trials": 300}
     config = fake_config(k=3, search=settings, service={"lease_seconds": 60.0})
     make_study(prepared_postgres_url, 300, config).storage.close()
     with Fleet(prepared_postgres_url, tmp_path, 0.05) as fleet:
@@ -134,6 +131,5 @@ def test_sixteen_workers_repeat_no_graph_but_by_plan(
     study.storage.close()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 300
     forms = [canonical(KnowledgeTransferGraph.from_text(trial.user_attrs["graph"])) for trial in trials]
-    repeats = 300 - len(set(forms))
-    # Planned ones: the share of what was there when each was asked for, after 10 random ones.
-    assert repeats == pytest.approx(replicates * 290, abs=2)
+    # The plan: a tenth of the trials that there were when each was asked for, but for the ten random ones.
+    assert 300 - len(set(forms)) == pytest.approx(29, abs=1)
