@@ -17,6 +17,7 @@ from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.care.reusing import reuse
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.proposing.history import History
+from colgan_search.search.ranking.naming import named_run
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy, open_study
 from colgan_search.search.study.shared_files import SharedFiles
@@ -181,7 +182,7 @@ def test_copies_and_the_command_line(
     monkeypatch.chdir(tmp_path)
     assert "0/4 trials done; 0 running; 6 taken over from other studies" in answer(capsys, "status", "--study", "new")
     assert "complete, of old 3" in answer(capsys, "trials", "--study", "new")
-    best = results.best(old)
+    best = named_run(old)
     assert f"taken over from study old, trial {best.number}" in answer(capsys, "best", "--study", "new")
     rows = json.loads(answer(capsys, "trials", "--study", "new", "--json"))
     assert rows[2]["reused_from"] == {"study": "old", "uid": old.uid, "number": 2}
