@@ -1,19 +1,21 @@
 """Problems whose truth is known: a function of a family, and noise.
 
-A graph's value is the maximum over the generators of their *true means*: what its best generator is worth on average.
-(The expected maximum of one training is higher where several generators are alike, since one of them is lucky.)
-Scores look like inception scores: the values of all distinct graphs have mean 6 and standard deviation 0.125.
+A graph's value is the mean value of its trainings, as everywhere: the expected maximum over its generators' scores,
+each with noise of its own. Scores look like inception scores: the best generators' means of all distinct graphs have mean 6
+and standard deviation 0.125.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import stdtr
 
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.rehearsal.functions import FAMILIES, Family
 from colgan_search.rehearsal.problem import FLOOR, Problem, Training, all_digits, digits
 from colgan_search.roster import Roster
+from colgan_search.surrogate.maximum import expected_maximum
 
 MEAN, SD = 6.0, 0.125
 """As measured on the digits at k = 3."""
@@ -49,24 +51,30 @@ class Synthetic(Problem):
         self._function = family.draw(roster, gates, np.random.default_rng([seed, 1, *name]))
         values = self._function(everything).max(axis=1)
         self._shift, self._scale = float(values.mean()), float(values.std()) or 1.0
-        self.best, self.unit, self.sd = self._on_scale(float(values.max())), UNIT, SD
+        self.unit, self.sd = UNIT, SD
+        self.best = float(self._values(self._on_scale(self._function(everything))).max())
         # Another function of the family says how much better a graph looks early than it will be.
         self._early = family.draw(roster, gates, np.random.default_rng([seed, 2, *name]))
         early = self._early(everything)
         self._early_shift, self._early_scale = float(early.mean()), float(early.std()) or 1.0
 
-    def _on_scale(self, raw: float) -> float:
-        return MEAN + SD * (raw - self._shift) / self._scale
+    def _on_scale(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(MEAN + SD * (raw - self._shift) / self._scale)
+
+    def _values(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[N] of means [N, k]; of trainings that do not diverge."""
+        own = self.noise.ratio * SD * float(np.sqrt(1 - self._family.shared))
+        if self.noise.heavy:
+            return expected_maximum(means, own, student, reach=30.0, nodes=160)
+        return expected_maximum(means, own)
 
     def means(self, graph: KnowledgeTransferGraph) -> NDArray[np.float64]:
         """[k]: the generators' true means."""
-        raw = self._function(digits([graph], self.gates))[0]
-        scores: NDArray[np.float64] = MEAN + SD * (raw - self._shift) / self._scale
-        return scores
+        return np.asarray(self._on_scale(self._function(digits([graph], self.gates)))[0])
 
     def judged(self, graph: KnowledgeTransferGraph) -> float:
         """The true value."""
-        return float(self.means(graph).max())
+        return float(self._values(self.means(graph)[None])[0])
 
     def train(self, graph: KnowledgeTransferGraph, rng: np.random.Generator) -> Training:
         """The truth with noise at the end; before it lower by what is left to learn, off by half a function's sd at
@@ -95,6 +103,11 @@ class Synthetic(Problem):
         if not self.noise.heavy:
             return rng.normal(size=n)
         return rng.standard_t(DEGREES, size=n) / float(np.sqrt(DEGREES / (DEGREES - 2)))
+
+
+def student(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cumulative distribution of the heavy tails: Student's t brought to variance 1."""
+    return np.asarray(stdtr(DEGREES, x * np.sqrt(DEGREES / (DEGREES - 2))))
 
 
 def synthetic(name: str, roster: Roster, gates: tuple[Gate, ...], noise: Noise, seed: int) -> Synthetic:

@@ -15,10 +15,10 @@ MOST_GRAPHS = 700
 def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     """The number of a complete trial of the graph that is believed best, among the graphs that were tried.
 
-    Not the luckiest trial: a graph's score is believed to be what its own trials, those of graphs like it and all
-    generators' scores (the user attribute `scores`; see `GraphSampler`) tell together. Of the graph's trials it is the
-    one with the best value. ValueError for a study of several objectives, one whose latest complete trial is not of a
-    graph, and one with no complete trial.
+    Not the luckiest trial: a graph is believed to be worth the mean value of its trials, as its own trials, those of
+    graphs like it and all generators' scores (the user attribute `scores`; see `GraphSampler`) tell together. Of the
+    graph's trials it is the one with the best value. ValueError for a study of several objectives, one whose latest
+    complete trial is not of a graph, and one with no complete trial.
     """
     graph_trials.single_objective(study)
     trials = study.get_trials(deepcopy=False)
@@ -33,7 +33,7 @@ def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     seen = graph_trials.seen(ours, space, wanted, study.direction, scores)
     keys, first = np.unique(seen.keys, return_index=True)
     if space.modelled:
-        belief = model_of(seen, MOST_GRAPHS).predict_codes(seen.codes[first]).mean.max(axis=1)
+        belief = model_of(seen, MOST_GRAPHS).values(seen.codes[first])
     else:
         belief = mean_values(seen)
     best = keys[belief.argmax()]

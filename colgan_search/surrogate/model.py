@@ -15,6 +15,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, Part, data, estimate
 from colgan_search.surrogate.grid import Grid
 from colgan_search.surrogate.kernel import Floats, Look, covariance
+from colgan_search.surrogate.maximum import expected_maximum
 from colgan_search.surrogate.views import Codes, Space, space_of
 
 AT_ONCE = 4096
@@ -135,8 +136,12 @@ class GraphModel:
             sd[part] = np.sqrt(np.maximum(self.hyper.variance - np.einsum("nv,nv->v", solved, solved), 1e-12))
         return mean * self.spread + self.centre, sd * self.spread
 
+    def values(self, codes: Codes) -> Floats:
+        """[N]: what graphs [N, E] are believed to be worth: the mean value of a training (see `expected_maximum`)."""
+        return expected_maximum(self.predict_codes(codes).mean, self.hyper.own**0.5 * self.spread)
+
     def best(self, graphs: Sequence[KnowledgeTransferGraph]) -> Belief:
-        """Of each graph's value [M]: the score of the generator that is believed best."""
+        """[M]: of each graph's generator that is believed best."""
         found = self.predict(graphs)
         at = np.arange(len(graphs)), found.mean.argmax(axis=1)
         return Belief(found.mean[at], found.sd[at])

@@ -20,7 +20,6 @@ OWN_SPREAD = 5
 """With fewer runs a graph's own spread is a poor guess: the study's pooled one is used."""
 MODELLED = 100
 """So many graphs, those with the best means, are asked of the model: 1,500 graphs would take it half a minute."""
-LUCK_DRAWS = 2_000
 LEARNT_FROM = 300
 """Of more graphs than this the model learns from the better half and some of the others."""
 
@@ -197,11 +196,7 @@ def _modelled(
     runs = [(graph, scores) for graph, some in groups.items() for _, scores in some]
     codes, table = space.encode(graph for graph, _ in runs), sign * np.stack([scores for _, scores in runs])
     model = GraphModel.of_codes(space, codes, table, most=LEARNT_FROM)
-    means = model.predict(list(asked)).mean
-    own_noise = model.hyper.own**0.5 * model.spread
-    # A run's value is its best generator's: of several that are alike, one is always lucky with its seed.
-    luck = own_noise * np.random.default_rng(0).standard_normal((LUCK_DRAWS, config.k))
-    values = [float((row + luck).max(axis=1).mean()) for row in means]
+    values = model.values(space.encode(asked)).tolist()
     deviations = model.best(list(asked)).sd.tolist()
     return {graph: (sign * value, sd) for graph, value, sd in zip(asked, values, deviations, strict=True)}
 
