@@ -1,8 +1,8 @@
 """Problems whose truth is known: a function of a family, and noise.
 
 A graph's value is the mean value of its trainings, as everywhere: the expected maximum over its generators' scores,
-each with noise of its own. Scores look like inception scores: the best generators' means of all distinct graphs have mean 6
-and standard deviation 0.125.
+each with noise of its own. Scores look like inception scores: the best generators' means of all distinct graphs have
+mean 6 and standard deviation 0.125.
 """
 
 import numpy as np
