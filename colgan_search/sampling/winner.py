@@ -32,10 +32,7 @@ def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     ours = [trial for trial in complete if trial.distributions == wanted]
     seen = graph_trials.seen(ours, space, wanted, study.direction, scores)
     keys, first = np.unique(seen.keys, return_index=True)
-    if space.modelled:
-        belief = model_of(seen, MOST_GRAPHS).values(seen.codes[first])
-    else:
-        belief = mean_values(seen)
+    belief = model_of(seen, MOST_GRAPHS).values(seen.codes[first]) if space.modelled else mean_values(seen)
     best = keys[belief.argmax()]
     sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
     of_it = [trial for trial, key in zip(ours, seen.keys, strict=True) if key == best]
