@@ -75,6 +75,7 @@ def test_no_graph_is_tried_twice_by_accident(roster: Roster, gates: list[str]) -
     assert len(set(graphs)) == trials
 
 
+@pytest.mark.slow
 def test_all_104_graphs_of_table_2_are_tried_once_before_any_is_again() -> None:
     graphs, study = search(Roster(3), TWO, 120, workers=4)
     assert len(set(graphs[:104])) == 104 == count_distinct(Roster(3), 2)
@@ -86,11 +87,13 @@ def test_all_104_graphs_of_table_2_are_tried_once_before_any_is_again() -> None:
     assert name_winner(study) in range(120)
 
 
+@pytest.mark.slow
 def test_a_budget_that_buys_every_graph_trains_each_once_first() -> None:
     graphs, _ = search(Roster(2), GATES, 140, trials=140)
     assert len(set(graphs[:136])) == 136
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
 def test_the_share_of_replicates_is_what_was_asked_for(share: float) -> None:
     graphs, _ = search(Roster(4), TWO, 45, workers=4, replicates=share, startup_trials=5)
