@@ -15,8 +15,8 @@ from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.racing.rules import named, wanted
-from colgan_search.search.proposing.race import race_settings
-from colgan_search.search.ranking.confirmed import Confirmed, confirmed, is_race, race_runs
+from colgan_search.search.proposing.race import is_race, race_settings
+from colgan_search.search.ranking.confirmed import Confirmed, confirmed, race_runs
 from colgan_search.search.ranking.naming import ranking
 from colgan_search.search.study.opening import OpenStudy, open_study, our_study_names, study_names
 from colgan_search.search.study.shared_files import SharedFiles
@@ -93,9 +93,9 @@ def confirming(request: ConfirmRequest, say: Callable[[str], None] = lambda text
     work, name = work_folder(request.work_dir), _search_name(request)
     with TemporaryDirectory() as folder:
         with opened_study(request.storage, work, name, writing=False) as study:
-            if not is_race(study) and not SAMPLERS.get(study.config.search.sampler).searches:
+            if not is_race(study.config) and not SAMPLERS.get(study.config.search.sampler).searches:
                 raise StudyError(f"study {study.name!r} is no search: it trains {', '.join(study.config.search.first)}")
-            if is_race(study):
+            if is_race(study.config):
                 race = _going_on(study, request)
             else:
                 race = _found(study, request) or _begun(study, request, say)
@@ -205,7 +205,7 @@ def _launched(request: ConfirmRequest, config: StudyConfig, say: Callable[[str],
     launched = prepare_launch(launch, say)
     try:
         study, total = launched.study, config.search.trials
-        if is_race(study):
+        if is_race(study.config):
             rules, runs = race_settings(config.search).rules, race_runs(study)
             total = wanted(rules, runs) if named(runs) is not None else rules.budget
         begun = study.slots.budget()

@@ -22,13 +22,17 @@ def command(
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.search.care.monitor import Monitor
-    from colgan_search.search.ranking.confirmed import confirmed, is_race
+    from colgan_search.search.proposing.race import is_race
 
     with opened_study(storage, work_folder(work_dir), study, writing=False) as opened:
         now = Monitor(opened).snapshot()
         failures = opened.slots.failures()
         doubt = poor(now.classifier_accuracy)
-        race = confirmed(opened) if is_race(opened) else None
+        race = None
+        if is_race(opened.config):
+            from colgan_search.search.ranking.confirmed import confirmed
+
+            race = confirmed(opened)
         if as_json:
             console.out(
                 json.dumps(

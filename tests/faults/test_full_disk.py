@@ -95,6 +95,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint(
     url = prepared_postgres_url
     # Saved after every iteration; a checkpoint of these networks has 0.65 MB, the classifier and its like 0.45 MB.
     changes = {"network__width": 144, "training__epochs": 1, "runtime__checkpoint_minutes": 1e-9}
+    changes |= {"search__first": ["all-through"]}  # every generator has an optimizer's state to save
     path = helpers.write_config(tmp_path, **changes)
     create_or_open(open_storage(url), load_config(str(path)), "small", 1).storage.close()
     stopped = _worker(url, small_disk, tmp_path)

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.slow
 
 ALL = {"figure5-samples", "figure6-tsne", "figure7-trials", "figure8-graph", "figure8-graph-paper", "epochs", "ramps"}
 TRIALS = 4
+TOO_FEW = {"effects": f"{TRIALS} complete trials are too few to say which edges and gates matter: at least 20"}
 
 
 def config(name: str, **sections: dict[str, Any]) -> StudyConfig:
@@ -45,7 +46,7 @@ def config(name: str, **sections: dict[str, Any]) -> StudyConfig:
     data["data"] |= {"limit": 64}
     data["training"] |= {"epochs": 2}
     data["evaluation"] |= {"images": 20, "interim_images": 10, "every_epochs": 1, "classifier_epochs": 1}
-    data["search"] |= {"first": ["mad-gan"], "trials": TRIALS}
+    data["search"] |= {"first": ["mad-gan"], "trials": TRIALS, "sampler": "random", "sampler_settings": {}}
     for section, fields in sections.items():
         data[section] |= fields
     return parse_config(data, name)
@@ -98,7 +99,7 @@ def test_everything_of_a_study(home: Path, opened: OpenStudy, tmp_path: Path) ->
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    assert said["missing"] == {} and set(said["figures"]) == ALL
+    assert said["missing"] == TOO_FEW and set(said["figures"]) == ALL
     assert {path.name for path in files_below(tmp_path)} == {
         f"{name}.{form}" for name in ALL for form in ("png", "svg")
     }
@@ -223,7 +224,7 @@ def test_mad_gan_from_elsewhere(home: Path, tmp_path: Path, place: str) -> None:
     request = figures.FiguresRequest(
         "image", out=tmp_path, formats=("svg",), mad_gan=home / place, tsne_images=5, work_dir=home
     )
-    assert figures.draw_figures(request).missing == {}
+    assert figures.draw_figures(request).missing == TOO_FEW
     assert "MAD-GAN, " in (tmp_path / "figure6-tsne.svg").read_text()
 
 
@@ -253,7 +254,7 @@ def test_mad_gan_that_train_left_in_the_work_folder(
     # The search's own settings and the transfer, which MAD-GAN has none of, may differ.
     settings = config("y", search={"first": ["one-way"], "trials": 9}, transfer={"kind": "features", "layers": [2, 3]})
     train_graph(TrainRequest(settings, preset("mad-gan", Roster(2)), 2, right, work.root))
-    assert "not drawn" not in draw("right")
+    assert "not drawn: figure6" not in draw("right")
     outcomes = json.loads((right / "scores.json").read_text())["outcomes"]
     best = max(range(2), key=lambda number: float(outcomes[number]["value"]))
     assert f"MAD-GAN, seed {best}" in (tmp_path / "right" / "figure6-tsne.svg").read_text()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
-    from colgan_search.config import SearchSettings
+    from colgan_search.config import SearchSettings, StudyConfig
 
 
 class Candidate(Section):
@@ -107,6 +107,11 @@ def race_settings(settings: "SearchSettings") -> RaceSettings:
     if not isinstance(settings.sampler_settings, RaceSettings):
         raise TypeError(f"the sampler is {settings.sampler}, not race")
     return settings.sampler_settings
+
+
+def is_race(config: "StudyConfig") -> bool:
+    """True for the config of a study that `confirm` has made."""
+    return isinstance(config.search.sampler_settings, RaceSettings)
 
 
 def run(graph: str, role: str | None, value: float | None, *, higher_is_better: bool) -> Run | None:

@@ -77,11 +77,6 @@ class Confirmed:
         }
 
 
-def is_race(study: OpenStudy) -> bool:
-    """True for a study that `confirm` has made."""
-    return isinstance(study.config.search.sampler_settings, RaceSettings)
-
-
 def alone_name(race: str) -> str:
     """The name of the study of one DCGAN beside a race."""
     return f"{race}-{ALONE}"

@@ -20,6 +20,8 @@ OWN_SPREAD = 5
 """With fewer runs a graph's own spread is a poor guess: the study's pooled one is used."""
 MODELLED = 100
 """So many graphs, those with the best means, are asked of the model: 1,500 graphs would take it half a minute."""
+FEWEST = 10
+"""Runs below which the model is not asked: nothing would be known of how graphs resemble one another."""
 LEARNT_FROM = 300
 """Of more graphs than this the model learns from the better half and some of the others."""
 
@@ -184,8 +186,8 @@ def _modelled(
     config: StudyConfig,
 ) -> dict[KnowledgeTransferGraph, tuple[float, float | None]]:
     """Mean and standard deviation of the model's belief in each graph's value, in the objective's own sense."""
-    if len(config.roster.edges) == 1 or len(groups) == 1:
-        return {}  # so few graphs that their means say all
+    if len(config.roster.edges) == 1 or len(groups) == 1 or sum(map(len, groups.values())) < FEWEST:
+        return {}  # so little that the means say all
     from colgan_search.surrogate import GraphModel  # here: scikit-learn takes a second
     from colgan_search.surrogate.views import space_of
 

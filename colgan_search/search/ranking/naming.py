@@ -1,14 +1,19 @@
 """Which graph and run of a study are shown as its best: by the model's estimate, not by the luckiest run."""
 
+from __future__ import annotations  # so that SciPy is imported for who asks for a race
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colgan_search.errors import StudyError
-from colgan_search.search.ranking.confirmed import Confirmed, confirmed, is_race
+from colgan_search.search.proposing.race import is_race
 from colgan_search.search.ranking.estimates import Ranking, rank
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord
+
+if TYPE_CHECKING:
+    from colgan_search.search.ranking.confirmed import Confirmed
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,9 @@ def named(study: OpenStudy) -> Named:
     """What the study names now. StudyError if no trial is complete."""
     records = results.trials(study)
     complete = results.best_first(records, study.config.objective)
-    if complete and is_race(study):
+    if complete and is_race(study.config):
+        from colgan_search.search.ranking.confirmed import confirmed
+
         race = confirmed(study)
         runs = [trial for trial in complete if trial.graph == race.answer.leader]
         return Named((runs or complete)[0], None, race, len(complete))
