@@ -124,3 +124,13 @@ def test_the_picture_has_a_point_for_each_effect_and_names_its_classes() -> None
     assert means == pytest.approx(sorted(effect.mean for effect in effects))
     with pytest.raises(BadInput, match="no effects to draw"):
         effects_figure([])
+
+
+def test_an_effect_far_beyond_the_others_is_written_at_the_edge() -> None:
+    near = [
+        Effect("D->G", gate, mean, mean - 0.01, mean + 0.01) for gate, mean in (("through", 0.1), ("positive", -0.2))
+    ]
+    figure = effects_figure([*near, Effect("D->G", "cutoff", -2.5, -2.7, -2.3)])
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["-2.50 \u00b1 0.20"]
+    assert axes.get_xlim() == pytest.approx((-0.2205, 0.2205))
