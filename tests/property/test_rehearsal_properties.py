@@ -51,7 +51,11 @@ def test_a_family_is_drawn_by_seed_and_all_have_one_scale(name: str) -> None:
         problem = function(name, seed)
         graphs = [KnowledgeTransferGraph(Roster(3), tuple(PAPER_GATES[g] for g in row)) for row in everything[::101]]
         values.append(np.array([problem.judged(graph) for graph in graphs]))
-        assert abs(values[-1].mean() - MEAN) < SD / 3  # a sample of all graphs
+        best_means = np.array([problem.means(graph).max() for graph in graphs])
+        assert abs(best_means.mean() - MEAN) < SD / 3  # a sample of all graphs
+        # One of three generators is lucky: by 1.5 / sqrt(pi) of its own noise where all are alike, by less elsewhere.
+        lucky = values[-1] - best_means
+        assert lucky.min() > -1e-9 and lucky.max() < 1.5 / np.sqrt(np.pi) * SD + 1e-9
         assert problem.best >= values[-1].max()
     assert not np.allclose(*values)
     again = synthetic(name, Roster(3), PAPER_GATES, Noise(), 0)
