@@ -142,6 +142,7 @@ def test_relabelling_the_history_changes_no_proposal(data: st.DataObject) -> Non
     assert proposals[0] == proposals[1]
 
 
+@pytest.mark.slow
 def test_a_search_finds_what_is_good_and_names_it_not_the_luckiest_run() -> None:
     best = 5.0 + 3.0  # through from D and from both others
     _, study = search(Roster(3), GATES, 60, workers=8)
