@@ -14,7 +14,7 @@ from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_storage,
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.extensions.samplers import SAMPLERS
-from colgan_search.racing.rules import named, wanted
+from colgan_search.racing.rules import wanted
 from colgan_search.search.proposing.race import is_race, race_settings
 from colgan_search.search.ranking.confirmed import Confirmed, confirmed, race_runs
 from colgan_search.search.ranking.naming import ranking
@@ -206,8 +206,7 @@ def _launched(request: ConfirmRequest, config: StudyConfig, say: Callable[[str],
     try:
         study, total = launched.study, config.search.trials
         if is_race(study.config):
-            rules, runs = race_settings(config.search).rules, race_runs(study)
-            total = wanted(rules, runs) if named(runs) is not None else rules.budget
+            total = wanted(race_settings(config.search).rules, race_runs(study))
         begun = study.slots.budget()
         if total > begun.total:
             study.slots.set_total(total)

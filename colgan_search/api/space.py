@@ -12,12 +12,5 @@ def extent_of(config: StudyConfig) -> Extent:
 
 def space_lines(config: StudyConfig, trials: int) -> list[str]:
     """How large the study's space is, and what so many trials buy in it."""
-    space = extent_of(config)
-    if not SAMPLERS.get(config.search.sampler).proposes:
-        graphs = len(config.search.first)
-        each = f"{trials / graphs:.3g} replicates of each" if graphs > 1 else f"{trials:,} replicates of it"
-        return [
-            f"space: {space.words}",
-            f"{trials:,} trials: {graphs} {'graph' if graphs == 1 else 'graphs'} of search.first, {each}",
-        ]
-    return [f"space: {space.words}", space.bought(trials)]
+    space, search = extent_of(config), config.search
+    return [f"space: {space.words}", SAMPLERS.get(search.sampler).buys(search, space, trials)]

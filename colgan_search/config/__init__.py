@@ -9,11 +9,11 @@ from colgan_search.config.schema import (
     STUDY_NAME,
     EvaluationSettings,
     RuntimeSettings,
-    SearchSettings,
     ServiceSettings,
     StudyConfig,
     TrainingSettings,
 )
+from colgan_search.config.searching import SearchSettings
 from colgan_search.extensions.datasets import DataSettings
 from colgan_search.extensions.networks import NetworkSettings
 from colgan_search.extensions.transfers import TransferSettings

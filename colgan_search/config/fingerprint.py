@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from colgan_search.config.pruning import PruningSettings
@@ -58,7 +59,8 @@ def fingerprint(config: StudyConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def differences(ours: StudyConfig, theirs: StudyConfig) -> list[str]:
-    """One line per result setting that differs: `key: ours | theirs`."""
+def differences(ours: StudyConfig, theirs: StudyConfig, counts: Callable[[str], bool] = lambda key: True) -> list[str]:
+    """One line per result setting that differs and that `counts`: `key: ours | theirs`."""
     a, b = result_settings(ours), result_settings(theirs)
-    return [f"{key}: {a.get(key)!r} | {b.get(key)!r}" for key in sorted({*a, *b}) if a.get(key) != b.get(key)]
+    keys = [key for key in sorted({*a, *b}) if counts(key)]
+    return [f"{key}: {a.get(key)!r} | {b.get(key)!r}" for key in keys if a.get(key) != b.get(key)]

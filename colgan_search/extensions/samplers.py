@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from colgan_search.extensions.section import Section
 from colgan_search.registry import Registry
+from colgan_search.symmetry import Extent
 
 
 class Sampler(ABC):
@@ -45,6 +46,10 @@ class Sampler(ABC):
         The total is lowered to it, though never below what has been begun.
         """
         return None
+
+    def buys(self, settings: Any, space: Extent, trials: int) -> str:
+        """What so many trials of a study are spent on, in words."""
+        return space.at_most(trials)
 
 
 SAMPLERS: Registry[Sampler] = Registry(

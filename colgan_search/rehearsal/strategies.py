@@ -44,7 +44,7 @@ def best_single(study: optuna.Study) -> int | None:
 
 
 class Random(Strategy):
-    """The paper's way of looking (random search): no model."""
+    """Random search: no model."""
 
     name = "random"
     words = "every gate with the same probability; the best single trial is named"

@@ -41,11 +41,11 @@ def propose(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
     return _best_nearby(seen, model, random)
 
 
-def model_of(seen: Seen, most: int | None = MOST_GRAPHS) -> GraphModel:
-    """The model of what was trained, with hyperparameters that stay for some trials."""
+def model_of(seen: Seen, most: int | None = MOST_GRAPHS, *, all_tell: bool = False) -> GraphModel:
+    """The model of what was trained, with hyperparameters that stay for some trials, or from all of them."""
     codes, order = seen.space.canonical(seen.codes)
     scores = np.take_along_axis(seen.scores, order, axis=1)
-    number = settled(len(codes))
+    number = len(codes) if all_tell else settled(len(codes))
     table, _, _ = standardised(scores[:number])
     hyper = estimated(seen.space, codes[:number].tobytes(), table.tobytes())
     return GraphModel.of_codes(seen.space, codes, scores, hyper=hyper, most=most)

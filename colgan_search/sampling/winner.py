@@ -6,10 +6,17 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from colgan_search.sampling import trials as graph_trials
+from colgan_search.sampling.history import Seen
 from colgan_search.sampling.proposing import mean_values, model_of
+from colgan_search.surrogate import GraphModel
 
 MOST_GRAPHS = 700
 """Of more distinct graphs the model learns from some (see `GraphModel.of_codes`): it is a matter of seconds."""
+
+
+def winners_model(seen: Seen) -> GraphModel:
+    """The model by which a winner is named: unlike a proposal's, which has to be quick, all trials tell how it is."""
+    return model_of(seen, MOST_GRAPHS, all_tell=True)
 
 
 def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
@@ -32,7 +39,7 @@ def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     ours = [trial for trial in complete if trial.distributions == wanted]
     seen = graph_trials.seen(ours, space, wanted, study.direction, scores)
     keys, first = np.unique(seen.keys, return_index=True)
-    belief = model_of(seen, MOST_GRAPHS).values(seen.codes[first]) if space.modelled else mean_values(seen)
+    belief = winners_model(seen).values(seen.codes[first]) if space.modelled else mean_values(seen)
     best = keys[belief.argmax()]
     sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
     of_it = [trial for trial, key in zip(ours, seen.keys, strict=True) if key == best]

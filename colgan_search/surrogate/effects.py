@@ -78,10 +78,7 @@ def _distinct(space: Space) -> tuple[Codes, Floats]:
     """[M, E] and [M]: each distinct graph of a listed space, and in how many assignments it stands."""
     edges = len(space.roster.edges)
     codes = np.indices([len(space.gates)] * edges, dtype=np.int8).reshape(edges, -1).T
-    least = space.places(codes)
-    for move in space.relabellings[0]:
-        least = np.minimum(least, space.places(codes[:, move]))
-    first, times = np.unique(least, return_counts=True)
+    first, times = np.unique(space.keys(codes), return_counts=True)  # a key is the place of the canonical form
     return codes[first], times.astype(np.float64)
 
 

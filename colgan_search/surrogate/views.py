@@ -5,9 +5,8 @@ discriminators stay exchangeable: what a model says of a view must not depend on
 """
 
 import hashlib
-import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,7 +18,7 @@ from colgan_search.errors import GraphError
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.roster import Edge, EdgeKind, Roster
-from colgan_search.symmetry import canonical, distinct_graphs
+from colgan_search.symmetry import canonical, distinct_graphs, relabelling
 
 MAX_LISTED = 300_000
 """Spaces of so many assignments are listed whole: k = 3 with four gates has 262,144, k = 4 with two has 65,536."""
@@ -65,25 +64,25 @@ class Space:
         return KnowledgeTransferGraph(self.roster, tuple(self.gates[code] for code in codes))
 
     @cached_property
+    def relabellings(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """[R, E] and [R, k]: `codes[:, moves[r]]` is relabelled; its G(i+1) was generator `orders[r, i]` (from 0)."""
+        roster = self.roster
+        in_shell = np.argsort([roster.place(edge) for edge in relabelling.shell_edges(roster)])
+        moves = relabelling.moves(roster)[:, in_shell].astype(np.int64)
+        return moves, relabelling.orders(roster)[:, : roster.generators]
+
+    @cached_property
     def roots(self) -> NDArray[np.int64]:
         """[k, E]: `codes[:, roots[i]]` are the views of generator i."""
-        k = self.roster.generators
-        orders = [[i, *(j for j in range(k) if j != i)] for i in range(k)]
-        return np.array([self._moved(order, range(self.roster.discriminators)) for order in orders])
+        moves, orders = self.relabellings
+        # Of the relabellings that bring generator i to the root, the first leaves all others in their order.
+        return np.asarray(moves[[int(np.argmax(orders[:, 0] == i)) for i in range(self.roster.generators)]])
 
     @cached_property
     def symmetries(self) -> NDArray[np.int64]:
         """[S, E]: the relabellings that keep the root, the first of which changes nothing."""
-        k, m = self.roster.generators, self.roster.discriminators
-        others, discriminators = itertools.permutations(range(1, k)), list(itertools.permutations(range(m)))
-        return np.array([self._moved([0, *order], late) for order in others for late in discriminators])
-
-    def _moved(self, generators: Sequence[int], discriminators: Sequence[int]) -> list[int]:
-        roster = self.roster
-        old = {new: roster.generator_nodes[at] for new, at in zip(roster.generator_nodes, generators, strict=True)}
-        late = roster.discriminator_nodes
-        old |= {new: late[at] for new, at in zip(late, discriminators, strict=True)}
-        return [roster.place(Edge(old[edge.source], old[edge.target])) for edge in roster.edges]
+        moves, orders = self.relabellings
+        return np.asarray(moves[orders[:, 0] == 0])
 
     @cached_property
     def classes(self) -> NDArray[np.int64]:
@@ -133,15 +132,6 @@ class Space:
     def distinct_keys(self) -> NDArray[np.int64]:
         """[M]: their `keys`."""
         return self.keys(self.distinct)
-
-    @cached_property
-    def relabellings(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """[R, E] and [R, k]: `codes[:, moves[r]]` is relabelled; its G(i+1) was generator `orders[r, i]` (from 0)."""
-        k, m = self.roster.generators, self.roster.discriminators
-        orders = list(itertools.permutations(range(k)))
-        late = list(itertools.permutations(range(m)))
-        moves = [self._moved(order, other) for order in orders for other in late]
-        return np.array(moves), np.repeat(np.array(orders), len(late), axis=0)
 
     def canonical(self, codes: Codes) -> tuple[Codes, NDArray[np.int64]]:
         """One relabelling of each graph, the same for all its relabellings [N, E], and which generators became its

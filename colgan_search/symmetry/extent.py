@@ -36,17 +36,29 @@ class Extent:
         assigned = f"{number_words(self.assignments)} assignments of {self.gates} gates to {self.edges} edges"
         return f"{self.distinct_words} distinct graphs ({assigned})"
 
-    def bought(self, trials: int) -> str:
-        """What so many trials are in this space: a part of its graphs, or all of them and replicates."""
-        count = "1 trial" if trials == 1 else f"{trials:,} trials"
+    def bought(self, trials: int, replicates: int = 0) -> str:
+        """What so many trials, of which some are planned replicates, can be: a part of the graphs, or all of them once
+        and replicates."""
         if self.exact and trials >= self.distinct:
             more = trials - self.distinct
-            then = "" if not more else f", then {more:,} {'replicate' if more == 1 else 'replicates'}"
-            return f"{count}: {self.distinct:,} distinct graphs once each{then}"
-        share = 100.0 * trials / self.distinct if self.distinct < WRITTEN_OUT else 0.0
+            then = "" if not more else f", then {_counted(more, 'replicate')}"
+            return f"{_counted(trials, 'trial')}: {self.distinct:,} distinct graphs once each{then}"
+        if not replicates:
+            return f"{_counted(trials, 'trial')}: {self._part(trials)}"
+        return (
+            f"{_counted(trials, 'trial')}: about {self._part(trials - replicates)}, "
+            f"and {_counted(replicates, 'replicate')} of leading ones"
+        )
+
+    def at_most(self, trials: int) -> str:
+        """What so many trials can be for who repeats graphs unawares."""
+        return f"{_counted(trials, 'trial')}: at most {self._part(min(trials, self.distinct))}"
+
+    def _part(self, graphs: int) -> str:
+        share = 100.0 * graphs / self.distinct if self.distinct < WRITTEN_OUT else 0.0
         # In a space of which only a lower bound is known, the share is an upper one.
         percent = f"{share:.1f} %" if self.exact and share >= 0.1 else "less than 0.1 %" if share < 0.1 else ""
-        return f"{count}: {trials:,} of {self.distinct_words} distinct graphs{', ' if percent else ''}{percent}"
+        return f"{graphs:,} of {self.distinct_words} distinct graphs{', ' if percent else ''}{percent}"
 
 
 def extent(roster: Roster, gates: int, *, patient: bool = False) -> Extent:
@@ -69,3 +81,7 @@ def number_words(number: int, *, more: bool = False) -> str:
         return f"{'more than ' if more else ''}{number:,}"
     power = math.log10(number)
     return f"more than 10^{math.floor(power)}" if more else f"about 10^{round(power)}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

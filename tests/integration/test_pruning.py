@@ -251,9 +251,10 @@ def test_what_ranks_by_score_leaves_pruned_trials_out(mixed: OpenStudy) -> None:
 
 def test_monitor_reads_a_study_with_pruned_trials_once(mixed: OpenStudy, monkeypatch: pytest.MonkeyPatch) -> None:
     monitor = Monitor(mixed)
-    monitor.snapshot()
+    first = monitor.snapshot()
     monkeypatch.setattr(results, "trials", lambda *_: pytest.fail("read again though nothing has ended"))
-    monitor.snapshot()
+    again = monitor.snapshot()
+    assert (again.cuts, again.best) == (first.cuts, first.best)
 
 
 def test_wrong_cuts_by_hand(mixed: OpenStudy) -> None:

@@ -49,6 +49,12 @@ def test_a_study_of_named_graphs_has_replicates_only() -> None:
     assert space_lines(config, 5)[1] == "5 trials: 1 graph of search.first, 5 replicates of it"
 
 
+def test_a_sampler_that_repeats_unawares_is_promised_nothing() -> None:
+    config = load_config("digits", {"search.sampler": "tpe", "search.gates": ["through", "cutoff"]})
+    assert space_lines(config, 60)[1] == "60 trials: at most 60 of 104 distinct graphs, 57.7 %"
+    assert space_lines(config, 1500)[1] == "1,500 trials: at most 104 of 104 distinct graphs, 100.0 %"
+
+
 def test_launch_says_it_before_it_starts_anything(tmp_path: Path) -> None:
     said: list[str] = []
     config = load_config("digits")
@@ -56,7 +62,7 @@ def test_launch_says_it_before_it_starts_anything(tmp_path: Path) -> None:
     launched.study.storage.close()
     assert said == [
         "space: 44,224 distinct graphs (262,144 assignments of 4 gates to 9 edges)",
-        "50 trials: 50 of 44,224 distinct graphs, 0.1 %",
+        "50 trials: about 44 of 44,224 distinct graphs, less than 0.1 %, and 6 replicates of leading ones",
     ]
     # Without a total it is the study's own.
     said.clear()

@@ -202,9 +202,12 @@ def test_a_failed_graph_is_not_proposed_again() -> None:
 
 def test_where_every_training_fails_it_goes_on() -> None:
     study = optuna.create_study(sampler=GraphSampler(1, TWO))
+    graphs = []
     for _ in range(5):
-        trial, _ = ask(study, Roster(1), TWO)
+        trial, graph = ask(study, Roster(1), TWO)
+        graphs.append(graph)
         study.tell(trial, state=TrialState.FAIL)
+    assert len(graphs) == 5 and len(set(graphs[:2])) == 2, "both graphs, then again"
 
 
 def test_enqueued_graphs_are_taken_as_they_are_and_learnt_from() -> None:

@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
+import optuna
 import pytest
 
 from colgan_search.config import StudyConfig, parse_config
+from colgan_search.gates import PAPER_GATES
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Scores
+from colgan_search.roster import Roster
+from colgan_search.sampling import name_winner
+from colgan_search.search.proposing.space import distributions, params_of
 from colgan_search.search.ranking.estimates import COLUMNS, Ranking, rank
 from colgan_search.search.study.results import TrialRecord
 from colgan_search.surrogate import GraphModel
-from colgan_search.symmetry import canonical
+from colgan_search.symmetry import canonical, distinct_graphs
 from tests.fake_worker import PROTOCOL
 
 CONFIG = parse_config(
@@ -115,3 +120,30 @@ def test_without_complete_trials_there_is_no_ranking_and_one_graph_needs_no_mode
     found = ranked([trial(0, MAD, (3.0, 1.0)), trial(1, MAD, (3.2, 1.0))])
     assert found.best.estimate == pytest.approx(3.1) and found.best.estimate_sd is None
     assert list(found.best.as_dict()) == list(COLUMNS) == list(found.best.as_row())
+
+
+@pytest.mark.parametrize("config", [CONFIG, FID], ids=["is", "fid"])
+def test_the_graph_that_is_named_is_that_of_name_winner(config: StudyConfig) -> None:
+    """One rule for who reads the study with this program and with Optuna alone."""
+    dice, objective = np.random.default_rng(2), config.objective
+    distinct = list(distinct_graphs(Roster(2), PAPER_GATES))
+    worth = {graph: dice.normal(size=2) for graph in distinct}
+    study = optuna.create_study(direction="maximize" if objective.higher_is_better else "minimize")
+    space = distributions(Roster(2), PAPER_GATES)
+    trials = []
+    for number in range(40):
+        graph = distinct[dice.integers(30)]
+        scores = (5.0 + worth[graph] + dice.normal(size=2)).tolist()
+        trials.append(trial(number, graph.to_text(), scores, config))
+        study.add_trial(
+            optuna.trial.create_trial(
+                value=trials[-1].value,
+                params=params_of(graph, PAPER_GATES),
+                distributions=space,
+                user_attrs={objective.number: scores},
+            )
+        )
+    best = ranked(trials, config).best
+    number = name_winner(study, scores=objective.number)
+    assert best.runs > 1 and number == best.best_run.number
+    assert best.best_run.number != ranked(trials, config).luckiest.trial.number, "not the luckiest run's graph"

@@ -12,8 +12,8 @@ import optuna
 from optuna.trial import TrialState
 
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import Objective
 from colgan_search.search.proposing import space
+from colgan_search.search.ranking.modelling import model_of_records
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy, direction_of
 from colgan_search.search.study.results import TrialRecord
@@ -68,27 +68,17 @@ def insight_of(study: OpenStudy, records: Sequence[TrialRecord]) -> Insight | st
     graphs = [results.best_graph(record) for record in listed]
     if len(listed) < LEAST_TRIALS:
         return f"{len(listed)} complete trials are too few to say which edges and gates matter: at least {LEAST_TRIALS}"
-    from colgan_search.surrogate import GraphModel
-    from colgan_search.surrogate.effects import marginal_effects
-    from colgan_search.surrogate.views import space_of
-
-    nodes = space_of(config.roster, config.search.gates)
-    if not nodes.modelled:
+    model = model_of_records(listed, config)
+    if model is None:
         return f"{config.roster} is too large for the model of which edges and gates matter"
     distinct = len({canonical(graph) for graph in graphs})
     if distinct < LEAST_GRAPHS:
         return f"{distinct} distinct graphs are too few to say which edges and gates matter: at least {LEAST_GRAPHS}"
+    from colgan_search.surrogate.effects import marginal_effects
+
     sign = 1.0 if objective.higher_is_better else -1.0
-    scores = sign * np.array([_scores(record, objective, config.k) for record in listed])
-    model = GraphModel.fit(graphs, scores, gates=config.search.gates)
     effects = [_in_units(effect, sign) for effect in marginal_effects(model)]
     return Insight(len(listed), distinct, tuple(effects), _importance(study, graphs, listed))
-
-
-def _scores(record: TrialRecord, objective: Objective, k: int) -> Sequence[float]:
-    """Of each generator; of a diverged trial its value, the objective's worst, for each."""
-    assert record.value is not None
-    return record.of(objective.number) or [record.value] * k
 
 
 def _in_units(effect: Effect, sign: float) -> Effect:

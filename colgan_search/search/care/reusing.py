@@ -10,8 +10,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from colgan_search.config import StudyConfig
-from colgan_search.config.fingerprint import result_settings
+from colgan_search.config import StudyConfig, differences
 from colgan_search.errors import GraphError, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search.optuna_private import trial_rows, trial_writes
@@ -59,22 +58,12 @@ class Reused:
 
 def require_same_measure(config: StudyConfig, origin: OpenStudy) -> None:
     """StudyError, which names the keys, if the other study's scores are not comparable with those of `config`."""
-    ours, theirs = (_measure(one) for one in (config, origin.config))
-    wrong = [
-        f"{key}: {ours.get(key)!r} | {theirs.get(key)!r}"
-        for key in sorted({*ours, *theirs})
-        if ours.get(key) != theirs.get(key)
-    ]
+    wrong = differences(config, origin.config, lambda key: key == AIM or not key.startswith(OF_THE_SEARCH))
     if wrong:
         raise StudyError(
             f"`reuse` {origin.name}: its graphs were measured otherwise and cannot be taken over "
             f"(this study | {origin.name}): {'; '.join(wrong)}"
         )
-
-
-def _measure(config: StudyConfig) -> dict[str, Any]:
-    settings = result_settings(config)
-    return {key: settings[key] for key in settings if key == AIM or not key.startswith(OF_THE_SEARCH)}
 
 
 def reuse(study: OpenStudy, origin: OpenStudy) -> Reused:

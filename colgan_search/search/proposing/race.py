@@ -11,6 +11,7 @@ from colgan_search.extensions.section import Section
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.racing.rules import ROLES, Rules, Run, wanted
 from colgan_search.search.study.trial_attributes import ROLE
+from colgan_search.symmetry import Extent
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -97,6 +98,12 @@ class Race(Sampler):
 
         runs = runs_of_trials(trials, higher_is_better=True)  # who leads does not matter to their number
         return wanted(race_settings(settings).rules, runs) + len(trials) - len(runs)
+
+    def buys(self, settings: "SearchSettings", space: Extent, trials: int) -> str:
+        """Runs of the candidates and the baselines."""
+        race = race_settings(settings)
+        beside = f" and {len(race.baselines)} baselines" if race.baselines else ""
+        return f"at most {trials:,} trials: a race of {len(race.candidates)} graphs{beside}"
 
 
 RACE = Race()

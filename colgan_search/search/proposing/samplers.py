@@ -9,6 +9,7 @@ from pydantic import Field
 from colgan_search.extensions.samplers import Sampler
 from colgan_search.extensions.section import Section
 from colgan_search.search_plan import USUAL
+from colgan_search.symmetry import Extent
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -48,6 +49,11 @@ class Graph(Sampler):
             replicates=chosen.replicates,
             scores=objective(settings.objective).number,
         )
+
+    def buys(self, settings: "SearchSettings", space: Extent, trials: int) -> str:
+        """Distinct graphs, and the replicates that are planned."""
+        chosen: Any = settings.sampler_settings
+        return space.bought(trials, round(chosen.replicates * max(trials - settings.startup_trials, 0)))
 
 
 class Tpe(Sampler):
@@ -106,6 +112,12 @@ class Repeat(Random):
 
     name = "repeat"
     proposes = searches = False
+
+    def buys(self, settings: "SearchSettings", space: Extent, trials: int) -> str:
+        """Replicates alone."""
+        graphs = len(settings.first)
+        each = f"{trials / graphs:.3g} replicates of each" if graphs > 1 else f"{trials:,} replicates of it"
+        return f"{trials:,} trials: {graphs} {'graph' if graphs == 1 else 'graphs'} of search.first, {each}"
 
 
 def _quietly(make: "Callable[[], BaseSampler]") -> "BaseSampler":

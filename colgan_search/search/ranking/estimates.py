@@ -13,17 +13,16 @@ from colgan_search.config import StudyConfig
 from colgan_search.errors import GraphError
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.racing.posterior import pooled_sd
+from colgan_search.search.ranking.modelling import model_of_records
 from colgan_search.search.study.results import TrialRecord, best_first, best_graph
 from colgan_search.symmetry import canonical_order
 
 OWN_SPREAD = 5
 """With fewer runs a graph's own spread is a poor guess: the study's pooled one is used."""
-MODELLED = 100
-"""So many graphs, those with the best means, are asked of the model: 1,500 graphs would take it half a minute."""
+MODELLED = 1500
+"""So many graphs, those with the best means, are asked of the model: 2 s."""
 FEWEST = 10
 """Runs below which the model is not asked: nothing would be known of how graphs resemble one another."""
-LEARNT_FROM = 300
-"""Of more graphs than this the model learns from the better half and some of the others."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class Ranking:
 def rank(trials: Sequence[TrialRecord], config: StudyConfig) -> Ranking | None:
     """The graphs of the complete ones among these trials; None if there are none.
 
-    The model is `surrogate.GraphModel`, of all generators' scores of all runs.
+    The model is `surrogate.GraphModel`, of all generators' scores of all runs: the one of `name_winner`.
     """
     objective = config.objective
     complete = best_first([trial for trial in trials if trial.graph is not None], objective)
@@ -146,7 +145,7 @@ def rank(trials: Sequence[TrialRecord], config: StudyConfig) -> Ranking | None:
     pooled, freedom = pooled_sd(list(values.values()))
     means = {graph: float(np.mean(of)) for graph, of in values.items()}
     asked = sorted(groups, key=lambda graph: objective.rank(means[graph]))[:MODELLED]
-    believed = _modelled(groups, asked, config)
+    believed = _modelled(complete, asked, config)
     found = []
     for graph, runs in groups.items():
         sd = float(np.std(values[graph], ddof=1)) if len(runs) > 1 else None
@@ -181,26 +180,18 @@ def _aligned(trial: TrialRecord, config: StudyConfig) -> tuple[KnowledgeTransfer
 
 
 def _modelled(
-    groups: dict[KnowledgeTransferGraph, list[tuple[TrialRecord, NDArray[np.float64]]]],
-    asked: Sequence[KnowledgeTransferGraph],
-    config: StudyConfig,
+    complete: Sequence[TrialRecord], asked: Sequence[KnowledgeTransferGraph], config: StudyConfig
 ) -> dict[KnowledgeTransferGraph, tuple[float, float | None]]:
     """Mean and standard deviation of the model's belief in each graph's value, in the objective's own sense."""
-    if len(config.roster.edges) == 1 or len(groups) == 1 or sum(map(len, groups.values())) < FEWEST:
+    if len(config.roster.edges) == 1 or len(asked) == 1 or len(complete) < FEWEST:
         return {}  # so little that the means say all
-    from colgan_search.surrogate import GraphModel  # here: scikit-learn takes a second
-    from colgan_search.surrogate.views import space_of
-
-    space = space_of(config.roster, config.search.gates)
-    if not space.modelled:
+    model = model_of_records(complete, config)
+    if model is None:
         return {}
     sign = 1.0 if config.objective.higher_is_better else -1.0
-    runs = [(graph, scores) for graph, some in groups.items() for _, scores in some]
-    codes, table = space.encode(graph for graph, _ in runs), sign * np.stack([scores for _, scores in runs])
-    model = GraphModel.of_codes(space, codes, table, most=LEARNT_FROM)
-    values = model.values(space.encode(asked)).tolist()
-    deviations = model.best(list(asked)).sd.tolist()
-    return {graph: (sign * value, sd) for graph, value, sd in zip(asked, values, deviations, strict=True)}
+    values = sign * model.values(model.space.encode(asked))
+    deviations = model.best(asked).sd.tolist()
+    return dict(zip(asked, zip(values.tolist(), deviations, strict=True), strict=True))
 
 
 def _luckiest(trial: TrialRecord, graphs: Sequence[GraphEstimate], config: StudyConfig) -> Luckiest:
