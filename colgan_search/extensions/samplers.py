@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from colgan_search.extensions.section import Section
 from colgan_search.registry import Registry
-from colgan_search.symmetry import Extent
+
+if TYPE_CHECKING:
+    from colgan_search.symmetry import Extent
 
 
 class Sampler(ABC):
@@ -47,7 +49,7 @@ class Sampler(ABC):
         """
         return None
 
-    def buys(self, settings: Any, space: Extent, trials: int) -> str:
+    def buys(self, settings: Any, space: "Extent", trials: int) -> str:
         """What so many trials of a study are spent on, in words."""
         return space.at_most(trials)
 

@@ -11,13 +11,13 @@ from colgan_search.extensions.section import Section
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.racing.rules import ROLES, Rules, Run, wanted
 from colgan_search.search.study.trial_attributes import ROLE
-from colgan_search.symmetry import Extent
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
     from colgan_search.config import SearchSettings, StudyConfig
+    from colgan_search.symmetry import Extent
 
 
 class Candidate(Section):
@@ -99,7 +99,7 @@ class Race(Sampler):
         runs = runs_of_trials(trials, higher_is_better=True)  # who leads does not matter to their number
         return wanted(race_settings(settings).rules, runs) + len(trials) - len(runs)
 
-    def buys(self, settings: "SearchSettings", space: Extent, trials: int) -> str:
+    def buys(self, settings: "SearchSettings", space: "Extent", trials: int) -> str:
         """Runs of the candidates and the baselines."""
         race = race_settings(settings)
         beside = f" and {len(race.baselines)} baselines" if race.baselines else ""

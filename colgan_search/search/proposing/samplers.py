@@ -9,12 +9,12 @@ from pydantic import Field
 from colgan_search.extensions.samplers import Sampler
 from colgan_search.extensions.section import Section
 from colgan_search.search_plan import USUAL
-from colgan_search.symmetry import Extent
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from colgan_search.config import SearchSettings
+    from colgan_search.symmetry import Extent
 
 
 class GraphSettings(Section):
@@ -50,7 +50,7 @@ class Graph(Sampler):
             scores=objective(settings.objective).number,
         )
 
-    def buys(self, settings: "SearchSettings", space: Extent, trials: int) -> str:
+    def buys(self, settings: "SearchSettings", space: "Extent", trials: int) -> str:
         """Distinct graphs, and the replicates that are planned."""
         chosen: Any = settings.sampler_settings
         return space.bought(trials, round(chosen.replicates * max(trials - settings.startup_trials, 0)))
@@ -113,7 +113,7 @@ class Repeat(Random):
     name = "repeat"
     proposes = searches = False
 
-    def buys(self, settings: "SearchSettings", space: Extent, trials: int) -> str:
+    def buys(self, settings: "SearchSettings", space: "Extent", trials: int) -> str:
         """Replicates alone."""
         graphs = len(settings.first)
         each = f"{trials / graphs:.3g} replicates of each" if graphs > 1 else f"{trials:,} replicates of it"
