@@ -13,7 +13,7 @@ from colgan_search.surrogate.views import Codes
 OPTIMISM = 1.5
 """A graph counts as good as its best generator's mean and so many deviations."""
 LOOKED_AT = 600
-"""Views with the best means whose deviations are computed; as many again by two draws, and some at random."""
+"""Views with the best means whose deviations are computed; half as many by a draw, and as many at random."""
 ALL_AT = 2400
 """Spaces with fewer views are looked at whole."""
 MOST_GRAPHS = 400
@@ -83,7 +83,7 @@ def _replicate_is_due(seen: Seen, plan: Plan) -> bool:
     space = seen.space
     if space.listed and len(space.distinct) <= (plan.trials or SMALL):
         return False
-    return seen.repeats < plan.replicates * (len(seen.codes) + len(seen.running) - plan.startup_trials)
+    return seen.repeats < plan.replicates_due(len(seen.codes) + len(seen.running))
 
 
 def _leader(seen: Seen, model: GraphModel, random: np.random.Generator) -> Codes:
@@ -100,8 +100,7 @@ def _best_of_all(model: GraphModel, fresh: NDArray[np.int64], random: np.random.
         return _first(_promise(model, space.distinct[fresh]), random)
     places = space.distinct_views[fresh].reshape(-1)
     chosen = [_top(model.everywhere()[places], LOOKED_AT)]
-    chosen += [_top(model.drawn(random)[places], LOOKED_AT // 2) for _ in range(2)]
-    chosen += [random.integers(len(places), size=LOOKED_AT // 2)]
+    chosen += [_top(model.drawn(random)[places], LOOKED_AT // 2), random.integers(len(places), size=LOOKED_AT // 2)]
     looked_at = np.unique(np.concatenate(chosen))
     graph, generator = np.divmod(looked_at, k)
     views = space.distinct[fresh[graph]][np.arange(len(graph))[:, None], space.roots[generator]]

@@ -24,9 +24,9 @@ WHOLES = (False, True)
 LEVEL = 1.0
 """Variance of the level that all graphs share, in that of the scores."""
 BELIEFS = {
-    "scale": (-0.5, 0.5),
-    "whole": (-0.5, 0.5),
-    "decay": (np.log(0.2), 0.7),
+    "scale": (0.0, 1.5),
+    "whole": (0.0, 1.5),
+    "decay": (np.log(0.05), 1.5),
     "own": (np.log(0.3), 1.5),
     "shared": (np.log(0.02), 0.7),
 }
@@ -44,7 +44,7 @@ class Part:
     scale: float
     """Its variance."""
     decay: tuple[float, ...]
-    """[C]: -log(rho) of each class of edges."""
+    """[C * T], as of `kernel.Look.decays`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def usual(space: Space) -> Hyper:
     """Before there is data."""
     at = {name: float(np.exp(centre)) for name, (centre, _) in BELIEFS.items()}
     parts = tuple(
-        Part(whole, at["whole" if whole else "scale"], (at["decay"],) * (int(Look.of(space, whole).classes.max()) + 1))
+        Part(whole, at["whole" if whole else "scale"], (at["decay"],) * Look.of(space, whole).decays)
         for whole in WHOLES
     )
     return Hyper(parts, at["own"], at["shared"])

@@ -1,9 +1,9 @@
 """The covariance of two views, and of the noise of one training, as kernels for scikit-learn's Gaussian process.
 
 A row of the process's data is a view's codes [E], then the number of its training, then how many trainings its score
-is the mean of. Two views are alike by the product over their edges of rho_c for each edge on which they differ, c
-being the edge's class (what it is to the root), averaged over the relabellings that keep the root; scaled, so that
-every view has the same variance.
+is the mean of. Two views are alike by the product over their edges of rho_c for each edge on which they differ, and of
+another factor where one of the two is cut off there, c being the edge's class (what it is to the root); averaged over
+the relabellings that keep the root; scaled, so that every view has the same variance.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from colgan_search.gates import CUTOFF
 from colgan_search.surrogate.views import Codes, Space
 
 Floats = NDArray[np.float64]
@@ -52,9 +53,27 @@ class Look:
         """[E]."""
         return self.space.kinds if self.whole else self.space.classes
 
+    @property
+    def contrasts(self) -> Floats:
+        """[T, G, G] of 0 and 1: where two gates differ; and where one of them is cutoff, if others differ as well."""
+        differ = 1.0 - np.eye(self.gates)
+        cut = np.array([gate is CUTOFF for gate in self.space.gates])
+        apart = cut[:, None] != cut[None]
+        return np.array([differ, apart] if 0 < cut.sum() < self.gates - 1 else [differ])
+
+    @property
+    def decays(self) -> int:
+        """C * T: how many numbers `decay` is; class by class of edges, each with all contrasts."""
+        return (int(self.classes.max()) + 1) * len(self.contrasts)
+
+    def apart(self, decay: Floats) -> Floats:
+        """[E, G, G]: -log of what each pair of gates multiplies the covariance by, on each edge."""
+        of_class = np.tensordot(np.asarray(decay).reshape(-1, len(self.contrasts)), self.contrasts, 1)
+        return np.asarray(of_class[self.classes])
+
 
 class ViewKernel(Kernel):  # type: ignore[misc]
-    """`decay` [C]: -log(rho) of each class of edges. `whole` = of the graph, whoever is its root."""
+    """`decay` [C * T]: -log of a factor for each class of edges and contrast. `whole` = whoever is the root."""
 
     def __init__(self, space: Space, whole: bool, decay: Any, decay_bounds: tuple[float, float] = (5e-3, 5.0)) -> None:
         self.space, self.whole, self.decay, self.decay_bounds = space, whole, decay, decay_bounds
@@ -69,7 +88,7 @@ class ViewKernel(Kernel):  # type: ignore[misc]
         return np.atleast_1d(self.decay)  # scikit-learn sets a number for one class
 
     def __call__(self, X: Floats, Y: Floats | None = None, eval_gradient: bool = False) -> Any:
-        """[N, M], with its gradient [N, M, C] by log(decay)."""
+        """[N, M], with its gradient [N, M, C * T] by log(decay)."""
         edges = len(self.space.classes)
         a = X[:, :edges].astype(np.int8)
         b = a if Y is None else Y[:, :edges].astype(np.int8)
@@ -79,7 +98,7 @@ class ViewKernel(Kernel):  # type: ignore[misc]
 
     def _with_gradient(self, a: Codes) -> tuple[Floats, Floats]:
         raw, slope = np.zeros((len(a), len(a))), np.zeros((len(a), len(a), len(self._decays)))
-        for counts in self._counts(a):  # [C, N, N]
+        for counts in self._counts(a):  # [C * T, N, N]
             part = np.exp(-np.tensordot(self._decays, counts, 1))
             raw += part
             for c, count in enumerate(counts):
@@ -91,7 +110,7 @@ class ViewKernel(Kernel):  # type: ignore[misc]
         return kernel, slope * scale[:, :, None] - 0.5 * kernel[:, :, None] * (own_slope[:, None] + own_slope[None])
 
     def _counts(self, a: Codes) -> NDArray[np.float32]:
-        """[S, C, N, N]: the differing edges of each class; the same for every value of `decay`."""
+        """[S, C * T, N, N]: the differing edges of each class; the same for every value of `decay`."""
         return differences(Look.of(self.space, self.whole), a.tobytes())
 
     def diag(self, X: Floats) -> Floats:
@@ -143,49 +162,42 @@ class TrainingNoise(Kernel):  # type: ignore[misc]
         return False
 
 
-def one_hot(codes: Codes, gates: int, weights: Floats | None = None) -> NDArray[np.float32]:
-    """[N, E * gates], each edge's ones weighted."""
-    hot = (codes[:, :, None] == np.arange(gates, dtype=np.int8)).astype(np.float32)
-    if weights is not None:
-        hot *= weights.astype(np.float32)[None, :, None]
-    flat: NDArray[np.float32] = hot.reshape(len(codes), -1)
-    return flat
-
-
-def agreements(a: Codes, b: Codes, gates: int, edges: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """[N, M]: the edges among `edges` on which views agree."""
-    found: NDArray[np.float32] = one_hot(a[:, edges], gates) @ one_hot(b[:, edges], gates).T
-    return found
+def one_hot(codes: Codes, gates: int) -> NDArray[np.float32]:
+    """[N, E * gates]."""
+    hot: NDArray[np.float32] = (codes[:, :, None] == np.arange(gates, dtype=np.int8)).astype(np.float32)
+    return hot.reshape(len(codes), -1)
 
 
 @lru_cache(maxsize=4)
 def differences(look: Look, codes: bytes) -> NDArray[np.float32]:
-    """[S, C, N, N]: on how many edges of each class views [N, E] differ from the relabelled ones."""
+    """[S, C * T, N, N]: on how many edges of each class views [N, E] differ, by each contrast, from relabelled ones."""
     a = np.frombuffer(codes, dtype=np.int8).reshape(-1, len(look.classes))
-    sizes = np.bincount(look.classes)
+    contrasts = look.contrasts.astype(np.float32)
     found = [
-        [size - agreements(a, a[:, move], look.gates, look.classes == c) for c, size in enumerate(sizes)]
+        contrast[a[:, edges]].reshape(len(a), -1) @ one_hot(a[:, move][:, edges], look.gates).T
         for move in look.moves
+        for edges in (look.classes == c for c in range(look.classes.max() + 1))
+        for contrast in contrasts
     ]
-    return np.array(found, dtype=np.float32)
+    return np.array(found, dtype=np.float32).reshape(len(look.moves), -1, len(a), len(a))
 
 
 def raw_covariance(look: Look, decay: Floats, a: Codes, b: Codes) -> NDArray[np.float32]:
     """[N, M], before it is scaled."""
-    weights = np.asarray(decay)[look.classes]
-    left = one_hot(a, look.gates, weights)
+    apart = look.apart(decay).astype(np.float32)
+    left = -apart[np.arange(len(apart)), a].reshape(len(a), -1)
     total = np.zeros((len(a), len(b)), dtype=np.float32)
     for move in look.moves:
         part = left @ one_hot(b[:, move], look.gates).T
-        part -= np.float32(weights.sum())
         total += np.exp(part, out=part)
     return total
 
 
 def own_covariance(look: Look, decay: Floats, a: Codes) -> Floats:
     """[N]: the diagonal of `raw_covariance(a, a)`."""
-    weights = np.asarray(decay)[look.classes]
-    return np.asarray(sum(np.exp(-((a != a[:, move]) @ weights)) for move in look.moves))
+    apart = look.apart(decay)
+    edges = np.arange(len(apart))
+    return np.asarray(sum(np.exp(-apart[edges, a, a[:, move]].sum(axis=1)) for move in look.moves))
 
 
 def covariance(look: Look, decay: Floats, a: Codes, b: Codes) -> Floats:

@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from colgan_search import GraphSampler, KnowledgeTransferGraph, Roster, name_winner
 from colgan_search.errors import GraphError
 from colgan_search.gates import get_gate
+from colgan_search.search_plan import Plan
 from colgan_search.symmetry import canonical, count_distinct
 
 GATES = ["through", "cutoff", "positive", "negative"]
@@ -91,6 +92,25 @@ def test_all_104_graphs_of_table_2_are_tried_once_before_any_is_again() -> None:
 def test_a_budget_that_buys_every_graph_trains_each_once_first() -> None:
     graphs, _ = search(Roster(2), GATES, 140, trials=140)
     assert len(set(graphs[:136])) == 136
+
+
+@pytest.mark.parametrize(
+    ("share", "total", "due"),
+    [
+        # After the 10 random ones, 100 trials with a tenth of them replicates: all in the last 50.
+        (0.1, 110, {10: -10, 60: 0, 61: 0.2, 85: 5, 110: 10, 120: 11}),
+        # Four fifths do not fit into a half: they take every trial after the first fifth.
+        (0.8, 110, {30: 0, 31: 1, 70: 40, 110: 80}),
+        (1.0, 110, {10: 0, 11: 1, 110: 100}),
+        (0.1, None, {10: 0, 11: 0.1, 110: 10}),
+        (0.0, 110, {10: 0, 110: 0}),
+    ],
+)
+def test_replicates_wait_for_the_second_half_of_a_known_total(
+    share: float, total: int | None, due: dict[int, float]
+) -> None:
+    plan = Plan(startup_trials=10, replicates=share, trials=total)
+    assert {trials: plan.replicates_due(trials) for trials in due} == pytest.approx(due)
 
 
 @pytest.mark.slow

@@ -35,13 +35,20 @@ def some_graphs(roster: Roster, n: int, seed: int = 0, gates: Any = PAPER_GATES)
 def hyper(space: Space) -> Hyper:
     """Other numbers than the usual ones, each class of edges its own."""
     parts = tuple(
-        Part(whole, scale, tuple(0.2 + 0.15 * c for c in range(int(Look.of(space, whole).classes.max()) + 1)))
+        Part(whole, scale, tuple(0.2 + 0.15 * (c % 5) for c in range(Look.of(space, whole).decays)))
         for whole, scale in ((False, 0.7), (True, 0.4))
     )
     return Hyper(parts, own=0.3, shared=0.2)
 
 
-def by_hand(x: KnowledgeTransferGraph, y: KnowledgeTransferGraph, i: int, j: int, rho: dict[str, float]) -> float:
+def by_hand(
+    x: KnowledgeTransferGraph,
+    y: KnowledgeTransferGraph,
+    i: int,
+    j: int,
+    rho: dict[str, float],
+    cut: dict[str, float],
+) -> float:
     """The kernel of x seen from G(i) and y seen from G(j), with three generators, from the words of its description."""
 
     def raw(x: KnowledgeTransferGraph, y: KnowledgeTransferGraph, i: int, j: int) -> float:
@@ -58,8 +65,11 @@ def by_hand(x: KnowledgeTransferGraph, y: KnowledgeTransferGraph, i: int, j: int
                     kind = "own D" if at_root else "other D"
                 else:
                     kind = "in" if at_root else "out" if edge.source.number == i else "among"
-                if y[y.roster.edge(source, target)] is not gate:
+                other = y[y.roster.edge(source, target)]
+                if other is not gate:
                     product *= rho[kind]
+                if CUTOFF in (other, gate) and other is not gate:
+                    product *= cut[kind]
             total += product
         return total
 
@@ -71,17 +81,18 @@ def test_the_kernel_is_the_one_of_its_description() -> None:
     space = space_of(Roster(3), PAPER_GATES)
     graphs = some_graphs(Roster(3), 4)
     views = space.views(space.encode(graphs))
-    decay = -np.log([rho[kind] for kind in ("own D", "other D", "in", "out", "among")])
+    cut = {"own D": 0.8, "other D": 0.95, "in": 0.4, "out": 0.75, "among": 0.65}
+    decay = -np.log([factors[kind] for kind in ("own D", "other D", "in", "out", "among") for factors in (rho, cut)])
     for a, b in itertools.product(range(4), repeat=2):
         for i, j in itertools.product(range(3), repeat=2):
             found = covariance(Look.of(space, False), decay, views[a, [i]], views[b, [j]])[0, 0]
-            assert found == pytest.approx(by_hand(graphs[a], graphs[b], i + 1, j + 1, rho), rel=1e-5)
+            assert found == pytest.approx(by_hand(graphs[a], graphs[b], i + 1, j + 1, rho, cut), rel=1e-5)
 
 
 def test_the_kernel_of_whole_graphs_sees_no_root() -> None:
     space = space_of(Roster(3), PAPER_GATES)
     views = space.views(space.encode(some_graphs(Roster(3), 3))).reshape(9, -1)
-    found = covariance(Look.of(space, True), np.array([0.4, 0.2]), views, views)
+    found = covariance(Look.of(space, True), np.array([0.4, 0.1, 0.2, 0.3]), views, views)
     for a, b in itertools.product(range(3), repeat=2):
         block = found[3 * a : 3 * a + 3, 3 * b : 3 * b + 3]
         assert_allclose(block, block[0, 0], rtol=1e-5)
@@ -94,8 +105,8 @@ def test_the_kernels_gradient_is_that_of_its_differences(roster: Roster, whole: 
     space = space_of(roster, PAPER_GATES)
     codes = space.encode(some_graphs(roster, 4))
     rows = np.column_stack([codes, np.arange(4), [1, 2, 1, 1]]).astype(float)
-    classes = int(Look.of(space, whole).classes.max()) + 1
-    for kernel in (ViewKernel(space, whole, np.full(classes, 0.3)), TrainingNoise(0.3, 0.2)):
+    decays = Look.of(space, whole).decays
+    for kernel in (ViewKernel(space, whole, np.full(decays, 0.3)), TrainingNoise(0.3, 0.2)):
         value, gradient = kernel(rows, eval_gradient=True)
         assert_allclose(value, kernel(rows), rtol=1e-5)
         assert_allclose(np.diag(value), kernel.diag(rows), rtol=1e-5)
@@ -266,5 +277,7 @@ def test_a_gate_that_the_study_has_not_is_refused() -> None:
 
 
 def test_what_is_usual_has_a_number_for_every_class() -> None:
+    assert [len(part.decay) for part in usual(space_of(Roster(3), PAPER_GATES)).parts] == [10, 4]
     assert [len(part.decay) for part in usual(space_of(Roster(3), TWO)).parts] == [5, 2]
+    assert [len(part.decay) for part in usual(space_of(Roster(3), (THROUGH, POSITIVE, NEGATIVE))).parts] == [5, 2]
     assert [len(part.decay) for part in usual(space_of(Roster(2, 2), TWO)).parts] == [5, 3]
