@@ -24,6 +24,7 @@ COMMANDS = (
     "rehearse",
     "figures",
     "graphs",
+    "config",
     "dashboard",
     "prepare",
     "doctor",

@@ -1,12 +1,12 @@
 """What the command line says of a study config."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from colgan_search.cli import console
-from colgan_search.config import StudyConfig, with_overrides
+from colgan_search.config import StudyConfig, read_setting, with_overrides
 from colgan_search.errors import ConfigError
 
 KEY = re.compile(r"(data|network|transfer|training|evaluation|search)\.")
@@ -18,6 +18,17 @@ def overridden(config: StudyConfig, *options: tuple[str, str, Any]) -> StudyConf
         if value is not None:
             config = with_overrides(config, {path: value}, option)
     return config
+
+
+def set_by(config: StudyConfig, settings: Sequence[str] | None) -> StudyConfig:
+    """The config with the values of all `--set KEY=VALUE`, together. ConfigError for a key that stands twice."""
+    values: dict[str, Any] = {}
+    for text in settings or ():
+        path, value = read_setting(text, "--set")
+        if path in values:
+            raise ConfigError(f"--set: {path} is given twice")
+        values[path] = value
+    return with_overrides(config, values, "--set") if values else config
 
 
 @contextmanager

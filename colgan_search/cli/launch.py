@@ -6,7 +6,7 @@ import typer
 
 from colgan_search import logs
 from colgan_search.cli import console, options, show
-from colgan_search.cli.configs import of_config, overridden
+from colgan_search.cli.configs import of_config, overridden, set_by
 from colgan_search.config import load_config
 from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.file_names import DEFAULT_WORK_DIR
@@ -20,6 +20,7 @@ EXAMPLE = "colgan-search launch --config digits --trials 12"
 
 def command(
     config: options.Config = "cifar10",
+    set_: options.Set = None,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -63,7 +64,7 @@ def command(
     """
     logs.set_up()
     settings = overridden(
-        load_config(config),
+        set_by(load_config(config), set_),
         ("--data-root", "data.root", data_root),
         ("--weights", "evaluation.weights", weights),
         ("--skip-broken", "data.skip_broken", skip_broken or None),

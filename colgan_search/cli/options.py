@@ -11,6 +11,15 @@ MAX_TRIALS = 10_000_000
 Config = Annotated[
     str, typer.Option("--config", help="A study config: a YAML file, or the name of a shipped one (digits, cifar10).")
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Another value for a key of the config, e.g. training.epochs=20 or search.gates=[through, cutoff]; may be "
+        "given again.",
+    ),
+]
 Storage = Annotated[
     str | None,
     typer.Option(

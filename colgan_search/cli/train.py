@@ -10,7 +10,7 @@ from rich.table import Table
 
 from colgan_search import presets
 from colgan_search.cli import console, options, show
-from colgan_search.cli.configs import of_config, overridden
+from colgan_search.cli.configs import of_config, overridden, set_by
 from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config
 from colgan_search.file_names import DEFAULT_WORK_DIR, WorkFolder
@@ -26,6 +26,7 @@ def command(
         typer.Option("--graph", help="A preset (mad-gan, all-through, ...), a text form, JSON, or a file of JSON."),
     ],
     config: options.Config = "digits",
+    set_: options.Set = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Instead of the config's.")] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Independent trainings of the graph.", min=1, max=1000)] = 1,
     out: Annotated[
@@ -40,7 +41,7 @@ def command(
 ) -> None:
     """Train and score one graph. The same command again goes on where it stopped."""
     settings = overridden(
-        load_config(config),
+        set_by(load_config(config), set_),
         ("--epochs", "training.epochs", epochs),
         ("--data-root", "data.root", data_root),
         ("--weights", "evaluation.weights", weights),

@@ -4,7 +4,7 @@ from colgan_search.config.fingerprint import differences, fingerprint
 from colgan_search.config.load import find_config, load_config, parse_config, shipped_configs, with_overrides
 from colgan_search.config.members import members_used, require_members
 from colgan_search.config.pruning import PruningSettings
-from colgan_search.config.reading import read_yaml
+from colgan_search.config.reading import read_setting, read_yaml
 from colgan_search.config.schema import (
     STUDY_NAME,
     EvaluationSettings,
@@ -36,6 +36,7 @@ __all__ = [
     "load_config",
     "members_used",
     "parse_config",
+    "read_setting",
     "read_yaml",
     "require_members",
     "shipped_configs",

@@ -69,6 +69,23 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: is not valid YAML: {problem}") from error
 
 
+def read_setting(text: str, source: str) -> tuple[str, Any]:
+    """Key path and value of `training.epochs=20`; the value is read as YAML reads it, so lists and null may be given.
+
+    ConfigError, which names `source`, for what is not of this form.
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip() or not all(part.strip() for part in path.split(".")):
+        raise ConfigError(f"{source}: {text[:80]!r} is not of the form KEY=VALUE, such as training.epochs=20")
+    if len(value) > MAX_BYTES:
+        raise ConfigError(f"{source}: {path}: its value is larger than {MAX_BYTES:,} bytes")
+    try:
+        return path.strip(), yaml.load(value, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{source}: {path.strip()}: {value[:80]!r} cannot be read: {problem}") from error
+
+
 def _require_few_values(root: yaml.Node) -> None:
     """YAMLError if the node holds more than MAX_VALUES values with all aliases written out, or itself."""
     sizes: dict[int, int | None] = {}

@@ -46,7 +46,9 @@ class TrainingSettings(Section):
     epochs: int = Field(50, ge=1, le=100_000, description="passes over the real images")
     batch: int = Field(256, ge=2, le=65_536, description="images per batch; an incomplete last one is dropped")
     learning_rate: float = Field(2e-4, gt=0.0, le=1.0, description="Adam, all networks")
-    betas: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], Annotated[float, Field(ge=0.0, lt=1.0)]] = (0.5, 0.999)
+    betas: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], Annotated[float, Field(ge=0.0, lt=1.0)]] = Field(
+        (0.5, 0.999), description="Adam's decays of the gradient's mean and of its square"
+    )
     discriminator_steps: Literal["per_generator", "per_batch", "joint"] = Field(
         "per_generator",
         description="optimizer steps of an iteration: k, each on a real and a generated batch together (our reading); "
@@ -61,7 +63,7 @@ class TrainingSettings(Section):
         None,
         gt=0.0,
         lt=1.0,
-        description="decay per iteration of the generators' moving average, scored at the end beside them; None = none",
+        description="decay per iteration of the generators' moving average, scored at the end beside them; null = none",
     )
     ramp: Literal["iteration", "epoch"] = Field(
         "iteration", description="unit in which linear gates progress (our reading)"
@@ -77,7 +79,7 @@ class EvaluationSettings(Section):
     extractor_settings: Annotated[SerializeAsAny[Section], BeforeValidator(settings_of(EXTRACTORS, "extractor"))] = (
         Field(Section(), validate_default=True, description="settings of the extractor's own, if it has any")
     )
-    weights: str | None = Field(None, description="file of Inception weights; None = the cache, or its download")
+    weights: str | None = Field(None, description="file of Inception weights; null = the cache, or its download")
     images: int = Field(50_000, ge=2, le=10_000_000, description="generated images per generator at the end")
     splits: int = Field(10, ge=1, le=1000, description="splits of the inception score at the end")
     batch: int = Field(256, ge=1, le=65_536, description="images per pass through generator and extractor")
@@ -96,7 +98,7 @@ class EvaluationSettings(Section):
         (), description="metrics beside IS and FID, e.g. [kid, precision, recall], or {name: kid, subsets: 50}"
     )
     every_epochs: int | None = Field(
-        None, ge=1, description="score during training every so many epochs; None = only at the end"
+        None, ge=1, description="score during training every so many epochs; null = only at the end"
     )
     interim_images: int = Field(5000, ge=2, le=10_000_000, description="images per generator during training, 1 split")
     classifier_epochs: int = Field(20, ge=1, le=1000, description="epochs of the classifier extractor's own training")

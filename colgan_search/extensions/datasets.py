@@ -19,13 +19,13 @@ class DataSettings(Section):
     """The settings that every data set has."""
 
     name: str
-    root: str | None = Field(None, description="folder of the images; None = the default download folder")
+    root: str | None = Field(None, description="folder of the images; null = the default download folder")
     size: int = Field(64, ge=4, le=1024, description="height and width in pixels after one resize")
     channels: Literal[1, 3] = Field(3, description="1 = grey, 3 = colour; images are converted")
-    limit: int | None = Field(None, ge=2, description="use the first so many images of a fixed shuffle; None = all")
+    limit: int | None = Field(None, ge=2, description="use the first so many images of a fixed shuffle; null = all")
     skip_broken: bool = Field(
         False,
-        description="imagefolder: leave out what is not a whole image and links to folders; False = refuse the folder",
+        description="imagefolder: leave out what is not a whole image and links to folders; false = refuse the folder",
     )
 
 
