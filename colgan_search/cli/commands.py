@@ -14,6 +14,7 @@ COMMANDS = (
     "launch",
     "worker",
     "confirm",
+    "studies",
     "status",
     "best",
     "trials",
