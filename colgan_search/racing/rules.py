@@ -26,6 +26,13 @@ class Run:
     value: float | None
     """None while it runs."""
 
+    @classmethod
+    def of_trial(cls, graph: str, role: str | None, value: float | None, *, higher_is_better: bool) -> "Run | None":
+        """A trial as a run of the race; None if it is not one of the race's own. `value` in the study's own sense."""
+        if role not in ROLES:
+            return None
+        return cls(graph, str(role), value if value is None or higher_is_better else -value)
+
 
 @dataclass(frozen=True)
 class Rules:

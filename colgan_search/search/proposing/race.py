@@ -9,7 +9,7 @@ from colgan_search.errors import GraphError
 from colgan_search.extensions.samplers import Sampler
 from colgan_search.extensions.section import Section
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.racing.rules import ROLES, Rules, Run, wanted
+from colgan_search.racing.rules import Rules, wanted
 from colgan_search.search.study.trial_attributes import ROLE
 
 if TYPE_CHECKING:
@@ -119,10 +119,3 @@ def race_settings(settings: "SearchSettings") -> RaceSettings:
 def is_race(config: "StudyConfig") -> bool:
     """True for the config of a study that `confirm` has made."""
     return isinstance(config.search.sampler_settings, RaceSettings)
-
-
-def run(graph: str, role: str | None, value: float | None, *, higher_is_better: bool) -> Run | None:
-    """A trial as a run of the race, larger is better; None if it is not one of the race's own."""
-    if role not in ROLES:
-        return None
-    return Run(graph, str(role), value if value is None or higher_is_better else -value)

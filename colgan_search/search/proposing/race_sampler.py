@@ -15,7 +15,6 @@ from colgan_search.racing.rules import Rules, Run, next_run
 from colgan_search.roster import Roster
 from colgan_search.search.optuna_private import handles
 from colgan_search.search.proposing import space
-from colgan_search.search.proposing.race import run
 from colgan_search.search.study.trial_attributes import ROLE
 
 
@@ -62,7 +61,9 @@ def runs_of_trials(trials: Sequence[FrozenTrial], *, higher_is_better: bool) -> 
     for trial in trials:
         value = trial.value if trial.state is TrialState.COMPLETE else None
         role = trial.user_attrs.get(ROLE)
-        one = run(_text(trial.params), role, value, higher_is_better=higher_is_better) if role is not None else None
+        one = None
+        if role is not None:
+            one = Run.of_trial(_text(trial.params), role, value, higher_is_better=higher_is_better)
         if one is not None:
             found.append(one)
     return found

@@ -8,7 +8,7 @@ from colgan_search.evaluation.comparing import Difference
 from colgan_search.racing.answer import Answer, answer, mirrored
 from colgan_search.racing.rules import Run
 from colgan_search.records import Objective
-from colgan_search.search.proposing.race import RaceSettings, race_settings, run
+from colgan_search.search.proposing.race import RaceSettings, race_settings
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy, open_study, study_names
 
@@ -89,7 +89,7 @@ def race_runs(study: OpenStudy) -> list[Run]:
     for trial in results.trials(study):
         if trial.state != "fail" and trial.graph is not None:
             value = trial.value if trial.state == "complete" else None
-            found.append(run(trial.graph, trial.role, value, higher_is_better=higher))
+            found.append(Run.of_trial(trial.graph, trial.role, value, higher_is_better=higher))
     return [one for one in found if one is not None]
 
 
