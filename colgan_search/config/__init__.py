@@ -15,6 +15,7 @@ from colgan_search.config.schema import (
 )
 from colgan_search.config.searching import SearchSettings
 from colgan_search.extensions.datasets import DataSettings
+from colgan_search.extensions.fast import FastSettings
 from colgan_search.extensions.networks import NetworkSettings
 from colgan_search.extensions.transfers import TransferSettings
 
@@ -22,6 +23,7 @@ __all__ = [
     "STUDY_NAME",
     "DataSettings",
     "EvaluationSettings",
+    "FastSettings",
     "NetworkSettings",
     "PruningSettings",
     "RuntimeSettings",

@@ -10,6 +10,7 @@ from colgan_search.errors import GraphError, PluginError, UnknownMember
 from colgan_search.extensions import metrics
 from colgan_search.extensions.datasets import DATASETS, DataSettings
 from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.extensions.fast import FastSettings
 from colgan_search.extensions.metrics import METRICS, MetricSettings
 from colgan_search.extensions.networks import NETWORKS, NetworkSettings
 from colgan_search.extensions.section import Section, chosen_by, known_name, settings_of
@@ -136,6 +137,7 @@ class RuntimeSettings(Section):
     deterministic: bool = Field(False, description="CUDA's deterministic algorithms: same bits, slower")
     keep_best: int = Field(10, ge=0, le=10_000_000, description="trials whose generators stay on this machine's disk")
     checkpoint_minutes: float = Field(10.0, gt=0.0, le=1440.0, description="between checkpoints of a training")
+    fast: FastSettings = Field(FastSettings(), description="ways of training faster, equal but for rounding")
 
 
 class ServiceSettings(Section):

@@ -5,24 +5,22 @@ from torch import Tensor
 
 from colgan_search.errors import Diverged
 
-EVERY_ITERATIONS = 32
-"""How many iterations of losses are gathered before they are looked at."""
-
 
 class FiniteWatch:
     """Gathers the losses of some iterations and looks at them all at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, every: int = 32) -> None:
+        self.every = every  # iterations of losses that are gathered before they are looked at
         self._names: list[tuple[int, str]] = []
         self._losses: list[Tensor] = []
         self._since = 0
 
     def see(self, iteration: int, losses: dict[str, Tensor]) -> None:
-        """Takes in the scalar losses of iteration 1..T. Diverged at the latest EVERY_ITERATIONS later."""
+        """Takes in the scalar losses of iteration 1..T. Diverged at the latest `every` iterations later."""
         self._names.extend((iteration, name) for name in losses)
         self._losses.extend(losses.values())
         self._since += 1
-        if self._since >= EVERY_ITERATIONS:
+        if self._since >= self.every:
             self.check()
 
     def check(self) -> None:

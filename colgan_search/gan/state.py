@@ -1,6 +1,6 @@
 """Everything that a training changes as it goes, and its way into a checkpoint and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -8,16 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from colgan_search.config import NetworkSettings, TrainingSettings
+from colgan_search.config import FastSettings, NetworkSettings, TrainingSettings
 from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
+from colgan_search.extensions.fast import USUAL
 from colgan_search.gan.building import build_discriminator, build_generator
 from colgan_search.roster import Node, Roster
 from colgan_search.seeds import derive_seed
 
-_Network = TypeVar("_Network", bound=nn.Module)
-
-LAYOUT = torch.channels_last
-"""Memory layout of weights and images: quicker on GPUs, the same on the CPU."""
+_Network = TypeVar("_Network", GeneratorNetwork, DiscriminatorNetwork)
 
 AVERAGED = "module."
 """Before every name in the state of PyTorch's AveragedModel, but for its counter."""
@@ -30,7 +28,7 @@ class TrainingState:
     roster: Roster
     generators: list[GeneratorNetwork]  # G_1..G_k at index 0..k-1
     discriminators: list[DiscriminatorNetwork]  # D, or D_1..D_m at index 0..m-1; k + 1 outputs each
-    generator_optimizers: list[torch.optim.Optimizer]  # one per generator
+    generator_optimizers: list[torch.optim.Optimizer]  # one per generator, or one for all (`fast.one_adam`)
     discriminator_optimizers: list[torch.optim.Optimizer]  # one per discriminator
     own_z: list[torch.Generator]  # per discriminator: draws each generator's own z of the discriminator phase
     shared_z: torch.Generator  # draws the one z of the generator phase
@@ -75,7 +73,7 @@ class TrainingState:
         return {
             "generators": [network.state_dict() for network in self.generators],
             "discriminators": [network.state_dict() for network in self.discriminators],
-            "generator_optimizers": [optimizer.state_dict() for optimizer in self.generator_optimizers],
+            "generator_optimizers": self._moments_by_generator(),
             "discriminator_optimizers": [optimizer.state_dict() for optimizer in self.discriminator_optimizers],
             "own_z": [random.get_state() for random in self.own_z],
             "shared_z": self.shared_z.get_state(),
@@ -84,13 +82,29 @@ class TrainingState:
             "extra": self.extra,
         }
 
+    def _moments_by_generator(self) -> list[dict[str, Any]]:
+        """One optimizer's state per generator, also where one optimizer has them all: a checkpoint fits either."""
+        saved = [optimizer.state_dict() for optimizer in self.generator_optimizers]
+        if len(saved) == self.k:
+            return saved
+        parts, begin = [], 0
+        for count in (len(list(network.parameters())) for network in self.generators):
+            state = {i: saved[0]["state"][begin + i] for i in range(count) if begin + i in saved[0]["state"]}
+            group = {**saved[0]["param_groups"][0], "params": list(range(count))}
+            parts.append({"state": state, "param_groups": [group]})
+            begin += count
+        return parts
+
     def restore(self, data: dict[str, Any]) -> None:
         """Puts `to_checkpoint`'s data back into a state that was made with the same settings."""
         networks = [*self.generators, *self.discriminators]
         for network, weights in zip(networks, [*data["generators"], *data["discriminators"]], strict=True):
             network.load_state_dict(weights)
         optimizers = [*self.generator_optimizers, *self.discriminator_optimizers]
-        saved = [*data["generator_optimizers"], *data["discriminator_optimizers"]]
+        of_generators = data["generator_optimizers"]
+        if len(self.generator_optimizers) < self.k:
+            of_generators = [_as_one(of_generators)]
+        saved = [*of_generators, *data["discriminator_optimizers"]]
         for optimizer, moments in zip(optimizers, saved, strict=True):
             optimizer.load_state_dict(moments)
         for random, random_state in zip(self.own_z, data["own_z"], strict=True):
@@ -100,6 +114,15 @@ class TrainingState:
             average.load_state_dict(weights)
         self.iteration, self.reported = data["progress"]
         self.extra = data["extra"]
+
+
+def _as_one(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The state of one optimizer over what several have had."""
+    state, begin = {}, 0
+    for part in parts:
+        state.update({begin + i: moments for i, moments in part["state"].items()})
+        begin += len(part["param_groups"][0]["params"])
+    return {"state": state, "param_groups": [{**parts[0]["param_groups"][0], "params": list(range(begin))}]}
 
 
 def generators_in(data: dict[str, Any], ema: bool) -> tuple[int, list[dict[str, Tensor]]]:
@@ -124,6 +147,7 @@ def new_state(
     iterations_per_epoch: int,
     seed: int,
     device: torch.device,
+    fast: FastSettings = USUAL,
 ) -> TrainingState:
     """The roster's generators and discriminators for images [channels, size, size], all in train mode on `device`.
 
@@ -133,6 +157,7 @@ def new_state(
         _place(
             build_generator(network, size=size, channels=channels, seed=derive_seed(seed, "generator", node.number)),
             device,
+            fast,
         )
         for node in roster.generator_nodes
     ]
@@ -146,6 +171,7 @@ def new_state(
                 seed=node_seed(seed, "discriminator", node),
             ),
             device,
+            fast,
         )
         for node in roster.discriminator_nodes
     ]
@@ -153,8 +179,10 @@ def new_state(
         roster=roster,
         generators=generators,
         discriminators=discriminators,
-        generator_optimizers=[_adam(network, training) for network in generators],
-        discriminator_optimizers=[_adam(network, training) for network in discriminators],
+        generator_optimizers=[
+            _adam(those, training) for those in ([generators] if fast.one_adam else [[one] for one in generators])
+        ],
+        discriminator_optimizers=[_adam([network], training) for network in discriminators],
         own_z=[torch.Generator().manual_seed(node_seed(seed, "own z", node)) for node in roster.discriminator_nodes],
         shared_z=torch.Generator().manual_seed(derive_seed(seed, "shared z")),
         averages=[_average(network, training.ema) for network in generators if training.ema is not None],
@@ -174,9 +202,15 @@ def draw_z(random: torch.Generator, batch: int, z: int, device: torch.device) ->
     return torch.randn(batch, z, generator=random, pin_memory=pinned).to(device, non_blocking=True)
 
 
-def _place(network: _Network, device: torch.device) -> _Network:
-    """Moved to `device`, in LAYOUT and in train mode."""
-    return network.to(device).to(memory_format=LAYOUT).train()
+def layout(fast: FastSettings) -> torch.memory_format:
+    """Of weights and images in memory."""
+    return torch.channels_last if fast.channels_last else torch.contiguous_format
+
+
+def _place(network: _Network, device: torch.device, fast: FastSettings) -> _Network:
+    """Moved to `device`, in its layout and in train mode, computing as `fast` says."""
+    network.fast = fast
+    return network.to(device).to(memory_format=layout(fast)).train()
 
 
 def _average(network: nn.Module, decay: float) -> AveragedModel:
@@ -185,6 +219,7 @@ def _average(network: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=average(decay), use_buffers=True)
 
 
-def _adam(network: nn.Module, training: TrainingSettings) -> torch.optim.Optimizer:
-    """Adam in PyTorch's fused form."""
-    return torch.optim.Adam(network.parameters(), lr=training.learning_rate, betas=training.betas, fused=True)
+def _adam(networks: Sequence[nn.Module], training: TrainingSettings) -> torch.optim.Optimizer:
+    """Adam in PyTorch's fused form; what got no gradient is left alone, its moments too."""
+    weights = [weight for network in networks for weight in network.parameters()]
+    return torch.optim.Adam(weights, lr=training.learning_rate, betas=training.betas, fused=True)

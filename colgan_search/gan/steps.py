@@ -123,12 +123,7 @@ def discriminator_phase(
             ]
             taught = _teachers(state, lessons, shown)
             for j, (node, discriminator) in enumerate(zip(nodes, state.discriminators, strict=True)):
-                # In the order of the text: the generated batch sees D as the real one has left it.
-                parts, gated = [], []
-                for batch, images in shown[j].items():
-                    part, more = _judged(discriminator, node, batch, images, turn + 1, lessons, taught, transferred)
-                    parts.append(part)
-                    gated += [gate.weight(progress) * loss for gate, loss in more]
+                parts, gated = _judged(discriminator, node, shown[j], turn + 1, lessons, progress, taught, transferred)
                 loss = torch.stack(parts).sum()
                 summed[j].append(loss.detach())
                 if gated:
@@ -147,26 +142,34 @@ def discriminator_phase(
 def _judged(
     discriminator: Any,
     node: Node,
-    batch: Batch,
-    images: Tensor,
+    shown: Mapping[Batch, Tensor],
     turn: int,
     lessons: Lessons,
+    progress: float,
     taught: Mapping[tuple[Edge, Batch], Any],
     transferred: dict[str, list[Tensor]],
-) -> tuple[Tensor, list[tuple[Gate, Tensor]]]:
-    """Equation 1 on one batch, and the losses of the edges into this discriminator with their gates."""
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Equation 1 on each batch of a step, and the gated losses of the edges into this discriminator.
+
+    In the order of the text: the generated batch sees D as the real one has left it.
+    """
     incoming = [(edge, gate) for edge, gate in lessons.among_discriminators if edge.target == node]
     gated = []
     if incoming:
-        assert lessons.discriminator_transfer is not None
-        logits, own = lessons.discriminator_transfer.run(discriminator, images, True)
-        for edge, gate in incoming:
-            loss = lessons.discriminator_transfer.loss(own, taught[edge, batch])
-            transferred.setdefault(edge.name, []).append(loss.detach())
-            gated.append((gate, loss))
+        lesson = lessons.discriminator_transfer
+        assert lesson is not None
+        logits = []
+        for batch, images in shown.items():
+            output, own = lesson.run(discriminator, images, True)
+            logits.append(output)
+            for edge, gate in incoming:
+                loss = lesson.loss(own, taught[edge, batch])
+                transferred.setdefault(edge.name, []).append(loss.detach())
+                gated.append(gate.weight(progress) * loss)
     else:
-        logits = discriminator(images)
-    return real_loss(logits) if batch == "real" else fake_loss(logits, turn), gated
+        logits = discriminator.forward_batches(list(shown.values()))
+    found = zip(shown, logits, strict=True)
+    return [real_loss(one) if batch == "real" else fake_loss(one, turn) for batch, one in found], gated
 
 
 def _teachers(
@@ -206,31 +209,32 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: float, z: 
             generator = state.generators[node.index]
             images[node], views[node] = lessons.transfer.run(generator, z, node in lessons.compared)
 
+    judged: dict[Edge, Tensor] = {}
+    for judge in {edge.source: None for edge, _ in lessons.edges if edge.adversarial}:
+        asking = [edge for edge, _ in lessons.edges if edge.adversarial and edge.source == judge]
+        logits = state.discriminator(judge).forward_batches([images[edge.target] for edge in asking])
+        judged |= dict(zip(asking, logits, strict=True))
+
     losses: dict[str, Tensor] = {}
     whole = torch.zeros((), device=z.device)
     for edge, gate in lessons.edges:
-        loss = _EDGE_LOSSES[edge.kind](state, lessons, edge, images, views)
+        loss = _EDGE_LOSSES[edge.kind](lessons, edge, judged, views)
         whole = whole + gate.weight(progress) * loss
         losses[edge.name] = loss.detach()
 
-    students = sorted(lessons.students)
-    for node in students:
-        state.generator_optimizers[node.index].zero_grad()
+    for optimizer in state.generator_optimizers:
+        optimizer.zero_grad()
     whole.backward()  # type: ignore[no-untyped-call]
-    for node in students:
-        state.generator_optimizers[node.index].step()
+    for optimizer in state.generator_optimizers:
+        optimizer.step()  # of students alone: the others have no gradient
     return losses
 
 
-def _adversarial(
-    state: TrainingState, lessons: Lessons, edge: Edge, images: Mapping[Node, Tensor], views: Mapping[Node, Any]
-) -> Tensor:
-    return adversarial_loss(state.discriminator(edge.source)(images[edge.target]))
+def _adversarial(lessons: Lessons, edge: Edge, judged: Mapping[Edge, Tensor], views: Mapping[Node, Any]) -> Tensor:
+    return adversarial_loss(judged[edge])
 
 
-def _transfer(
-    state: TrainingState, lessons: Lessons, edge: Edge, images: Mapping[Node, Tensor], views: Mapping[Node, Any]
-) -> Tensor:
+def _transfer(lessons: Lessons, edge: Edge, judged: Mapping[Edge, Tensor], views: Mapping[Node, Any]) -> Tensor:
     return lessons.transfer.loss(views[edge.target], views[edge.source])
 
 

@@ -13,7 +13,7 @@ from colgan_search.errors import ConfigError, Interrupted, TrialFault, in_one_li
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.finite_watch import FiniteWatch
-from colgan_search.gan.state import LAYOUT, TrainingState, draw_z, new_state, node_seed
+from colgan_search.gan.state import TrainingState, draw_z, layout, new_state, node_seed
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
 from colgan_search.gates import progress_at
 from colgan_search.graph import KnowledgeTransferGraph
@@ -68,12 +68,13 @@ def train(
             iterations_per_epoch=per_epoch,
             seed=seed,
             device=device,
+            fast=runtime.fast,
         )
         if checkpoint is not None and (saved := checkpoint.load()) is not None:
             state.restore(saved)
         on_start(state)
         real = real.to(device)
-        watch = FiniteWatch()
+        watch = FiniteWatch(runtime.fast.losses_every)
         saved_at = clock()
 
         def save() -> None:
@@ -109,7 +110,7 @@ def train(
                 start = position * turns * training.batch
                 pixels = [
                     [
-                        to_pixels(real[batch]).contiguous(memory_format=LAYOUT)
+                        to_pixels(real[batch]).contiguous(memory_format=layout(runtime.fast))
                         for batch in torch.split(order[start : start + turns * training.batch], training.batch)
                     ]
                     * (graph.k // turns)

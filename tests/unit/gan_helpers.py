@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
+from colgan_search.config import FastSettings, NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
+from colgan_search.extensions.fast import USUAL
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.state import TrainingState, new_state
@@ -74,7 +75,12 @@ def run(
 
 
 def fresh(
-    k: int, *, net: NetworkSettings | None = None, how: TrainingSettings | None = None, size: int = 8
+    k: int,
+    *,
+    net: NetworkSettings | None = None,
+    how: TrainingSettings | None = None,
+    size: int = 8,
+    fast: FastSettings = USUAL,
 ) -> TrainingState:
     """An untrained state for grey images."""
     return new_state(
@@ -86,6 +92,7 @@ def fresh(
         iterations_per_epoch=4,
         seed=3,
         device=CPU,
+        fast=fast,
     )
 
 

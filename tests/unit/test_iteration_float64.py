@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from colgan_search.extensions.fast import FastSettings
 from colgan_search.gan.state import TrainingState
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
@@ -148,7 +149,7 @@ def test_one_iteration(norm: str, kind: str, reduction: str, steps: str) -> None
     models = {"image": ImageTransferSettings, "features": FeatureTransferSettings}
     transfer = models[kind](**settings, layers=(1, 2) if kind == "features" else ())
     how = training(discriminator_steps=steps)
-    state = fresh(3, net=network(discriminator_norm=norm), how=how, size=16)
+    state = fresh(3, net=network(discriminator_norm=norm), how=how, size=16, fast=FastSettings(one_adam=False))
     lessons = Lessons.of(KnowledgeTransferGraph.from_text(GRAPH), transfer)
     random = torch.Generator().manual_seed(1)
 

@@ -147,7 +147,7 @@ def test_one_iteration(kind: str, steps: str) -> None:
         real = [pictures(2 * BATCH, size=16)[j * BATCH : (j + 1) * BATCH].double() / 127.5 - 1 for j in range(2)]
         own = [[torch.randn(BATCH, 6, generator=random) for _ in range(2)] for _ in range(2)]
         z = torch.randn(BATCH, 6, generator=random)
-        g = [Twin(*pair) for pair in zip(state.generators, state.generator_optimizers, strict=True)]
+        g = [Twin(*pair) for pair in zip(state.generators, state.generator_optimizers * 2, strict=True)]
         d = [Twin(*pair) for pair in zip(state.discriminators, state.discriminator_optimizers, strict=True)]
         gate = [progress, 1.0]  # of D2 -> D1 and of D1 -> D2
 

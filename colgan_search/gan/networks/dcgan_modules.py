@@ -7,15 +7,21 @@ Our reading, where the paper only says DCGAN: the channel counts, LeakyReLU with
 N(1, 0.02) and biases 0 (all as in DCGAN's code), and one power iteration of spectral norm per forward pass.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 
 from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.extensions.transfers import Maps
+from colgan_search.gan.networks.products import FEW, from_point, to_few_channels
+from colgan_search.gan.networks.spectral import iterate, judge
+
+SLOPE = 0.2
+"""Of LeakyReLU below zero."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Discriminator(DiscriminatorNetwork):
 
     def __init__(self, width: int, layers: int, channels: int, outputs: int, norm: DiscriminatorNorm) -> None:
         super().__init__()
+        self.norm = norm
         hidden = [width * 2**depth for depth in range(layers - 1)]
         convolutions: list[nn.Module] = []
         activations: list[nn.Module] = []
@@ -58,7 +65,7 @@ class Discriminator(DiscriminatorNetwork):
             spectral = norm.spectral_at_ends if depth == 0 else norm.spectral_inside
             convolutions.append(_convolution(nn.Conv2d(before, after, 4, 2, 1, bias=norm.bias), spectral))
             normed = [_batch_norm(after)] if depth > 0 and norm.batch_inside else []
-            activations.append(nn.Sequential(*normed, nn.LeakyReLU(0.2, inplace=True)))
+            activations.append(nn.Sequential(*normed, nn.LeakyReLU(SLOPE, inplace=True)))
         convolutions.append(
             _convolution(nn.Conv2d(hidden[-1], outputs, 4, 1, 0, bias=norm.bias), norm.spectral_at_ends)
         )
@@ -82,6 +89,26 @@ class Discriminator(DiscriminatorNetwork):
             if kept:
                 found[number] = x if maps == "activation" else convolved
         return x, found
+
+    def forward_batches(self, batches: Sequence[Tensor]) -> list[Tensor]:
+        """See `DiscriminatorNetwork.forward_batches`; as one batch, where no batch norm forbids it."""
+        if not (self.training and self.fast.spectral) or self.norm.batch_inside:
+            return super().forward_batches(batches)
+        if self.fast.one_pass:
+            return self._forward_batches(batches)
+        return [logits for images in batches for logits in self._forward_batches([images])]
+
+    def _forward_batches(self, batches: Sequence[Tensor]) -> list[Tensor]:
+        counts = [len(images) for images in batches]
+        x = torch.cat(list(batches)) if len(batches) > 1 else batches[0]
+        for convolution, activation in zip(self.convolutions, self.activations, strict=True):
+            if is_parametrized(convolution):
+                slope = 1.0 if isinstance(activation, nn.Flatten) else SLOPE
+                sigmas = iterate(convolution, len(batches))
+                x = judge(x, convolution, counts, slope, products=self.fast.matrix_products, sigmas=sigmas)
+            else:
+                x = activation(convolution(x))
+        return list(x.flatten(1).split(counts))
 
 
 class Generator(GeneratorNetwork):
@@ -109,10 +136,16 @@ class Generator(GeneratorNetwork):
         """See `GeneratorNetwork.forward_with_maps`."""
         x = z[:, :, None, None]
         found: dict[int, Tensor] = {}
+        last = len(self.convolutions)
         for number, (convolution, activation) in enumerate(
             zip(self.convolutions, self.activations, strict=True), start=1
         ):
-            convolved = convolution(x)
+            if number == 1 and self.fast.matrix_products:
+                convolved = from_point(z, convolution.weight)
+            elif number == last and self.fast.matrix_products and convolution.weight.shape[1] <= FEW:
+                convolved = to_few_channels(x, convolution.weight)
+            else:
+                convolved = convolution(x)
             x = activation(convolved)
             if number in layers:
                 found[number] = x if maps == "activation" else convolved

@@ -1,0 +1,119 @@
+"""Spectral norm and what follows it as one step, for several batches at once.
+
+PyTorch's own makes one power iteration at every forward pass and divides the weights by sigma. Here the output is
+divided, so that batches which would have met the weights one after another, each with its own sigma, can be one batch;
+the count of power iterations, u, v and every sigma stay what they were, but for rounding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colgan_search.gan.networks.products import FEW, innermost, spread
+
+
+@dataclass(frozen=True)
+class Sigmas:
+    """What the power iterations of J batches have found of one weight [A, B, H, W]."""
+
+    u: Tensor  # [J, A]
+    v: Tensor  # [J, H*W*B], in the order of `innermost`
+    inverse: Tensor  # [J], 1 / sigma
+
+
+@torch.no_grad()
+def iterate(convolution: nn.Module, batches: int) -> Sigmas:
+    """As many power iterations as that many forward passes in train mode would make; u and v are kept for the next."""
+    weight, norm = convolution.parametrizations.weight.original, convolution.parametrizations.weight[0]
+    _, inputs, height, width = weight.shape
+    matrix = innermost(weight)
+    transposed = matrix.t()
+    u, v = norm._u, norm._v.view(inputs, height, width).permute(1, 2, 0).flatten()
+    found_u, found_v, sigmas = [], [], []
+    for _ in range(batches):
+        for _ in range(norm.n_power_iterations):
+            u = _unit(torch.mv(matrix, v), norm.eps)[0]
+            v, sigma = _unit(torch.mv(transposed, u), norm.eps)  # u . W v = |W^T u|, as v is along W^T u
+        found_u.append(u)
+        found_v.append(v)
+        sigmas.append(sigma)
+    norm._u.copy_(u)
+    norm._v.copy_(v.view(height, width, inputs).permute(2, 0, 1).flatten())
+    return Sigmas(torch.stack(found_u), torch.stack(found_v), torch.stack(sigmas).reciprocal())
+
+
+def _unit(vector: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    length = torch.linalg.vector_norm(vector)
+    return vector / length.clamp_min(eps), length
+
+
+def judge(
+    x: Tensor, convolution: nn.Module, counts: Sequence[int], slope: float, *, products: bool, sigmas: Sigmas
+) -> Tensor:
+    """LeakyReLU(convolution(x)) with the weights over each batch's sigma; slope 1 = no activation.
+
+    `x` [N, B, H, W] holds J batches of `counts` samples, one after the other.
+    """
+    weight = convolution.parametrizations.weight.original
+    how = (list(convolution.stride), list(convolution.padding), slope, tuple(counts), products)
+    return _Judge.apply(x, weight, convolution.bias, sigmas, how)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Judge(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sigmas: Sigmas, how: Any) -> Tensor:
+        stride, padding, slope, counts, products = how
+        ctx.whole = products and stride == [1, 1] and padding == [0, 0] and x.shape[2:] == weight.shape[2:]
+        if ctx.whole:
+            y = F.linear(innermost(x), innermost(weight))[:, :, None, None]
+        else:
+            y = F.conv2d(x, weight, None, stride, padding)
+        for part, inverse in zip(y.split(counts), sigmas.inverse, strict=True):
+            torch.addcmul(bias[:, None, None], part, inverse, out=part)
+        if slope != 1.0:
+            F.leaky_relu_(y, slope)
+        ctx.save_for_backward(x, weight, bias, y)
+        ctx.sigmas, ctx.how = sigmas, how
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
+        x, weight, bias, y = ctx.saved_tensors
+        stride, padding, slope, counts, products = ctx.how
+        u, v, inverse = ctx.sigmas.u, ctx.sigmas.v, ctx.sigmas.inverse
+        for_x, for_weight = ctx.needs_input_grad[:2]
+        inner = gradient if slope == 1.0 else torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)
+        of_bias = of_weight = None
+        if for_weight:
+            of_biases = torch.stack([part.sum((0, 2, 3)) for part in inner.split(counts)])
+            of_bias = of_biases.sum(0)
+            # The gradient before the activation times its input is the gradient after it times its output.
+            products_of = zip(gradient.split(counts), y.split(counts), strict=True)
+            along = torch.stack([(g * out).sum() for g, out in products_of]) - of_biases @ bias
+        scaled = torch.empty_like(inner)
+        for part, one, target in zip(inner.split(counts), inverse, scaled.split(counts), strict=True):
+            torch.mul(part, one, out=target)
+        if ctx.whole:
+            flat = scaled.flatten(1)
+            of_x = (flat @ innermost(weight)).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2) if for_x else None
+            direct = flat.t() @ innermost(x) if for_weight else None
+        else:
+            few = products and for_x and (stride, padding) == ([2, 2], [1, 1]) and weight.shape[1] <= FEW
+            of_x = spread(scaled, weight) if few and weight.shape[2:] == (4, 4) else None
+            mask = [for_x and of_x is None, for_weight, False]
+            if any(mask):
+                pair = stride, padding, [1, 1], False, [0, 0], 1
+                rest, full, _ = torch.ops.aten.convolution_backward(scaled, x, weight, None, *pair, mask)
+                of_x = rest if of_x is None else of_x
+                direct = innermost(full) if for_weight else None
+        if for_weight:
+            # d sigma / d W = u v^T, and the output goes with 1 / sigma
+            whole = torch.addmm(direct, (u * (along * inverse)[:, None]).t(), v, alpha=-1)
+            height, width = weight.shape[2:]
+            of_weight = whole.view(len(weight), height, width, -1).permute(0, 3, 1, 2)
+        return of_x, of_weight, of_bias, None, None
