@@ -9,6 +9,7 @@ N(1, 0.02) and biases 0 (all as in DCGAN's code), and one power iteration of spe
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +109,7 @@ class Discriminator(DiscriminatorNetwork):
                 x = judge(x, convolution, counts, slope, products=self.fast.matrix_products, sigmas=sigmas)
             else:
                 x = activation(convolution(x))
-        return list(x.flatten(1).split(counts))
+        return list(torch.split(x.flatten(1), counts))
 
 
 class Generator(GeneratorNetwork):
@@ -137,6 +138,7 @@ class Generator(GeneratorNetwork):
         x = z[:, :, None, None]
         found: dict[int, Tensor] = {}
         last = len(self.convolutions)
+        convolution: Any
         for number, (convolution, activation) in enumerate(
             zip(self.convolutions, self.activations, strict=True), start=1
         ):

@@ -25,7 +25,7 @@ def from_point(z: Tensor, weight: Tensor) -> Tensor:
 
 def to_few_channels(x: Tensor, weight: Tensor) -> Tensor:
     """A transposed 4 x 4 convolution, stride 2, padding 1: x [N, C, H, W], weight [C, F, 4, 4] -> [N, F, 2H, 2W]."""
-    return _ToFewChannels.apply(x, weight)  # type: ignore[no-any-return, no-untyped-call]
+    return _ToFewChannels.apply(x, weight)  # type: ignore[no-any-return]
 
 
 class _ToFewChannels(torch.autograd.Function):
@@ -35,7 +35,7 @@ class _ToFewChannels(torch.autograd.Function):
         return spread(x, weight)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         pair = [_STRIDE, _STRIDE], [_PADDING, _PADDING], [1, 1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from colgan_search.gan.networks.products import FEW, innermost, spread
@@ -26,7 +26,7 @@ class Sigmas:
 
 
 @torch.no_grad()
-def iterate(convolution: nn.Module, batches: int) -> Sigmas:
+def iterate(convolution: Any, batches: int) -> Sigmas:
     """As many power iterations as that many forward passes in train mode would make; u and v are kept for the next."""
     weight, norm = convolution.parametrizations.weight.original, convolution.parametrizations.weight[0]
     _, inputs, height, width = weight.shape
@@ -52,7 +52,7 @@ def _unit(vector: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 
 
 def judge(
-    x: Tensor, convolution: nn.Module, counts: Sequence[int], slope: float, *, products: bool, sigmas: Sigmas
+    x: Tensor, convolution: Any, counts: Sequence[int], slope: float, *, products: bool, sigmas: Sigmas
 ) -> Tensor:
     """LeakyReLU(convolution(x)) with the weights over each batch's sigma; slope 1 = no activation.
 
@@ -60,7 +60,7 @@ def judge(
     """
     weight = convolution.parametrizations.weight.original
     how = (list(convolution.stride), list(convolution.padding), slope, tuple(counts), products)
-    return _Judge.apply(x, weight, convolution.bias, sigmas, how)  # type: ignore[no-any-return, no-untyped-call]
+    return _Judge.apply(x, weight, convolution.bias, sigmas, how)  # type: ignore[no-any-return]
 
 
 class _Judge(torch.autograd.Function):
@@ -72,7 +72,7 @@ class _Judge(torch.autograd.Function):
             y = F.linear(innermost(x), innermost(weight))[:, :, None, None]
         else:
             y = F.conv2d(x, weight, None, stride, padding)
-        for part, inverse in zip(y.split(counts), sigmas.inverse, strict=True):
+        for part, inverse in zip(torch.split(y, counts), sigmas.inverse, strict=True):
             torch.addcmul(bias[:, None, None], part, inverse, out=part)
         if slope != 1.0:
             F.leaky_relu_(y, slope)
@@ -81,27 +81,28 @@ class _Judge(torch.autograd.Function):
         return y
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         x, weight, bias, y = ctx.saved_tensors
         stride, padding, slope, counts, products = ctx.how
         u, v, inverse = ctx.sigmas.u, ctx.sigmas.v, ctx.sigmas.inverse
         for_x, for_weight = ctx.needs_input_grad[:2]
         inner = gradient if slope == 1.0 else torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)
+        of_x: Tensor | None
         of_bias = of_weight = None
         if for_weight:
-            of_biases = torch.stack([part.sum((0, 2, 3)) for part in inner.split(counts)])
+            of_biases = torch.stack([part.sum((0, 2, 3)) for part in torch.split(inner, counts)])
             of_bias = of_biases.sum(0)
             # The gradient before the activation times its input is the gradient after it times its output.
-            products_of = zip(gradient.split(counts), y.split(counts), strict=True)
-            along = torch.stack([(g * out).sum() for g, out in products_of]) - of_biases @ bias
-        scaled = torch.empty_like(inner)
-        for part, one, target in zip(inner.split(counts), inverse, scaled.split(counts), strict=True):
-            torch.mul(part, one, out=target)
+            products_of = zip(torch.split(gradient, counts), torch.split(y, counts), strict=True)
+            along = torch.stack([torch.dot(_flat(g), _flat(out)) for g, out in products_of]) - of_biases @ bias
+        scaled = inner.clone() if inner is gradient else inner
+        for part, one in zip(torch.split(scaled, counts), inverse, strict=True):
+            part.mul_(one)
         if ctx.whole:
             flat = scaled.flatten(1)
             of_x = (flat @ innermost(weight)).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2) if for_x else None
-            direct = flat.t() @ innermost(x) if for_weight else None
+            direct = flat.t() @ innermost(x) if for_weight else weight
         else:
             few = products and for_x and (stride, padding) == ([2, 2], [1, 1]) and weight.shape[1] <= FEW
             of_x = spread(scaled, weight) if few and weight.shape[2:] == (4, 4) else None
@@ -110,10 +111,14 @@ class _Judge(torch.autograd.Function):
                 pair = stride, padding, [1, 1], False, [0, 0], 1
                 rest, full, _ = torch.ops.aten.convolution_backward(scaled, x, weight, None, *pair, mask)
                 of_x = rest if of_x is None else of_x
-                direct = innermost(full) if for_weight else None
+                direct = innermost(full) if for_weight else weight
         if for_weight:
             # d sigma / d W = u v^T, and the output goes with 1 / sigma
             whole = torch.addmm(direct, (u * (along * inverse)[:, None]).t(), v, alpha=-1)
             height, width = weight.shape[2:]
             of_weight = whole.view(len(weight), height, width, -1).permute(0, 3, 1, 2)
         return of_x, of_weight, of_bias, None, None
+
+
+def _flat(images: Tensor) -> Tensor:
+    return images.permute(0, 2, 3, 1).reshape(-1)
