@@ -89,6 +89,7 @@ class _Judge(torch.autograd.Function):
         for_x, for_weight = ctx.needs_input_grad[:2]
         inner = gradient if slope == 1.0 else torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)
         of_x: Tensor | None
+        direct: Tensor | None = None  # the weight's gradient with sigma held
         of_bias = of_weight = None
         if for_weight:
             of_biases = torch.stack([part.sum((0, 2, 3)) for part in torch.split(inner, counts)])
@@ -102,7 +103,7 @@ class _Judge(torch.autograd.Function):
         if ctx.whole:
             flat = scaled.flatten(1)
             of_x = (flat @ innermost(weight)).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2) if for_x else None
-            direct = flat.t() @ innermost(x) if for_weight else weight
+            direct = flat.t() @ innermost(x) if for_weight else None
         else:
             few = products and for_x and (stride, padding) == ([2, 2], [1, 1]) and weight.shape[1] <= FEW
             of_x = spread(scaled, weight) if few and weight.shape[2:] == (4, 4) else None
@@ -111,8 +112,8 @@ class _Judge(torch.autograd.Function):
                 pair = stride, padding, [1, 1], False, [0, 0], 1
                 rest, full, _ = torch.ops.aten.convolution_backward(scaled, x, weight, None, *pair, mask)
                 of_x = rest if of_x is None else of_x
-                direct = innermost(full) if for_weight else weight
-        if for_weight:
+                direct = innermost(full) if for_weight else None
+        if direct is not None:
             # d sigma / d W = u v^T, and the output goes with 1 / sigma
             whole = torch.addmm(direct, (u * (along * inverse)[:, None]).t(), v, alpha=-1)
             height, width = weight.shape[2:]
