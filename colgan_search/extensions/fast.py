@@ -6,9 +6,10 @@ from colgan_search.extensions.section import Section
 
 
 class FastSettings(Section):
-    """Exact but for the rounding of float32, so no part of the fingerprint; other bits, so the same for a whole study.
+    """Equal but for the rounding of float32, so no part of the fingerprint: docs/speed.md has what each one gains.
 
-    What a network does not know of, it does as before.
+    The bits differ, so a training is resumed in every bit only with the settings it began with. A base GAN that knows
+    nothing of one of them computes as before.
     """
 
     spectral: bool = Field(

@@ -32,7 +32,8 @@ def iterate(convolution: Any, batches: int) -> Sigmas:
     _, inputs, height, width = weight.shape
     matrix = innermost(weight)
     transposed = matrix.t()
-    u, v = norm._u, norm._v.view(inputs, height, width).permute(1, 2, 0).flatten()
+    kept_u, kept_v = norm.get_buffer("_u"), norm.get_buffer("_v")  # as in every state_dict of PyTorch's spectral norm
+    u, v = kept_u, kept_v.view(inputs, height, width).permute(1, 2, 0).flatten()
     found_u, found_v, sigmas = [], [], []
     for _ in range(batches):
         for _ in range(norm.n_power_iterations):
@@ -41,8 +42,8 @@ def iterate(convolution: Any, batches: int) -> Sigmas:
         found_u.append(u)
         found_v.append(v)
         sigmas.append(sigma)
-    norm._u.copy_(u)
-    norm._v.copy_(v.view(height, width, inputs).permute(2, 0, 1).flatten())
+    kept_u.copy_(u)
+    kept_v.copy_(v.view(height, width, inputs).permute(2, 0, 1).flatten())
     return Sigmas(torch.stack(found_u), torch.stack(found_v), torch.stack(sigmas).reciprocal())
 
 
