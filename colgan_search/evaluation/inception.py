@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torch_fidelity.utils import create_feature_extractor
 
@@ -21,7 +20,9 @@ WEIGHTS = Remote(URL_INCEPTION_V3, "6726825d0af5f729cebd5821db510b11b1cfad8faad8
 """torch-fidelity's file; the first digits of its SHA-256 are in its name."""
 
 
-def load_inception(weights: Path | None = None, should_stop: ShouldStop = never) -> tuple[FeatureExtractorBase, str]:
+def load_inception(
+    weights: Path | None = None, should_stop: ShouldStop = never
+) -> tuple[FeatureExtractorInceptionV3, str]:
     """InceptionV3 on the CPU in eval mode, and the first 16 digits of the SHA-256 of its weights file.
 
     `weights` None = the file in torch's hub cache, downloaded there (91 MB) if it is missing.
@@ -38,7 +39,7 @@ def load_inception(weights: Path | None = None, should_stop: ShouldStop = never)
     _require_tensors_only(weights)
     layers = [FeatureExtractorInceptionV3.get_default_feature_layer_for_metric(metric) for metric in ("fid", "isc")]
     try:
-        module = create_feature_extractor(
+        module: FeatureExtractorInceptionV3 = create_feature_extractor(
             REGISTERED_NAME, layers, cuda=False, feature_extractor_weights_path=str(weights), verbose=False
         )
     except (RuntimeError, TypeError) as error:
