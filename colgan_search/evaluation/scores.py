@@ -53,6 +53,7 @@ class Evaluator:
         self._extraction = Extraction(self.extractor, settings.batch)
         self._real_digest = real.digest
         self._reference: Statistics | None = None
+        self._reference_root: Tensor | None = None
         self._real_features: Tensor | None = None
         for one in self._chosen():
             METRICS.get(one.name).check(one, settings.images, len(real.images))
@@ -178,10 +179,14 @@ class Evaluator:
         features, logits = self._extraction.run(
             source, protocol.images, what, features=bool(needs), should_stop=should_stop
         )
-        samples = Samples(what, protocol.splits, logits, features, self._real_features, self._reference)
+        samples = Samples(
+            what, protocol.splits, logits, features, self._real_features, self._reference, self._reference_root
+        )
         if self.further:
             self.on_further(_numbers(self.further, samples))
-        return GeneratorScore(metrics=_numbers(chosen, samples))
+        numbers = _numbers(chosen, samples)
+        self._reference_root = samples.reference_root
+        return GeneratorScore(metrics=numbers)
 
     def _require_fit(self, images: Tensor, what: str) -> None:
         expected = self.real.images.shape[1:]

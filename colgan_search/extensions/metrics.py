@@ -49,6 +49,8 @@ class Samples:
     """[M, F], float32, on the CPU."""
     reference: Mapping[str, Any] | None = None
     """`mu` [F] and `sigma` [F, F] of the real images' features, as NumPy arrays."""
+    reference_root: "Tensor | None" = None
+    """A matrix R [F, F] with R R^T = `sigma`, float64, on the extractor's device; None if it is not known yet."""
     memo: dict[Hashable, Any] = field(default_factory=dict)
     """What one metric has computed and another one can use."""
 

@@ -149,7 +149,8 @@ def test_inception_scores_equal_torch_fidelity(tmp_path: Path, inception_weights
     assert score.is_mean > 1.2 and score.fid is not None and score.fid > 1
     assert score.is_mean == pytest.approx(theirs["inception_score_mean"], abs=1e-4)
     assert score.is_std == pytest.approx(theirs["inception_score_std"], abs=1e-4)
-    assert score.fid == pytest.approx(theirs["frechet_inception_distance"], abs=1e-4)
+    # these random features are in the hundreds, and FID in the hundred thousands
+    assert score.fid == pytest.approx(theirs["frechet_inception_distance"], rel=1e-5)
     assert judge.extractor.weights_digest == judge.protocol().weights_digest
     assert len(judge.extractor.weights_digest) == 16
 
