@@ -1,0 +1,45 @@
+"""InceptionV3 with random weights that tell images apart: for machines that have no weights."""
+
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch_fidelity import feature_extractor_inceptionv3
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+LOGITS_FACTOR = 3.0
+"""Of the last layer: with the usual random weights all images are of all classes alike."""
+
+
+def images_of_noise(count: int, size: int, seed: int, bright: float = 0.0) -> Tensor:
+    """uint8 [count, 3, size, size]: random colours, smooth over an eighth of the side, lighter by `bright` of 255."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 8, 8, generator=generator)
+    smooth = nn.functional.interpolate(coarse, size=size, mode="bilinear") + bright
+    return (smooth.clamp(0, 1) * 255).to(torch.uint8)
+
+
+def random_inception(fitted_to: Tensor, seed: int = 0) -> FeatureExtractorInceptionV3:
+    """torch-fidelity's own module; its batch norms have the statistics of some images, uint8 [N, 3, S, S]."""
+    with (
+        patch.object(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None),
+        patch.object(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *a, **k: {}),
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.manual_seed(seed)
+        module = FeatureExtractorInceptionV3("random", ["2048", "logits_unbiased"])
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = None  # the mean over all batches instead of a moving one
+    with torch.no_grad():
+        module.train()(fitted_to)
+        module.fc.weight.mul_(LOGITS_FACTOR)
+    return module.eval()
+
+
+def random_weights(path: Path, fitted_to: Tensor, seed: int = 0) -> FeatureExtractorInceptionV3:
+    """`random_inception`, its weights also in a file as torch-fidelity reads them."""
+    module = random_inception(fitted_to, seed)
+    torch.save(module.state_dict(), path)
+    return module
