@@ -13,7 +13,7 @@ class Record(BaseModel):
 
 
 class Protocol(Record):
-    """How a score was measured: two scores are comparable exactly when their protocols are equal."""
+    """How a score was measured: two scores are comparable exactly when `differences` of their protocols is empty."""
 
     extractor: str = Field(description="the extractor's name: `inception`, `classifier`")
     weights_digest: str = Field(description="first 16 hexadecimal digits of the SHA-256 of the extractor's weights")
@@ -27,6 +27,28 @@ class Protocol(Record):
     metrics: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="metrics beside IS and FID -> their settings, and the package they are of"
     )
+    dtype: str | None = Field(None, description="the extractor's numbers: `float32`; None = not recorded")
+    tf32: bool | None = Field(
+        None, description="whether a GPU could round factors to TensorFloat-32 in the extractor; None = not recorded"
+    )
+    batch: int | None = Field(
+        None, description="images per pass through the extractor, whose features change with it; None = not recorded"
+    )
+
+
+STAMPS = ("dtype", "tf32", "batch")
+"""Fields that protocols did not have at first: where one of two has no such record, nothing speaks against it."""
+
+
+def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Field -> ours and theirs where two protocols (`Protocol.model_dump()`) are not comparable; empty if they are."""
+    both = {key: (ours.get(key), theirs.get(key)) for key in {**ours, **theirs}}
+    return {key: (a, b) for key, (a, b) in both.items() if a != b and not (key in STAMPS and (a is None or b is None))}
+
+
+def comparable(ours: Protocol, theirs: Protocol) -> bool:
+    """True if scores that were measured in these two ways may stand side by side."""
+    return not differences(ours.model_dump(), theirs.model_dump())
 
 
 NumberName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,99}$")]

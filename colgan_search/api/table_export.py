@@ -10,7 +10,7 @@ from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, o
 from colgan_search.config.fingerprint import fingerprint, result_settings
 from colgan_search.errors import BadInput, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import MAX_IS, EpochScores, Outcome
+from colgan_search.records import MAX_IS, EpochScores, Outcome, comparable
 from colgan_search.rehearsal.table import Card, Row, Table, write
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
@@ -95,7 +95,7 @@ def _row(card: Card, study: str, number: int, outcome: Outcome) -> Row:
         raise StudyError(f"{where} was scored after the epochs {list(at)}, others after {list(card.moments)}")
     for epoch, moment in at.items():
         wanted = card.protocol if epoch == card.moments[-1] else card.interim_protocol
-        if moment.scores.protocol != wanted:
+        if wanted is None or not comparable(moment.scores.protocol, wanted):
             raise StudyError(f"{where}, epoch {epoch}: scored under another protocol than the table's other trainings")
     end = at.get(card.epochs)
     fid = None if end is None or outcome.diverged is not None else end.scores.of("fid")
@@ -117,10 +117,13 @@ def _moment(moment: EpochScores | None, order: Sequence[int]) -> tuple[float | N
     return tuple(max(1.0, round(moment.scores.generators[i - 1].is_mean, 5)) for i in order)
 
 
+PROTOCOLS = ("protocol", "interim_protocol")
+
+
 def _merged(card: Card, other: Card, name: str) -> Card:
     for key in ("k", "gates", "epochs", "moments", "settings", "protocol", "interim_protocol"):
         ours, theirs = getattr(card, key), getattr(other, key)
-        if ours != theirs:
+        if ours != theirs and not (key in PROTOCOLS and ours and theirs and comparable(ours, theirs)):
             if key == "settings":
                 different = sorted(one for one in {*ours, *theirs} if ours.get(one) != theirs.get(one))
                 key, ours, theirs = different[0], ours.get(different[0]), theirs.get(different[0])

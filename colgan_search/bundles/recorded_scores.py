@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from colgan_search.bundles.bundle import AVERAGES_SCORES, Bundle
 from colgan_search.file_names import SCORES
-from colgan_search.records import Scores, score_text
+from colgan_search.records import Scores, comparable, differences, score_text
 from colgan_search.seeds import final_seed
 
 
@@ -33,16 +33,18 @@ def recorded(bundle: Bundle, ema: bool) -> Recorded | None:
 
 def compared(known: Recorded, found: Scores, seed: int) -> str:
     """In one line: whether `found`, of images of `seed`, are the recorded scores, and if not, why."""
-    if found == known.scores:
+    if found.model_copy(update={"protocol": known.scores.protocol}) == known.scores and comparable(
+        found.protocol, known.scores.protocol
+    ):
         return "these are the bundle's recorded scores, found again"
-    ours, theirs = found.protocol.model_dump(), known.scores.protocol.model_dump()
-    differing = [f"{key} {ours[key]}, recorded with {theirs[key]}" for key in ours if ours[key] != theirs[key]]
+    other = differences(found.protocol.model_dump(), known.scores.protocol.model_dump())
+    differing = [f"{key} {ours}, recorded with {theirs}" for key, (ours, theirs) in other.items()]
     aim = known.scores.objective
     most = "maximum" if aim.higher_is_better else "minimum"
     value = f"the bundle's recorded {most} {aim.label} is {score_text(known.scores.value, 3)}"
     if differing:
         hint = ""
-        if ours["weights_digest"] != theirs["weights_digest"]:
+        if "weights_digest" in other:
             hint = " (`study` scores with the study's own classifier)"
         return f"{value}, under another protocol: {'; '.join(differing)}{hint}"
     if seed != known.seed:

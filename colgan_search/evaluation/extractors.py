@@ -15,6 +15,9 @@ from colgan_search.files import never
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
 
+FIRST_WITH_TF32 = (8, 0)
+"""Compute capability of the first GPUs that have it (Ampere)."""
+
 
 @dataclass(frozen=True)
 class Extractor:
@@ -37,6 +40,19 @@ class Extractor:
     def device(self) -> torch.device:
         """Where the module's weights are."""
         return torch.device(next(self.module.parameters()).device)
+
+    @property
+    def dtype(self) -> str:
+        """`float32`: of the module's weights."""
+        return str(next(self.module.parameters()).dtype).removeprefix("torch.")
+
+    @property
+    def tf32(self) -> bool:
+        """True = on this device PyTorch may round a convolution's or a product's factors to TensorFloat-32."""
+        device = self.device
+        if device.type != "cuda" or torch.cuda.get_device_capability(device) < FIRST_WITH_TF32:
+            return False
+        return torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, 1 or 3, S, S] on the module's device -> features [N, F], logits [N, classes], float32."""

@@ -35,7 +35,8 @@ def covariance_root(statistics: Statistics, device: torch.device) -> Tensor:
     """R [F, F] with R R^T = the covariance: float64 on `device`. Computed once for as many distances as come."""
     values, vectors = torch.linalg.eigh(_finite(statistics["sigma"], device))
     # Rounding leaves the zeros of a singular covariance a hair below 0.
-    return vectors * values.clamp_min(0).sqrt()
+    root: Tensor = vectors * values.clamp_min(0).sqrt()
+    return root
 
 
 def frechet_distance(ours: Statistics, reference: Statistics, root: Tensor) -> float:

@@ -35,9 +35,10 @@ class FusedConv(nn.Module):
         super().__init__()
         convolution, norm = layer.conv, layer.bn
         # Folded in float64: rounded once, not once for every factor.
-        parts = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
-        mean, variance, eps, scale, shift = (p.double() if isinstance(p, Tensor) else p for p in parts)
-        weight, bias = fuse_conv_bn_weights(convolution.weight.double(), None, mean, variance, eps, scale, shift)
+        mean, variance, scale, shift = (
+            one.double() for one in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
+        weight, bias = fuse_conv_bn_weights(convolution.weight.double(), None, mean, variance, norm.eps, scale, shift)
         kind = convolution.weight.dtype
         self.weight = nn.Parameter(weight.to(kind).contiguous(memory_format=torch.channels_last), requires_grad=False)
         self.bias = nn.Parameter(bias.to(kind), requires_grad=False)
@@ -58,12 +59,12 @@ class FusedConv(nn.Module):
 
 def one_pass_convolution() -> Any:
     """oneDNN's convolution with ReLU in one pass over memory, as PyTorch's own compiler calls it; None without it."""
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return None
     return getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
 
 
-class FusedInception(FeatureExtractorBase):
+class FusedInception(FeatureExtractorBase):  # type: ignore[misc]
     """The features and logits of torch-fidelity's module: uint8 [N, 3, S, S] -> ([N, 2048], [N, 1008]), float32."""
 
     def __init__(
@@ -87,7 +88,7 @@ class FusedInception(FeatureExtractorBase):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Of any S and N >= 1."""
-        parts = [self._pass(part) for part in images.split(self.group or len(images))]
+        parts = [self._pass(part) for part in torch.split(images, self.group or len(images))]
         features, logits = (torch.cat(found) for found in zip(*parts, strict=True))
         return features, logits
 

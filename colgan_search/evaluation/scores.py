@@ -92,6 +92,8 @@ class Evaluator:
             with _eval_mode(generator), torch.no_grad():
                 source = self._generated(generator, z_size, protocol.images, derive_seed(seed, "score", number), what)
                 found.append(self._measure(source, protocol, chosen, what, should_stop))
+        # Smaller than at the beginning where memory ran out meanwhile.
+        protocol = protocol.model_copy(update={"batch": self._extraction.batch})
         return Scores(generators=tuple(found), protocol=protocol, objective=self.objective)
 
     def score_images(
@@ -144,6 +146,9 @@ class Evaluator:
             splits=splits,
             reference=reference,
             metrics={one.name: _recorded(one) for one in chosen if one.name not in ("is", "fid")},
+            dtype=self.extractor.dtype,
+            tf32=self.extractor.tf32,
+            batch=self._extraction.batch,
         )
 
     def _generated(self, generator: nn.Module, z_size: int, count: int, seed: int, what: str) -> Source:

@@ -1,10 +1,12 @@
 """The answers to the paper's claims: every claim's comparisons, and the one verdict that they give together."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from colgan_search.evaluation.comparing import Verdict
+from colgan_search.records import differences
 from colgan_search.reproduction.comparisons import Measured, NoAnswer, measure
 from colgan_search.reproduction.paper_claims import CLAIMS, Claim, Comparison, Kind
 from colgan_search.reproduction.studies import RowStudies
@@ -70,8 +72,11 @@ def _measured(comparison: Comparison, found: Mapping[str, RowStudies], real_is: 
 def _check_comparable(kind: Kind, rows: Sequence[RowStudies]) -> None:
     """NoAnswer if any of the trials that `kind` compares was scored by another judge than the rest."""
     trials = [trial for row in rows for trial in (row.searched if kind in OVER_TRIALS else row.trained)]
-    known = [trial.protocol for trial in trials if trial.protocol is not None]
-    if any(protocol != known[0] for protocol in known):
+    known: list[dict[str, Any]] = []
+    for trial in trials:
+        if trial.protocol is not None and trial.protocol not in known:
+            known.append(trial.protocol)
+    if any(differences(one, other) for one, other in itertools.combinations(known, 2)):
         raise NoAnswer(Verdict.INCOMPARABLE, "scored under different protocols")
 
 

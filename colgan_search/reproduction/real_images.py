@@ -11,7 +11,7 @@ from colgan_search.api.work_and_storage import opened_storage, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.experiment import choose_device
 from colgan_search.files import write_text
-from colgan_search.records import GeneratorScore, Protocol, Record
+from colgan_search.records import GeneratorScore, Protocol, Record, differences
 from colgan_search.reproduction.paper_tables import REAL_IMAGES_IS
 from colgan_search.reproduction.rows import NOT_RUN, RowResult
 from colgan_search.reproduction.running import Reproduction
@@ -90,4 +90,5 @@ def _fits(protocol: Protocol, config: StudyConfig, rows: Sequence[RowResult]) ->
             "channels": config.data.channels,
             "splits": config.evaluation.splits,
         }
-    return all(measured[key] == value for key, value in theirs.items() if key != "images")
+    shared = {key: measured[key] for key in theirs}
+    return not differences(shared, theirs).keys() - {"images"}

@@ -166,6 +166,9 @@ def test_protocol_says_how_the_score_was_measured(monkeypatch: pytest.MonkeyPatc
         images=60,
         splits=3,
         reference=f"digits:100:{digits(100).digest}",
+        dtype="float32",
+        tf32=False,
+        batch=16,
     )
     assert len(found.generators) == 2 and all(one.fid is not None for one in found.generators)
     assert judge.images_protocol(33) == found.protocol.model_copy(update={"images": 33})

@@ -85,6 +85,7 @@ def test_out_of_memory_halves_the_batch(monkeypatch: pytest.MonkeyPatch, tmp_pat
     judge = evaluator(monkeypatch, tmp_path)
     found = judge.score([greedy], 8, seed=4)
     assert greedy.asked == [16, 8] + [4] * 15
+    assert (expected.protocol.batch, found.protocol.batch) == (16, 4), "the record says what was computed"
     assert found.generators[0].is_mean == pytest.approx(expected.generators[0].is_mean, abs=1e-9)
     assert found.generators[0].fid == pytest.approx(expected.generators[0].fid, abs=1e-6)
 

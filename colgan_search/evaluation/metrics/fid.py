@@ -40,7 +40,7 @@ class Fid(Metric):
                 samples.reference_root = covariance_root(dict(samples.reference), samples.logits.device)
             ours = feature_statistics(samples.features)
             value = frechet_distance(ours, dict(samples.reference), samples.reference_root)
-        except (np.linalg.LinAlgError, torch.linalg.LinAlgError) as error:
+        except (np.linalg.LinAlgError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
             raise Diverged(f"{samples.what}: its FID cannot be computed: {error}") from error
         return {"fid": at_least(0.0, value, "FID", samples.what)}
 
