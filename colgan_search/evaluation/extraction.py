@@ -25,24 +25,33 @@ class Extraction:
     extractor: Extractor
     batch: int
 
+    @property
+    def at_once(self) -> int:
+        """Images of a full pass through the extractor."""
+        return min(self.batch, self.extractor.group or self.batch)
+
     def run(
         self, source: Source, count: int, what: str, *, features: bool, should_stop: ShouldStop = never
     ) -> tuple[Tensor | None, Tensor]:
         """Features [count, F] on the CPU (None unless wanted) and logits [count, classes] on the device.
 
-        `what` names the images in errors, e.g. `G2`. Interrupted if `should_stop` turns true between batches;
+        `what` names the images in errors, e.g. `G2`. Interrupted if `should_stop` turns true between groups;
         Diverged if a feature or logit is not finite; TrialFault if a single image is too much for the memory.
         """
         kept_features: list[Tensor] = []
         kept_logits: list[Tensor] = []
         fault: str | None = None
         done = 0
-        while done < count:
+
+        def look(at: int) -> None:
             if should_stop():
-                raise Interrupted(f"stopped while scoring {what} ({done} of {count} images)")
+                raise Interrupted(f"stopped while scoring {what} ({at} of {count} images)")
+
+        while done < count:
+            look(done)
             stop = min(done + self.batch, count)
             try:
-                found = self.extractor(source(done, stop))
+                found = self._in_groups(source(done, stop), done, look)
                 fault = None
             except torch.OutOfMemoryError as error:
                 fault = first_line(error)
@@ -60,6 +69,18 @@ class Extraction:
             if values is not None and not values.isfinite().all():
                 raise Diverged(f"{what}: the extractor's {name} of its images are not finite")
         return all_features, logits
+
+    def _in_groups(self, images: Tensor, first: int, look: Callable[[int], None]) -> tuple[Tensor, Tensor]:
+        """Features and logits of one batch; `look` is asked between two groups, told how many images are done."""
+        parts: list[tuple[Tensor, Tensor]] = []
+        at = first
+        for group in torch.split(images, self.extractor.group or len(images)):
+            if parts:
+                look(at)
+            parts.append(self.extractor(group))
+            at += len(group)
+        features, logits = (torch.cat(one) for one in zip(*parts, strict=True))
+        return features, logits
 
     def _shrink(self, what: str, fault: str) -> None:
         if torch.cuda.is_available():

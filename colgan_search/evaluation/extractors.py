@@ -30,6 +30,8 @@ class Extractor:
     """True = the module takes 3 channels, and grey images are repeated."""
     card: Card | None = None
     """Of the classifier; None for another extractor."""
+    group: int | None = None
+    """Images that go through the module at once, where a larger batch would be slower; None = the whole batch."""
 
     @property
     def accuracy(self) -> float | None:

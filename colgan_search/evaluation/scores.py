@@ -93,7 +93,7 @@ class Evaluator:
                 source = self._generated(generator, z_size, protocol.images, derive_seed(seed, "score", number), what)
                 found.append(self._measure(source, protocol, chosen, what, should_stop))
         # Smaller than at the beginning where memory ran out meanwhile.
-        protocol = protocol.model_copy(update={"batch": self._extraction.batch})
+        protocol = protocol.model_copy(update={"batch": self._extraction.at_once})
         return Scores(generators=tuple(found), protocol=protocol, objective=self.objective)
 
     def score_images(
@@ -148,7 +148,7 @@ class Evaluator:
             metrics={one.name: _recorded(one) for one in chosen if one.name not in ("is", "fid")},
             dtype=self.extractor.dtype,
             tf32=self.extractor.tf32,
-            batch=self._extraction.batch,
+            batch=self._extraction.at_once,
         )
 
     def _generated(self, generator: nn.Module, z_size: int, count: int, seed: int, what: str) -> Source:

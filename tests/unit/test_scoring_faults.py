@@ -1,6 +1,7 @@
 """Scoring when something is wrong: NaN and Inf, too little memory, being asked to stop, broken caches, bad images."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,29 @@ def test_scoring_stops_between_batches_when_asked(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Interrupted, match=r"scoring G2 \(32 of 60 images\)"):
         judge.score([tiny_generator(), generator], 8, seed=0, should_stop=lambda: next(calls) >= 6)
     assert generator.training
+
+
+def test_scoring_stops_between_the_groups_of_a_batch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    extractor = replace(first_pixels(), group=5)
+    whole = evaluator(monkeypatch, tmp_path, fid=False).score([tiny_generator()], 8, seed=0)
+    judge = evaluator(monkeypatch, tmp_path, extractor, fid=False)
+    found = judge.score([tiny_generator()], 8, seed=0)
+    assert found.generators == whole.generators and (found.protocol.batch, whole.protocol.batch) == (5, 16)
+    assert extractor.module.seen == [5, 5, 5, 1] * 3 + [5, 5, 2], "60 images in batches of 16"
+    calls = iter(range(100))
+    with pytest.raises(Interrupted, match=r"scoring G1 \(26 of 60 images\)"):
+        judge.score([tiny_generator()], 8, seed=0, should_stop=lambda: next(calls) >= 6)
+
+
+@pytest.mark.parametrize("after", range(23))  # 7 batches of real images, 4 of each generator's
+def test_scoring_stops_wherever_it_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, after: int) -> None:
+    judge, calls = evaluator(monkeypatch, tmp_path), iter(range(100))
+    with pytest.raises(Interrupted):
+        judge.score([tiny_generator()] * 4, 8, seed=0, should_stop=lambda: next(calls) >= after)
+    # what was cut short leaves nothing behind that is wrong
+    assert judge.score([tiny_generator()], 8, seed=0) == evaluator(monkeypatch, tmp_path / "other").score(
+        [tiny_generator()], 8, seed=0
+    )
 
 
 class Greedy(nn.Module):

@@ -49,14 +49,15 @@ class Inception(ExtractorKind):
     ) -> "Extractor":
         """Grey images are repeated to three channels. On a GPU it is torch-fidelity's own module."""
         from colgan_search.evaluation.extractors import Extractor
-        from colgan_search.evaluation.fused_inception import FusedInception
+        from colgan_search.evaluation.fused_inception import GROUP, FusedInception
         from colgan_search.evaluation.inception import load_inception
 
         weights = Path(settings.weights).expanduser() if settings.weights is not None else None
         module, digest = load_inception(weights, should_stop)
         # What the fused one gains on a GPU, and by how much scores move there with TF32, has not been measured.
-        chosen = FusedInception(module) if device.type == "cpu" else module.to(device)
-        return Extractor(self.name, digest, chosen, colour_only=True)
+        if device.type == "cpu":
+            return Extractor(self.name, digest, FusedInception(module), colour_only=True, group=GROUP)
+        return Extractor(self.name, digest, module.to(device), colour_only=True)
 
 
 INCEPTION = Inception()
