@@ -207,7 +207,9 @@ def _launched(request: ConfirmRequest, config: StudyConfig, say: Callable[[str],
     try:
         study, total = launched.study, config.search.trials
         if is_race(study.config):
-            total = wanted(race_settings(config.search).rules, race_runs(study))
+            runs = race_runs(study)
+            others = study.slots.budget().done - sum(run.value is not None for run in runs)  # enqueued by somebody
+            total = wanted(race_settings(config.search).rules, runs) + max(others, 0)
         begun = study.slots.budget()
         if total > begun.total:
             study.slots.set_total(total)

@@ -16,7 +16,7 @@ from colgan_search.config import StudyConfig
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import open_study
-from tests.integration.cli_helpers import answer, fake_study, fill, run_cli, small_config, trials_of, write_config
+from tests.integration.cli_helpers import answer, fake_study, fill, optuna_study, run_cli, small_config, trials_of, write_config
 
 
 @pytest.fixture
@@ -171,6 +171,21 @@ def test_a_search_interrupted_before_its_second_study_is_not_said_to_be_done(
     run_all(url, "small-confirm")
     best = ("best", "--study", "small-confirm", "--storage", url, "--work-dir", tmp_path, "--json")
     assert not json.loads(answer(capsys, *best))["confirmation"]["finished"]
+
+
+def test_a_graph_that_somebody_enqueues_in_a_race_takes_no_run_of_it(
+    searched: tuple[str, StudyConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, _ = searched
+    alone = ("--top", 1, "--seeds", 2, "--no-baselines")
+    prepare(capsys, url, tmp_path, *alone)
+    study = optuna_study(url, "small-confirm")
+    study.enqueue_trial({"D->G1": "through", "G2->G1": "cutoff", "D->G2": "cutoff", "G1->G2": "through"})
+    for _ in range(2):  # the second time it is seen that one run is missing
+        run_all(url, "small-confirm")
+        said = prepare(capsys, url, tmp_path, *alone)
+    assert "2 of 2 runs done" in said
+    assert Counter(trial.user_attrs.get("role") for trial in trials_of(url, "small-confirm")) == {None: 1, "final": 2}
 
 
 def test_graphs_that_were_taken_over_alone_can_be_confirmed(
