@@ -23,10 +23,10 @@ class GraphSampler(BaseSampler):
 
     The objective asks `trial.suggest_categorical("D->G1", gates)` and so on for every edge, and should keep each
     generator's score, as a list of k numbers, in the trial's user attribute `scores`; without it the trial's value is
-    taken as every generator's. A pruned or failed trial's graph is not proposed again; from its scores, which are not those
-    of a whole training, nothing is learnt. Trials of one graph, under any labels, are replicates. Running trials count as scored
-    as they are believed to, so that any number may run at once. A study whose parameters are not these edges with
-    these gates is sampled at random, and so is the first trial.
+    taken as every generator's. Trials of one graph, under any labels, are replicates. Running trials count as scored
+    as they are believed to, so that any number may run at once. The graph of a pruned or failed trial is not proposed
+    again, and nothing is learnt from its scores, which are not those of a whole training. A study whose parameters
+    are not these edges with these gates is sampled at random, and so is the first trial.
 
     `k` is 1..64, None = as the study's parameters say, with their gates; `gates` are gates or names, at least two;
     `discriminators` is 1..16. Proposals are a function of `seed` (None = another one each time) and of the history.

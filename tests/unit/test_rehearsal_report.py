@@ -157,9 +157,9 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
     RunsFile(path, SETTINGS)
     path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
-    with pytest.raises(DataError, match="runs.jsonl: cannot be read"):
+    with pytest.raises(DataError, match=r"runs\.jsonl: cannot be read"):
         RunsFile(path, SETTINGS)
     path.unlink()
     path.mkdir()
-    with pytest.raises(DataError, match="runs.jsonl: cannot be read"):
+    with pytest.raises(DataError, match=r"runs\.jsonl: cannot be read"):
         RunsFile(path, SETTINGS)
