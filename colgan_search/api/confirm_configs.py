@@ -6,7 +6,7 @@ from typing import Any
 from colgan_search import presets
 from colgan_search.config import StudyConfig, parse_config, with_overrides
 from colgan_search.search.proposing.race import RaceSettings, race_settings
-from colgan_search.search.ranking.confirmed import ALONE, alone_name
+from colgan_search.search.ranking.confirmed import ALONE, alone_name, awaits_alone
 from colgan_search.search.ranking.estimates import GraphEstimate
 from colgan_search.seeds import derive_seed
 from colgan_search.symmetry import canonical
@@ -93,7 +93,7 @@ def alone_config(race: StudyConfig) -> StudyConfig | None:
     None if the race has no baselines, or one DCGAN is among them.
     """
     settings = race_settings(race.search)
-    if not settings.baselines or any(one.name == ALONE for one in settings.baselines):
+    if not awaits_alone(settings):
         return None
     data = race.model_dump(mode="json")
     data |= {

@@ -18,6 +18,7 @@ from colgan_search.racing.rules import wanted
 from colgan_search.search.proposing.race import is_race, race_settings
 from colgan_search.search.ranking.confirmed import Confirmed, confirmed, race_runs
 from colgan_search.search.ranking.naming import ranking
+from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy, open_study, our_study_names, study_names
 from colgan_search.search.study.shared_files import SharedFiles
 
@@ -151,7 +152,7 @@ def _found(search: OpenStudy, request: ConfirmRequest) -> StudyConfig | None:
         if same_race(
             race,
             search.name,
-            search.slots.budget().done,
+            len(results.completed(search)),
             top=request.top,
             epochs=request.epochs or search.config.training.epochs,
             baselines=request.baselines is not False,
@@ -183,7 +184,7 @@ def _begun(search: OpenStudy, request: ConfirmRequest, say: Callable[[str], None
         search.name,
         next(name for name in _names(search) if name not in there),
         found.graphs[:top],
-        trials=budget.done,
+        trials=len(results.completed(search)),
         epochs=request.epochs,
         baselines=request.baselines is not False,
         seeds=SEEDS if request.seeds is None else request.seeds,
@@ -206,7 +207,9 @@ def _launched(request: ConfirmRequest, config: StudyConfig, say: Callable[[str],
     try:
         study, total = launched.study, config.search.trials
         if is_race(study.config):
-            total = wanted(race_settings(config.search).rules, race_runs(study))
+            runs = race_runs(study)
+            others = study.slots.budget().done - sum(run.value is not None for run in runs)  # enqueued by somebody
+            total = wanted(race_settings(config.search).rules, runs) + max(others, 0)
         begun = study.slots.budget()
         if total > begun.total:
             study.slots.set_total(total)

@@ -48,6 +48,20 @@ class OwnFiles:
         return config
 
 
+def options_for(config: StudyConfig) -> list[str]:
+    """The options by which a command that has the config from a database may read its files here: none if it may."""
+    options = []
+    for option, path, given in (
+        ("--data-root", config.data.root, OwnFiles(weights=config.evaluation.weights)),
+        ("--weights", config.evaluation.weights, OwnFiles(data_root=config.data.root)),
+    ):
+        try:
+            given.applied(config, config.name)
+        except DataError:
+            options += [option, str(path)]
+    return options
+
+
 def named_in(config: StudyConfig | None, data_root: str | None, weights: str | None) -> OwnFiles:
     """What options name, or else a config that was given on this machine (not one out of a database)."""
     if config is not None:

@@ -1,5 +1,6 @@
 """`launch`: a parallel search on this machine, with a live view."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -103,7 +104,7 @@ def _shown(study: "OpenStudy", request: "LaunchRequest", then_confirm: bool) -> 
     if not SAMPLERS.get(request.config.search.sampler).searches:
         return 0
     if not then_confirm:
-        console.note(f"its leading graphs again, with new seeds: colgan-search confirm --study {study.name}")
+        console.note(f"its leading graphs again, with new seeds: {_confirm_command(study, request)}")
         return 0
     from colgan_search.api.confirming import ConfirmRequest
     from colgan_search.cli.confirm import confirm
@@ -121,3 +122,15 @@ def _shown(study: "OpenStudy", request: "LaunchRequest", then_confirm: bool) -> 
             weights=config.evaluation.weights,
         )
     )
+
+
+def _confirm_command(study: "OpenStudy", request: "LaunchRequest") -> str:
+    """As it can be typed. What this launch was told of files holds for it alone, so the command names them again."""
+    from colgan_search.api.own_files import options_for
+
+    words = ["colgan-search", "confirm", "--study", study.name]
+    if request.storage is not None:
+        words += ["--storage", study.storage.name]  # without its password
+    if request.work_dir != DEFAULT_WORK_DIR:
+        words += ["--work-dir", str(request.work_dir)]
+    return shlex.join([*words, *options_for(request.config)])

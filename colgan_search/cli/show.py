@@ -35,8 +35,8 @@ def value_text(record: TrialRecord, decimals: int = 2) -> str:
 
 
 def best_line(record: TrialRecord, objective: Objective) -> str:
-    """The best trial in one line."""
-    return f"best: {objective.label} {value_text(record, 3)}, trial {record.number}, {record.graph}"
+    """The trial with the best value in one line: which graph is best, no single run says."""
+    return f"luckiest run: {objective.label} {value_text(record, 3)}, trial {record.number}, {record.graph}"
 
 
 def time_left(now: Snapshot) -> str | None:

@@ -25,7 +25,7 @@ def answer(found: Confirmed) -> None:
         out(f"  winner: {said.winner}")
         if said.mean is not None:
             out(f"  {label} {mean_text(said.mean)}, of runs begun after it was named")
-        if said.best_probability is not None:
+        if said.best_probability is not None and len(said.standings) > 1:
             how = "the race ended there" if said.separated else "the race ended with its budget, not separated"
             chance = f"{said.best_probability:.0%}" if said.best_probability < 0.995 else "more than 99%"
             out(f"  the best of the {len(said.standings)} candidates with probability {chance} ({how})")

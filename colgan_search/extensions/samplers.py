@@ -37,6 +37,8 @@ class Sampler(ABC):
     def make(self, settings: Any, seed: int) -> Any:
         """The `optuna.samplers.BaseSampler` for one proposal. `seed`, in [0, 2**32), is this proposal's alone.
 
+        `settings.trials` is the study's total as it is now, with the trials that were taken over from other studies.
+
         The study's direction is in the Optuna study that it is given.
         """
 

@@ -13,7 +13,7 @@ import optuna
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from colgan_search.errors import BadInput, DataError
-from colgan_search.files import file_digest
+from colgan_search.files import file_digest, write_text
 from colgan_search.gates import get_gate
 from colgan_search.rehearsal import table as tables
 from colgan_search.rehearsal.functions import FAMILIES
@@ -109,7 +109,7 @@ class RunsFile:
             self.runs = self._read(settings)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(settings.model_dump_json() + "\n", encoding="utf-8")
+            write_text(path, settings.model_dump_json() + "\n")
 
     def add(self, run: Run) -> None:
         """Appends a line."""
@@ -128,7 +128,10 @@ class RunsFile:
         return [task for task in tasks if (task.problem, task.strategy, task.seed) not in done]
 
     def _read(self, settings: Settings) -> list[Run]:
-        text = self.path.read_text(encoding="utf-8")
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path}: cannot be read: {error}; name another folder") from None
         whole, _, torn = text.rpartition("\n")
         head, *lines = whole.split("\n")
         try:
@@ -143,14 +146,22 @@ class RunsFile:
         runs = []
         for number, line in enumerate(lines, start=2):
             try:
-                runs.append(RUN.validate_json(line))
-            except ValidationError:
+                runs.append(_checked(RUN.validate_json(line), settings))
+            except ValueError:
                 raise DataError(
                     f"{self.path}, line {number}: is not a search; delete the line to do it again"
                 ) from None
         if torn:  # the process was killed in the middle of a line
-            self.path.write_text(whole + "\n", encoding="utf-8")
+            write_text(self.path, whole + "\n")
         return runs
+
+
+def _checked(run: Run, settings: Settings) -> Run:
+    """ValueError for a run without a point for every budget."""
+    for points in (run.searched.by_trials, run.searched.by_time):
+        if tuple(point.budget for point in points) != settings.budgets:
+            raise ValueError("it has not a point for every budget")
+    return run
 
 
 def run_all(

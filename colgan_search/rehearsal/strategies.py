@@ -118,7 +118,7 @@ class Graph(Strategy):
     words = "the graph sampler, which knows relabellings and all generators' scores; its model names the winner"
 
     def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
-        """Only among the problem's graphs where those are not all."""
+        """Among all graphs of the space: like every sampler's, its proposals are brought to a table's nearest one."""
         from colgan_search.sampling import GraphSampler
 
         return GraphSampler(

@@ -37,7 +37,7 @@ class Card(_Closed):
     format: Annotated[int, Field(ge=1, le=1)] = 1
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$")]
     k: Annotated[int, Field(ge=1, le=8)]
-    gates: Annotated[tuple[str, ...], Field(min_length=1)]
+    gates: tuple[str, ...]
     epochs: Annotated[int, Field(ge=1)]
     moments: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
     """Epochs, increasing; the last is the end."""
@@ -53,6 +53,12 @@ class Card(_Closed):
     """That made the table."""
     machine: str
     date: str
+
+    @model_validator(mode="after")
+    def _gates_differ(self) -> "Card":
+        if len(self.gates) < 2 or len(set(self.gates)) != len(self.gates):
+            raise ValueError(f"the gates are {list(self.gates)}; a search needs at least two different gates")
+        return self
 
     @model_validator(mode="after")
     def _moments_lead_to_the_end(self) -> "Card":

@@ -24,8 +24,9 @@ class GraphSampler(BaseSampler):
     The objective asks `trial.suggest_categorical("D->G1", gates)` and so on for every edge, and should keep each
     generator's score, as a list of k numbers, in the trial's user attribute `scores`; without it the trial's value is
     taken as every generator's. Trials of one graph, under any labels, are replicates. Running trials count as scored
-    as they are believed to, so that any number may run at once. A study whose parameters are not these edges with
-    these gates is sampled at random, and so is the first trial.
+    as they are believed to, so that any number may run at once. The graph of a pruned or failed trial is not proposed
+    again, and nothing is learnt from its scores, which are not those of a whole training. A study whose parameters
+    are not these edges with these gates is sampled at random, and so is the first trial.
 
     `k` is 1..64, None = as the study's parameters say, with their gates; `gates` are gates or names, at least two;
     `discriminators` is 1..16. Proposals are a function of `seed` (None = another one each time) and of the history.
@@ -50,6 +51,8 @@ class GraphSampler(BaseSampler):
         replicates: float = USUAL.replicates,
         scores: str = "is_mean",
     ) -> None:
+        if seed is not None and seed < 0:
+            raise ValueError(f"seed is {seed}; it is at least 0, or None for another one each time")
         if not 0.0 <= replicates <= 1.0 or startup_trials < 1 or (trials is not None and trials < 1):
             raise ValueError(
                 f"replicates is {replicates}, startup_trials {startup_trials}, trials {trials}; "
@@ -77,12 +80,17 @@ class GraphSampler(BaseSampler):
         self._independent.reseed_rng()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The edges, as the latest trial that has parameters was asked for them; nothing if it was asked for others."""
+        """The edges, as the latest trial that has all its parameters was asked for them; nothing if for others."""
         graph_trials.single_objective(study)
         others = study.get_trials(deepcopy=False)
-        latest = next((other for other in reversed(others) if other.params and other.number != trial.number), None)
-        space = latest and graph_trials.found_space(latest.distributions)
-        return dict(latest.distributions) if latest and space and self._space in (None, space) else {}
+        asked = [other for other in reversed(others) if other.params and other.number != trial.number]
+        # One that runs or has failed may have been asked for some of its parameters only.
+        whole = [other for other in asked if other.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+        for other in whole[:1] or asked:
+            space = graph_trials.found_space(other.distributions)
+            if space is not None and self._space in (None, space):
+                return dict(other.distributions)
+        return {}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

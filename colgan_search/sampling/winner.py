@@ -25,7 +25,7 @@ def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     Not the luckiest trial: a graph is believed to be worth the mean value of its trials, as its own trials, those of
     graphs like it and all generators' scores (the user attribute `scores`; see `GraphSampler`) tell together. Of the
     graph's trials it is the one with the best value. ValueError for a study of several objectives, one whose latest
-    complete trial is not of a graph, and one with no complete trial.
+    complete trial is not of a graph, and one with no complete trial that has a finite value or finite scores.
     """
     graph_trials.single_objective(study)
     trials = study.get_trials(deepcopy=False)
@@ -36,7 +36,13 @@ def name_winner(study: optuna.Study, *, scores: str = "is_mean") -> int:
     wanted = complete[-1].distributions
     if space is None:
         raise ValueError("the parameters of the study's latest complete trial are not the gates of a graph's edges")
-    ours = [trial for trial in complete if trial.distributions == wanted]
+    ours = [
+        trial
+        for trial in complete
+        if trial.distributions == wanted and graph_trials.scores_of(trial, space.roster.generators, scores) is not None
+    ]
+    if not ours:
+        raise ValueError("the study has no complete trial whose value or scores are finite")
     seen = graph_trials.seen(ours, space, wanted, study.direction, scores)
     keys, first = np.unique(seen.keys, return_index=True)
     belief = winners_model(seen).values(seen.codes[first]) if space.modelled else mean_values(seen)

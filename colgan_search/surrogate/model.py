@@ -236,6 +236,10 @@ def floored(scores: NDArray[np.float64]) -> Floats:
     """Scores [N, k] with a floor: as far below the median as twice the distance from it to the 90 % point.
 
     A training that diverged, or a generator that learns nothing, is bad; how bad tells nothing about good graphs.
+    Where more than half are the very lowest (most trainings diverged), median and 90 % point are those of the others.
     """
     middle, high = np.quantile(scores, (0.5, 0.9))
+    healthy = scores[scores > scores.min()]
+    if middle == scores.min() and len(healthy):
+        middle, high = np.quantile(healthy, (0.5, 0.9))
     return np.maximum(scores, middle - 2.0 * (high - middle)) if high > middle else scores

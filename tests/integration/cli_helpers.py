@@ -136,17 +136,25 @@ def require_complete(url: str, total: int, name: str = "small") -> list[FrozenTr
 def fake_study(url: str, config: StudyConfig, total: int, done: int) -> OpenStudy:
     """A study with `done` made-up results, told in the way of a real worker."""
     study = create_or_open(open_storage(url, create=True), config, config.name, total)
-    for _ in range(done):
+    fill(study, done)
+    return study
+
+
+def fill(study: OpenStudy, number: int) -> None:
+    """So many more made-up results; fewer if the study ends early."""
+    proposer = propose.Proposer(study, "the test")
+    for _ in range(number):
+        proposer.end_early()
         claim = study.slots.claim("host:1:00000001", 60.0)
-        assert claim is not None
-        assignment = propose.assign(study, claim)
+        if claim is None:
+            break
+        assignment = proposer.assign(claim)
         outcome: Outcome = FakeExperiment(0.0)(
             assignment.graph, assignment.seed, Path(), lambda progress: None, lambda: False
         )
         text = json.dumps({"worker": "host:1:00000001", **outcome.model_dump(mode="json")}, sort_keys=True)
         assert study.slots.accept(assignment.claim, text)
-    deliver.tell_closings(study)
-    return study
+        deliver.tell_closings(study)
 
 
 def small_config(folder: Path, **changes: Any) -> StudyConfig:

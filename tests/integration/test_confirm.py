@@ -15,7 +15,14 @@ from colgan_search.config import StudyConfig
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import open_study
-from tests.integration.cli_helpers import answer, fake_study, run_cli, small_config, trials_of, write_config
+from tests.integration.cli_helpers import (
+    answer,
+    fake_study,
+    run_cli,
+    small_config,
+    trials_of,
+    write_config,
+)
 
 
 @pytest.fixture

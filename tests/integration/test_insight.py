@@ -89,6 +89,25 @@ def test_too_few_trials_are_said_to_be(tmp_path: Path) -> None:
     study.storage.close()
 
 
+def test_where_all_values_are_equal_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """All trainings have diverged: Optuna's fANOVA would raise."""
+    study = make_study(f"sqlite:///{tmp_path / 'study.db'}", 30, fake_config(search={"sampler": "random"}, k=2))
+    for _ in range(24):
+        trial = assign(study)
+        text, seed = trial.graph.to_text(), trial.seed
+        outcome = Outcome(
+            graph=text, seed=seed, value=1.0, scores=None, diverged="NaN", iterations=1, seconds=1.0, device="cpu"
+        )
+        assert study.slots.accept(trial.claim, outcome_text("w", outcome))
+    deliver.tell_closings(study)
+    said = "24 complete trials all have the value 1: nothing tells which edges and gates matter"
+    assert insight(study) == said
+    study.storage.close()
+    monkeypatch.setenv("COLGAN_STORAGE", f"sqlite:///{tmp_path / 'study.db'}")
+    monkeypatch.chdir(tmp_path)
+    assert f"what matters: {said}" in answer(capsys, "best")
+
+
 def test_best_shows_it(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setenv("COLGAN_STORAGE", f"sqlite:///{place / 'study.db'}")
     monkeypatch.chdir(place)

@@ -173,7 +173,7 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "\x1b[" in terminal.raw and "━" in shown  # a bar, drawn again in its place
     assert re.search(r"small +━+.* [01]/2 trials", shown)
     assert re.search(r"worker +device +does +trial +epoch +last IS", shown)
-    assert re.search(r"best: IS \d\.\d+, trial 0, G1=", shown)
+    assert re.search(r"luckiest run: IS \d\.\d+, trial 0, G1=", shown)
     assert "draining: workers checkpoint and leave" in terminal.text
     assert "stopped with 1 of 2 trials done; the same command goes on from here" in terminal.text
     study = opened(tmp_path)

@@ -89,7 +89,7 @@ def test_at_the_end_the_last_state_stays(study: OpenStudy, view: View, tmp_path:
     assert "3/3 trials" in shown and " left" not in shown.split("worker")[0]
     assert re.search(r":1 +cpu +left +1 +60/60 +6\.50", shown)
     assert re.search(r":2 +cpu +left +2 +60/60 +7\.50", shown)
-    assert "best: IS" in shown
+    assert "luckiest run: IS" in shown
 
 
 def test_drained_workers_stay_where_they_were(study: OpenStudy, view: View) -> None:

@@ -82,7 +82,7 @@ def test_a_search_for_kid_is_minimised(searched: Path, capsys: pytest.CaptureFix
     shown = json.loads(capsys.readouterr().out)
     assert (shown["value"], shown["kid_mean"]) == (best.value, list(best.of("kid_mean") or ()))
     assert run(["status", *options]) == 0
-    assert f"best: KID {best.value:.3f}, trial {best.number}" in capsys.readouterr().out
+    assert f"luckiest run: KID {best.value:.3f}, trial {best.number}" in capsys.readouterr().out
 
 
 def test_scores_of_another_objective_in_the_database_are_refused(searched: Path) -> None:

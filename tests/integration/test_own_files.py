@@ -1,6 +1,7 @@
 """The machine decides which of its own files a study may read; the study's database does not."""
 
 import json
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -218,3 +219,25 @@ def test_launch_names_to_its_workers_what_the_person_named(private: Path, tmp_pa
     done = helpers.run_cli("launch", "--config", path, "--trials", 1, "--workers", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     helpers.require_complete(f"sqlite:///{tmp_path / 'colgan_work/studies.db'}", 1)
+
+
+@pytest.mark.parametrize("storage", [True, False])
+def test_the_confirmation_that_launch_offers_can_be_typed_as_it_stands(
+    storage: bool, private: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The config's folder is not allowed by having been launched: the line names it, and the database's place."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("COLGAN_DATA", "COLGAN_STORAGE"):
+        monkeypatch.delenv(variable, raising=False)
+    config = helpers.small_config(tmp_path, **IMAGES, data__root=str(private), search__trials=3)
+    url = f"sqlite:///{tmp_path / 'my work' / 'studies.db'}"
+    (tmp_path / "my work").mkdir()
+    helpers.fake_study(url, config, total=3, done=3).storage.close()
+    place = ["--work-dir", "my work", *(["--storage", url] if storage else [])]
+    assert run(["launch", "--config", "small.yaml", "--workers", "0", *place]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "with new seeds: colgan-search confirm" in line]
+    _, *words = shlex.split(line.partition(": ")[2])
+    assert words[words.index("--data-root") + 1] == str(private)
+    assert run(["confirm", "--study", "small", *place, "--workers", "0"]) == 2
+    assert run([*words, "--workers", "0"]) == 0
+    assert "study small-confirm: at most" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import optuna
@@ -12,14 +12,14 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, Successive
 from optuna.trial import TrialState
 
 from colgan_search.api.figure_sources import boxes_of
-from colgan_search.config import StudyConfig
+from colgan_search.config import PruningSettings, StudyConfig
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import Cut, EpochScores, GeneratorScore, Outcome, Progress, Scores
 from colgan_search.search.care.copying import copy_study
 from colgan_search.search.care.housekeeping import of_trials
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.delivering import deliver
-from colgan_search.search.delivering.pruning import Judge, finishes_anyway
+from colgan_search.search.delivering.pruning import PRUNERS, Judge, finishes_anyway
 from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.proposing import propose
 from colgan_search.search.proposing.history import History
@@ -315,3 +315,8 @@ def test_what_a_pruned_trial_leaves_on_disk_goes(mixed: OpenStudy, tmp_path: Pat
     (folder / "checkpoint.pt").write_text("x")
     (left,) = of_trials(mixed, work)
     assert (left.path.name, left.why) == ("checkpoint.pt", "trial 5 was pruned")
+
+
+def test_every_method_that_a_config_may_name_has_its_pruner() -> None:
+    methods = get_args(PruningSettings.model_fields["method"].annotation)
+    assert {"none", *PRUNERS} == set(methods)

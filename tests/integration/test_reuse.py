@@ -16,6 +16,7 @@ from colgan_search.search.care.copying import copy_study
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.care.reusing import reuse
 from colgan_search.search.database.opening import open_storage
+from colgan_search.search.proposing import propose
 from colgan_search.search.proposing.history import History
 from colgan_search.search.ranking.naming import named_run
 from colgan_search.search.study import results
@@ -205,3 +206,20 @@ def test_launch_takes_over_and_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     storage = open_storage(url)
     assert len(open_study(storage, "again").trials()) == 3
     storage.close()
+
+
+def test_what_was_taken_over_comes_on_top_of_the_total_that_the_sampler_plans_with(
+    old: OpenStudy, prepared_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from colgan_search.sampling import sampler
+
+    plans: list[Any] = []
+    real = sampler.propose
+    monkeypatch.setattr(sampler, "propose", lambda seen, plan, *rest: [plans.append(plan), real(seen, plan, *rest)][1])
+    study = make_study(prepared_url, 8, config("modelled", seed=8, search={"sampler": "graph"}))
+    taken = reuse(study, old).taken
+    claim = study.slots.claim("w", 60.0)
+    assert claim is not None
+    propose.assign(study, claim)
+    study.storage.close()
+    assert taken > 0 and [plan.trials for plan in plans] == [8 + taken]

@@ -133,3 +133,19 @@ def test_sixteen_workers_repeat_no_graph_but_by_plan(prepared_postgres_url: str,
     forms = [canonical(KnowledgeTransferGraph.from_text(trial.user_attrs["graph"])) for trial in trials]
     # The plan: a tenth of all trials but for the ten random ones.
     assert 300 - len(set(forms)) == pytest.approx(29, abs=1)
+
+
+def test_the_studys_own_total_counts_not_its_configs(prepared_url: str) -> None:
+    """`launch --trials 16` with a config of 2: the 10 graphs of this space are all trained before one is again."""
+    gates = ["through", "cutoff"]
+    settings = {"sampler": "graph", "trials": 2, "startup_trials": 1, "sampler_settings": {"replicates": 0.5}}
+    study = make_study(prepared_url, 16, fake_config(k=2, search={**settings, "gates": gates}))
+    graphs = []
+    for i in range(10):
+        claim = study.slots.claim(f"w{i}", 60.0)
+        assert claim is not None
+        assignment = propose.assign(study, claim)
+        graphs.append(canonical(assignment.graph))
+        study.load().tell(assignment.trial_number, float(i))
+    study.storage.close()
+    assert len(set(graphs)) == 10

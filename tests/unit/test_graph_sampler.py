@@ -279,6 +279,7 @@ def test_gates_in_another_order_or_of_another_study_are_no_fault(gates: list[str
         ({"replicates": 1.5}, ValueError, r"replicates lies in \[0, 1\]"),
         ({"startup_trials": 0}, ValueError, "at least 1"),
         ({"trials": 0}, ValueError, "at least 1"),
+        ({"seed": -1}, ValueError, "seed is -1; it is at least 0"),
     ],
 )
 def test_what_is_out_of_range_is_refused(options: dict[str, Any], error: type[Exception], said: str) -> None:
@@ -303,3 +304,31 @@ def test_who_does_not_model_does_not_wait_for_scikit_learn() -> None:
         "load_config('digits')\nassert not {'sklearn', 'optuna', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_trial_that_has_some_of_its_parameters_only_makes_no_other_one_random() -> None:
+    """Other threads and processes are asked in between two parameters of one trial."""
+    _, study = search(Roster(2), GATES, 12)
+    for names in (["D->G1"], ["D->G1", "G2->G1"]):
+        half = study.ask()
+        for name in names:
+            half.suggest_categorical(name, GATES)
+        assert set(study.ask().relative_params) == {edge.name for edge in Roster(2).edges}
+    study.sampler = GraphSampler(k=None)
+    half = study.ask()
+    half.suggest_categorical("D->G1", GATES)  # by itself it is a graph of one generator
+    assert set(study.ask().relative_params) == {edge.name for edge in Roster(2).edges}
+
+
+def test_a_value_that_is_infinite_is_no_score_and_no_winner() -> None:
+    _, study = search(Roster(2), GATES, 12)
+    named = name_winner(study)
+    trial, _ = ask(study, Roster(2), GATES)
+    study.tell(trial, float("inf"))
+    assert trial.number != name_winner(study)
+    alone = optuna.create_study(direction="maximize", sampler=GraphSampler(k=2))
+    trial, _ = ask(alone, Roster(2), GATES)
+    alone.tell(trial, float("inf"))
+    with pytest.raises(ValueError, match="no complete trial whose value or scores are finite"):
+        name_winner(alone)
+    assert study.trials[named].state == TrialState.COMPLETE

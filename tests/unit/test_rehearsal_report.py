@@ -138,3 +138,28 @@ def test_a_file_of_other_settings_or_damaged_is_refused(tmp_path: Path) -> None:
     path.write_text("nothing\n")
     with pytest.raises(DataError, match="is not a file of a rehearsal"):
         RunsFile(path, SETTINGS)
+
+
+def test_a_line_without_a_point_for_every_budget_is_refused(tmp_path: Path) -> None:
+    """Its strategy would be missing in the report without a word."""
+    path = tmp_path / "runs.jsonl"
+    run_all(RunsFile(path, SETTINGS), SETTINGS, TASKS[:1], 1, lambda run: None)
+    head, line = path.read_text().splitlines()
+    for series in ("by_trials", "by_time"):
+        data = json.loads(line)
+        data["searched"][series].pop()
+        path.write_text(f"{head}\n{json.dumps(data)}\n")
+        with pytest.raises(DataError, match="line 2: is not a search"):
+            RunsFile(path, SETTINGS)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    RunsFile(path, SETTINGS)
+    path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
+    with pytest.raises(DataError, match=r"runs\.jsonl: cannot be read"):
+        RunsFile(path, SETTINGS)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=r"runs\.jsonl: cannot be read"):
+        RunsFile(path, SETTINGS)

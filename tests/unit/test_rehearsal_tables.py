@@ -70,6 +70,8 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, was: str, becomes: s
         ({"moments": [2, 3]}, "increase and end at 4"),
         ({"moments": [1, 4]}, "first line must be"),
         ({"gates": ["through", "nothing"]}, "unknown gate 'nothing'"),
+        ({"gates": ["through"]}, "at least two different gates"),
+        ({"gates": ["through", "through"]}, "at least two different gates"),
         ({"format": 2}, "format is '2'"),
         ({"more": 1}, "more"),
     ],

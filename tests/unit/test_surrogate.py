@@ -281,3 +281,15 @@ def test_what_is_usual_has_a_number_for_every_class() -> None:
     assert [len(part.decay) for part in usual(space_of(Roster(3), TWO)).parts] == [5, 2]
     assert [len(part.decay) for part in usual(space_of(Roster(3), (THROUGH, POSITIVE, NEGATIVE))).parts] == [5, 2]
     assert [len(part.decay) for part in usual(space_of(Roster(2, 2), TWO)).parts] == [5, 3]
+
+
+def test_where_most_trainings_diverged_the_others_are_still_told_apart() -> None:
+    """FID, negated: a run that diverged has -1e6."""
+    graphs = some_graphs(Roster(2), 24, seed=4)
+    scores = np.full((24, 2), -1e6)
+    scores[:8] = np.random.default_rng(5).uniform(-60.0, -20.0, size=(8, 2))
+    model = GraphModel.fit(graphs, scores)
+    values = model.values(model.space.encode(graphs))
+    assert (values > -1000.0).all() and values[8:].mean() < values[:8].mean() - 10.0
+    assert floored(scores)[:8] == pytest.approx(scores[:8])  # what is healthy stays
+    assert floored(np.full((3, 2), 1.0)) == pytest.approx(1.0)

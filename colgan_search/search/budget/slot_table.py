@@ -34,8 +34,7 @@ class SlotTable:
     def budget(self) -> Budget:
         """Counts of this moment."""
         with self.storage.engine.connect() as db:
-            row = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).first()
-            total = 0 if row is None else trust.row(row, studies, self.storage.name).total
+            total = self._total(db)
             rows = db.execute(
                 sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
             )
@@ -47,6 +46,15 @@ class SlotTable:
             free=count.get(FREE, 0),
             failed=count.get(FAILING, 0) + count.get(FAILED, 0),
         )
+
+    def total(self) -> int:
+        """How many results are wanted; 0 if the study is gone."""
+        with self.storage.engine.connect() as db:
+            return self._total(db)
+
+    def _total(self, db: sa.Connection) -> int:
+        row = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).first()
+        return 0 if row is None else int(trust.row(row, studies, self.storage.name).total)
 
     def closings(self) -> list[Closing]:
         """Slots that have ended here and that Optuna has not been told of."""

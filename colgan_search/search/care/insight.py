@@ -68,6 +68,11 @@ def insight_of(study: OpenStudy, records: Sequence[TrialRecord]) -> Insight | st
     graphs = [results.best_graph(record) for record in listed]
     if len(listed) < LEAST_TRIALS:
         return f"{len(listed)} complete trials are too few to say which edges and gates matter: at least {LEAST_TRIALS}"
+    if len(values := {record.value for record in listed}) == 1:
+        return (
+            f"{len(listed)} complete trials all have the value {values.pop():g}: nothing tells which edges and gates "
+            "matter"
+        )
     model = model_of_records(listed, config)
     if model is None:
         return f"{config.roster} is too large for the model of which edges and gates matter"

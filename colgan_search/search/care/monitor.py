@@ -23,6 +23,7 @@ class Snapshot:
     budget: Budget
     workers: tuple[WorkerRow, ...]
     best: TrialRecord | None
+    """The trial with the best value, the luckiest run; which graph is best says `search.ranking`."""
     seconds_left: float | None
     """By the trials that have ended, or else by the epochs seen so far (see `pace`); None before these."""
     classifier_accuracy: float | None = None

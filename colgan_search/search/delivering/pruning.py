@@ -6,6 +6,7 @@ and its own notes on them (the values at ASHA's rungs), which are written in the
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -36,6 +37,14 @@ def finishes_anyway(seed: int, settings: PruningSettings) -> bool:
     return derive_seed(seed, "finish anyway") / 2**63 < settings.finish_anyway
 
 
+PRUNERS: dict[str, Callable[[PruningSettings, int, int], BasePruner]] = {
+    "asha": lambda own, first, last: SuccessiveHalvingPruner(first, own.reduction_factor),
+    "hyperband": lambda own, first, last: HyperbandPruner(first, last, own.reduction_factor),
+    "median": lambda own, first, last: MedianPruner(own.startup_trials, n_warmup_steps=first),
+}
+"""`pruning.method` -> Optuna's pruner, from its settings and the first and the last evaluation that it may cut at."""
+
+
 def make_pruner(config: StudyConfig) -> BasePruner:
     """Optuna's pruner of a study whose `pruning` is on. Its steps are evaluations, from 1."""
     settings, every = config.pruning, config.evaluation.every_epochs
@@ -44,13 +53,7 @@ def make_pruner(config: StudyConfig) -> BasePruner:
     last = max(first, (config.training.epochs - 1) // every)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        if settings.method == "asha":
-            return SuccessiveHalvingPruner(min_resource=first, reduction_factor=settings.reduction_factor)
-        if settings.method == "hyperband":
-            return HyperbandPruner(first, last, settings.reduction_factor)
-        if settings.method == "median":
-            return MedianPruner(n_startup_trials=settings.startup_trials, n_warmup_steps=first)
-    raise AssertionError(f"no pruner is called {settings.method}")
+        return PRUNERS[settings.method](settings, first, last)
 
 
 class Judge:

@@ -16,6 +16,7 @@ from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.optuna_private.handles import trial_id
 from colgan_search.search.proposing import space
 from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.trial_attributes import REUSED
 
 FIRST = "first"
 """User attribute of the trials that come from the config's `search.first`: 0, 1, ..."""
@@ -53,7 +54,7 @@ class History:
         search = self.study.config.search
         attributes = [*((FIRST,) if search.first else ()), *SAMPLERS.get(search.sampler).reads]
         if self._sees_all:
-            attributes.append(self.study.config.objective.number)
+            attributes += [self.study.config.objective.number, REUSED]
         steps = self.study.config.pruning.on  # samplers place a pruned trial by how far it came
         with self.study.storage.engine.connect() as db:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)

@@ -26,7 +26,7 @@ from colgan_search.search.proposing.ask_lock import AskLock, LockLost
 from colgan_search.search.proposing.history import FIRST, History, SamplersStorage
 from colgan_search.search.proposing.sampler import make_sampler
 from colgan_search.search.study.opening import OpenStudy, direction_of
-from colgan_search.search.study.trial_attributes import CUT, GRAPH, SEED, recorded_cut
+from colgan_search.search.study.trial_attributes import CUT, GRAPH, REUSED, SEED, recorded_cut
 from colgan_search.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,10 @@ class Proposer:
         limit = SAMPLERS.get(config.search.sampler).learns_from
         others = [trial for trial in self.history.modelled(limit) if trial_id(trial) != trial_id(draft)]
         view: Any = SamplersStorage(self.study.storage.optuna, study_id, others, draft, direction_of(config))
-        sampler = make_sampler(config.search, config.seed, claim.slot, self.history.space)
+        # Not the config's own: `launch --trials` has another total, and what was taken over comes on top of it.
+        total = self.study.slots.total() + sum(REUSED in trial.user_attrs for trial in others)
+        search = config.search.model_copy(update={"trials": max(total, 1)})
+        sampler = make_sampler(search, config.seed, claim.slot, self.history.space)
         trial = Trial(optuna.Study(self.study.name, view, sampler), trial_id(draft))
         return space.suggest_graph(trial, config.roster, config.search.gates)
 

@@ -103,7 +103,8 @@ class Race(Sampler):
         """Runs of the candidates and the baselines."""
         race = race_settings(settings)
         beside = f" and {len(race.baselines)} baselines" if race.baselines else ""
-        return f"at most {trials:,} trials: a race of {len(race.candidates)} graphs{beside}"
+        graphs = f"{len(race.candidates)} graphs" if len(race.candidates) > 1 else "1 graph"
+        return f"at most {trials:,} trials: a race of {graphs}{beside}"
 
 
 RACE = Race()

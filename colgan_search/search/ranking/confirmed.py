@@ -82,6 +82,11 @@ def alone_name(race: str) -> str:
     return f"{race}-{ALONE}"
 
 
+def awaits_alone(settings: RaceSettings) -> bool:
+    """True if a study of one DCGAN runs beside the race: it has baselines, and one DCGAN is none of its own graphs."""
+    return bool(settings.baselines) and all(one.name != ALONE for one in settings.baselines)
+
+
 def race_runs(study: OpenStudy) -> list[Run]:
     """The runs of a race, larger is better, in the order in which they were begun."""
     higher = study.config.objective.higher_is_better
@@ -99,6 +104,8 @@ def confirmed(study: OpenStudy) -> Confirmed:
     beside = alone_name(study.name)
     extra: dict[str, Sequence[float]] = {}
     complete = study.slots.budget().finished
+    if awaits_alone(settings) and beside not in study_names(study.storage):
+        complete = False
     if beside in study_names(study.storage):
         alone = open_study(study.storage, beside)
         complete = complete and alone.slots.budget().finished
