@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from colgan_search.config import StudyConfig, differences
 from colgan_search.errors import GraphError, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.records import differences as protocol_differences
 from colgan_search.search.optuna_private import trial_rows, trial_writes
 from colgan_search.search.proposing import space
 from colgan_search.search.study import results
@@ -112,9 +113,10 @@ def reuse(study: OpenStudy, origin: OpenStudy) -> Reused:
 def _require_one_protocol(name: str, own: Iterable[TrialRecord], others: Iterable[TrialRecord]) -> None:
     """StudyError if the trials that this study has were scored by another protocol than those to be taken over."""
     ours, theirs = (next((trial.protocol for trial in trials if trial.protocol), None) for trials in (own, others))
-    if ours is None or theirs is None or ours == theirs:
+    found = protocol_differences(ours, theirs) if ours and theirs else {}
+    if not found:
         return
-    wrong = "; ".join(f"{key}: {ours[key]!r} | {theirs[key]!r}" for key in ours if ours[key] != theirs[key])
+    wrong = "; ".join(f"{key}: {a!r} | {b!r}" for key, (a, b) in found.items())
     raise StudyError(f"`reuse` {name}: its graphs were scored by another protocol (this study | {name}): {wrong}")
 
 
