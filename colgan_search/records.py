@@ -27,7 +27,7 @@ class Protocol(Record):
     metrics: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="metrics beside IS and FID -> their settings, and the package they are of"
     )
-    dtype: str | None = Field(None, description="the extractor's numbers: `float32`; None = not recorded")
+    dtype: str | None = Field(None, description="the extractor's numbers: float32; None = not recorded")
     tf32: bool | None = Field(
         None, description="whether a GPU could round factors to TensorFloat-32 in the extractor; None = not recorded"
     )

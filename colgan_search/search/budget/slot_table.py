@@ -34,7 +34,7 @@ class SlotTable:
     def budget(self) -> Budget:
         """Counts of this moment."""
         with self.storage.engine.connect() as db:
-            total = self._total(db)
+            total = self.total(db)
             rows = db.execute(
                 sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
             )
@@ -47,12 +47,8 @@ class SlotTable:
             failed=count.get(FAILING, 0) + count.get(FAILED, 0),
         )
 
-    def total(self) -> int:
+    def total(self, db: sa.Connection) -> int:
         """How many results are wanted; 0 if the study is gone."""
-        with self.storage.engine.connect() as db:
-            return self._total(db)
-
-    def _total(self, db: sa.Connection) -> int:
         row = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).first()
         return 0 if row is None else int(trust.row(row, studies, self.storage.name).total)
 

@@ -37,6 +37,8 @@ class History:
         self.study_id: int | None = None
         self.given = 0
         """The number of trials that were given from the config's first graphs."""
+        self.total: int | None = None
+        """How many results the study wants, for a sampler that sees all trials; else None."""
         self._last_id = -1
         self._read_at = -math.inf
         self._open: dict[int, FrozenTrial] = {}
@@ -60,6 +62,7 @@ class History:
             study = trial_rows.study_id(db, self.study.name, self.study.uid)
             which = trial_rows.newer(study, self._last_id, list(self._open))
             found = trial_rows.read(db, which, f"study {self.study.name!r}: its trials", attributes, with_steps=steps)
+            self.total = self.study.slots.total(db) if self._sees_all else None
         self.study_id, self._read_at = study, time.monotonic()
         for trial in found:
             self.given += FIRST in trial.user_attrs and trial_id(trial) not in self._open

@@ -131,9 +131,11 @@ class Proposer:
         limit = SAMPLERS.get(config.search.sampler).learns_from
         others = [trial for trial in self.history.modelled(limit) if trial_id(trial) != trial_id(draft)]
         view: Any = SamplersStorage(self.study.storage.optuna, study_id, others, draft, direction_of(config))
-        # Not the config's own: `launch --trials` has another total, and what was taken over comes on top of it.
-        total = self.study.slots.total() + sum(REUSED in trial.user_attrs for trial in others)
-        search = config.search.model_copy(update={"trials": max(total, 1)})
+        search = config.search
+        if self.history.total is not None:
+            # Not the config's own: `launch` may have been told another, and what was taken over comes on top of it.
+            total = self.history.total + sum(REUSED in trial.user_attrs for trial in others)
+            search = search.model_copy(update={"trials": max(total, 1)})
         sampler = make_sampler(search, config.seed, claim.slot, self.history.space)
         trial = Trial(optuna.Study(self.study.name, view, sampler), trial_id(draft))
         return space.suggest_graph(trial, config.roster, config.search.gates)
