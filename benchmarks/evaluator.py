@@ -26,10 +26,9 @@ import torch
 import torch_fidelity
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import Dataset
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-from benchmarks.random_inception import images_of_noise, random_weights
+from benchmarks.random_inception import Images, images_of_noise, random_weights
 from colgan_search import __version__
 from colgan_search.config import EvaluationSettings
 from colgan_search.evaluation.fused_inception import GROUP, FusedConv, FusedInception
@@ -68,19 +67,6 @@ class ChannelsFirst(FusedInception):
 
     def _resized(self, images: Tensor) -> Tensor:
         return super()._resized(images).contiguous()
-
-
-class Images(Dataset[Tensor]):
-    """What torch-fidelity takes."""
-
-    def __init__(self, images: Tensor) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self.images[index]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,25 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 from torch_fidelity import feature_extractor_inceptionv3
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 LOGITS_FACTOR = 3.0
 """Of the last layer: with the usual random weights all images are of all classes alike."""
+
+
+class Images(Dataset[Tensor]):
+    """What torch-fidelity's calculate_metrics takes."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index]
 
 
 def images_of_noise(count: int, size: int, seed: int, bright: float = 0.0) -> Tensor:

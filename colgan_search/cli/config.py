@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from colgan_search.cli import console, options
-from colgan_search.cli.configs import named, set_by
+from colgan_search.cli.configs import set_by
 from colgan_search.config import StudyConfig, fingerprint, load_config, shipped_configs
 from colgan_search.errors import ConfigError
 
@@ -45,19 +45,19 @@ def command(
     if config is None:
         _list(as_json) if action is Action.LIST else _schema()
         return
-    with named(config):
-        settings = set_by(load_config(config), set_)
+    settings = set_by(load_config(config), set_)
     _show(settings, as_json) if action is Action.SHOW else _check(config, settings, as_json)
 
 
 def _list(as_json: bool) -> None:
-    """Names with the first line of each file, a comment."""
-    about = {name: path.read_text(encoding="utf-8").splitlines() for name, path in shipped_configs().items()}
+    """Names with the first comment of each file that is not its command."""
+    shipped = shipped_configs()
     if as_json:
-        console.out(json.dumps({name: str(shipped_configs()[name]) for name in about}))
+        console.out(json.dumps({name: str(path) for name, path in shipped.items()}))
         return
-    widest = max(map(len, about), default=0)
-    for name, lines in about.items():
+    widest = max(map(len, shipped), default=0)
+    for name, path in shipped.items():
+        lines = path.read_text(encoding="utf-8").splitlines()
         comments = [line[2:] for line in lines if line.startswith("# ") and "colgan-search " not in line]
         console.out(f"{name:{widest}}  {comments[0] if comments else ''}".rstrip())
 

@@ -20,7 +20,7 @@ def command(
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> None:
-    """List every study of the database: how far it is, who works on it, its best run.
+    """List every study of the database: how far it is, who works on it, its luckiest run.
 
     A study that cannot be read is listed with the reason. `best --study NAME` names a graph by all its runs.
     """
@@ -36,7 +36,7 @@ def command(
     if not found:
         console.out(f"{where} holds no study")
         return
-    table = Table("study", "for", "k", "trials", "running", "workers", "left", "best run", "graph", box=None)
+    table = Table("study", "for", "k", "trials", "running", "workers", "left", "luckiest run", "its graph", box=None)
     for one in found:
         table.add_row(*_cells(one))
     console.console().print(table)

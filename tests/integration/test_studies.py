@@ -7,7 +7,7 @@ import pytest
 
 from colgan_search.cli.app import run
 from colgan_search.search.database.opening import open_storage
-from tests.fleet import fake_config
+from tests.fleet import fake_config, make_study
 from tests.integration.cli_helpers import fake_study
 
 
@@ -54,6 +54,19 @@ def test_a_study_that_cannot_be_read_does_not_hide_the_others(
         ("old", False),
         ("ours", True),
     ]
+
+
+def test_a_confirmation_is_told_from_a_search(prepared_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    race = {
+        "study": "searched",
+        "trials": 1,
+        "epochs": 1,
+        "candidates": [{"graph": "G1=D:t/G2=D:t", "estimate": 1.0, "luckiest": 1.0}],
+    }
+    config = fake_config("race", search={"sampler": "race", "sampler_settings": race})
+    make_study(prepared_url, 2, config).storage.close()
+    assert run(["studies", "--storage", prepared_url, "--json"]) == 0
+    assert [row["for"] for row in json.loads(capsys.readouterr().out)] == ["confirmation"]
 
 
 def test_a_database_without_studies_says_so(prepared_url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
+from benchmarks.random_inception import Images
 from colgan_search.config import StudyConfig, parse_config
 from colgan_search.errors import ConfigError, DataError, Diverged
 from colgan_search.evaluation import scores as evaluation_scores
@@ -26,7 +27,7 @@ from colgan_search.experiment.run import Run
 from colgan_search.extensions.metrics import METRICS, Samples, objective
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import GeneratorScore, Protocol, Scores, best_run, score_text
-from tests.unit.evaluation_helpers import CPU, Images, digits, evaluator, first_pixels, settings, tiny_generator
+from tests.unit.evaluation_helpers import CPU, digits, evaluator, first_pixels, settings, tiny_generator
 
 torch.set_num_threads(1)
 

@@ -16,6 +16,7 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
+from benchmarks.random_inception import Images
 from colgan_search.evaluation import scores
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.images import RealImages, to_bytes
@@ -23,7 +24,6 @@ from colgan_search.records import Protocol
 from colgan_search.seeds import derive_seed
 from tests.unit.evaluation_helpers import (
     CPU,
-    Images,
     colour_images,
     digits,
     evaluator,
