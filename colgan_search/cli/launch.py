@@ -86,6 +86,8 @@ def command(
             f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, no workers here; "
             f"start them anywhere: colgan-search worker --study {opened.name}"
         )
+        if then_confirm:
+            console.note(f"nothing is confirmed before it is done; then: {_confirm_command(opened, request)}")
         return 0
     console.note(
         f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, "

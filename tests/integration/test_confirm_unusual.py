@@ -82,3 +82,17 @@ def test_graphs_that_were_taken_over_alone_can_be_confirmed(
     assert "second-confirm: at most" in prepare(capsys, url, tmp_path, "--study", "second", "--seeds", 2)
     settings: Any = made(url, "second-confirm").search.sampler_settings
     assert settings.trials == 12
+
+
+def test_a_launch_without_workers_says_how_to_confirm_when_it_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, search__trials=3)
+    url, work = f"sqlite:///{tmp_path / 'a.db'}", str(tmp_path / "my work")
+    assert (
+        run(["launch", "--config", str(config), "--workers", "0", "--confirm", "--storage", url, "--work-dir", work])
+        == 0
+    )
+    said = capsys.readouterr().err
+    assert "nothing is confirmed before it is done" in said
+    assert f"colgan-search confirm --study small --storage {url} --work-dir '{work}'" in said

@@ -76,6 +76,21 @@ def test_many_runs_speak_for_themselves_and_no_replicates_say_nothing() -> None:
     assert alone.sd_of_runs is None and alone.best.error is None and alone.best.sd is None
 
 
+@pytest.mark.parametrize("config", [CONFIG, FID], ids=["is", "fid"])
+def test_a_run_that_diverged_is_not_taken_for_the_noise_of_all(config: StudyConfig) -> None:
+    """By hand: the accident counts as the outer fence of all runs, three interquartile ranges beyond the quartile."""
+    sign = 1 if config.objective.higher_is_better else -1
+    values = [5.0, 5.2, 5.4, 5.6, 5.8, 6.0, 6.2]
+    worse = 0.0 if sign > 0 else -100.0
+    trials = [trial(i, MAD, (sign * v, sign * v), config) for i, v in enumerate(values)]
+    alone = ranked(trials, config).sd_of_runs
+    trials.append(trial(7, MAD, (sign * worse, sign * worse), config))
+    low, high = np.quantile([*values, worse], [0.25, 0.75])
+    assert alone == pytest.approx(np.std(values, ddof=1))
+    expected = np.std([*values, low - 3 * (high - low)], ddof=1)
+    assert ranked(trials, config).sd_of_runs == pytest.approx(expected)
+
+
 def test_graphs_are_ranked_by_the_model_and_the_luckiest_run_stands_beside() -> None:
     """Four good runs of one graph outweigh one lucky run of another."""
     rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from colgan_search.config import StudyConfig
 from colgan_search.errors import GraphError
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.racing.posterior import pooled_sd
+from colgan_search.racing.posterior import fenced, pooled_sd
 from colgan_search.search.ranking.modelling import model_of_records
 from colgan_search.search.study.results import TrialRecord, best_first, best_graph
 from colgan_search.symmetry import canonical_order
@@ -142,7 +142,8 @@ def rank(trials: Sequence[TrialRecord], config: StudyConfig) -> Ranking | None:
         graph, scores = _aligned(trial, config)
         groups[graph].append((trial, scores))
     values = {graph: [float(run.value or 0.0) for run, _ in runs] for graph, runs in groups.items()}
-    pooled, freedom = pooled_sd(list(values.values()))
+    # An accident (a run that diverged) would else be taken for the noise of all.
+    pooled, freedom = pooled_sd(fenced([[-objective.rank(value) for value in of] for of in values.values()]))
     means = {graph: float(np.mean(of)) for graph, of in values.items()}
     asked = sorted(groups, key=lambda graph: objective.rank(means[graph]))[:MODELLED]
     believed = _modelled(complete, asked, config)
