@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from colgan_search.api.confirm_configs import alone_config, race_config, same_race, with_length
 from colgan_search.api.launching import Launched, LaunchRequest, prepare_launch
 from colgan_search.api.own_files import named_in
-from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_storage, opened_study, work_folder
+from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
 from colgan_search.extensions.samplers import SAMPLERS
@@ -19,7 +19,7 @@ from colgan_search.search.proposing.race import is_race, race_settings
 from colgan_search.search.ranking.confirmed import Confirmed, confirmed, race_runs
 from colgan_search.search.ranking.naming import ranking
 from colgan_search.search.study import results
-from colgan_search.search.study.opening import OpenStudy, open_study, our_study_names, study_names
+from colgan_search.search.study.opening import OpenStudy, open_study, study_names
 from colgan_search.search.study.shared_files import SharedFiles
 
 TOP, SEEDS, UNTIL = 5, 10, 0.95
@@ -91,7 +91,7 @@ def confirming(request: ConfirmRequest, say: Callable[[str], None] = lambda text
     name of its own. BadInput says what is wrong.
     """
     _require_sense(request)
-    work, name = work_folder(request.work_dir), _search_name(request)
+    work, name = work_folder(request.work_dir), request.study
     with TemporaryDirectory() as folder:
         with opened_study(request.storage, work, name, writing=False) as study:
             if not is_race(study.config) and not SAMPLERS.get(study.config.search.sampler).searches:
@@ -116,20 +116,6 @@ def _require_sense(request: ConfirmRequest) -> None:
         raise StudyError(
             f"`until` {request.until} is not allowed: a probability between 0.5 and 1 (both excluded), e.g. 0.95"
         )
-
-
-def _search_name(request: ConfirmRequest) -> str | None:
-    """The study that was named, or the database's only one that no confirmation made."""
-    if request.study is not None:
-        return request.study
-    with opened_storage(request.storage, work_folder(request.work_dir), writing=False) as storage:
-        names = our_study_names(storage)
-    searches = [name for name in names if not _made_by_confirm(name, names)]
-    return searches[0] if len(searches) == 1 else None
-
-
-def _made_by_confirm(name: str, names: list[str]) -> bool:
-    return any(name.startswith(f"{other}{SUFFIX}") for other in names if other != name)
 
 
 def _going_on(study: OpenStudy, request: ConfirmRequest) -> StudyConfig:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
+from colgan_search.api.purpose import purpose_of
 from colgan_search.config import StudyConfig
 from colgan_search.errors import ColganError
-from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.search.care.monitor import Monitor, Snapshot
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.proposing.race import is_race
 from colgan_search.search.study.opening import open_study, study_names
 
 
@@ -24,11 +23,7 @@ class Overview:
     @property
     def purpose(self) -> str:
         """`search`, `confirmation`, or `trainings` of graphs that the config names."""
-        if self.config is None:
-            return ""
-        if is_race(self.config):
-            return "confirmation"
-        return "search" if SAMPLERS.get(self.config.search.sampler).searches else "trainings"
+        return "" if self.config is None else purpose_of(self.config)
 
 
 def overview(storage: Storage) -> list[Overview]:

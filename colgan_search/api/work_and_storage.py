@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from colgan_search import logs
+from colgan_search.api.purpose import purpose_of
 from colgan_search.config import StudyConfig, parse_config
-from colgan_search.errors import DataError, StudyError
+from colgan_search.errors import ConfigError, DataError, PluginError, StudyError
 from colgan_search.file_names import DEFAULT_WORK_DIR as DEFAULT_WORK_DIR
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import is_full
@@ -90,22 +91,30 @@ def opened_storage(storage: str | None, work: WorkFolder, *, writing: bool = Tru
 
 
 def study_of(storage: str | None, work: WorkFolder, name: str | None, *, writing: bool = True) -> OpenStudy:
-    """The study `name`, or the only one of the database if no name is given. StudyError otherwise.
+    """The study `name`; if no name is given, the database's only one, or its only search. StudyError otherwise.
 
     Its storage stays open, for whoever asked. Without `writing`, a read-only replica will do.
     """
     opened = open_storage(storage_text(storage, work), writing=writing)
     try:
-        if name is None:
-            names = our_study_names(opened)
-            if len(names) != 1:
-                known = ", ".join(names) or "none"
-                raise StudyError(f"{opened.name}: name one of its studies with --study; it holds: {known}")
-            name = names[0]
-        return open_study(opened, name)
+        return open_study(opened, name) if name is not None else _only_one(opened)
     except BaseException:
         opened.close()
         raise
+
+
+def _only_one(storage: Storage) -> OpenStudy:
+    """A search that was confirmed is still the only search: its confirmation is asked for by name."""
+    names = our_study_names(storage)
+    if len(names) == 1:
+        return open_study(storage, names[0])
+    with suppress(StudyError, ConfigError, PluginError):  # one that cannot be read may be meant
+        studies = [open_study(storage, name) for name in names]
+        searches = [study for study in studies if purpose_of(study.config) == "search"]
+        if len(searches) == 1:
+            return searches[0]
+    known = ", ".join(names) or "none"
+    raise StudyError(f"{storage.name}: name one of its studies with --study; it holds: {known}")
 
 
 @contextmanager

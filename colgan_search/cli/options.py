@@ -29,7 +29,10 @@ Storage = Annotated[
     ),
 ]
 Study = Annotated[
-    str | None, typer.Option("--study", help="The study's name. Without it the config's, or the database's only one.")
+    str | None,
+    typer.Option(
+        "--study", help="The study's name. Without it the config's, or the database's only one, or only search."
+    ),
 ]
 WorkDir = Annotated[Path, typer.Option("--work-dir", help="Folder for checkpoints, caches, logs and the SQLite file.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N instead of the config's.")]

@@ -84,6 +84,25 @@ def test_graphs_that_were_taken_over_alone_can_be_confirmed(
     assert settings.trials == 12
 
 
+def test_a_search_that_was_confirmed_is_still_found_without_its_name(
+    searched: tuple[str, StudyConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As README's tour goes on after `confirm`. With a second search the name is asked for."""
+    url, _ = searched
+    where = ("--storage", url, "--work-dir", tmp_path)
+    prepare(capsys, url, tmp_path, "--top", 1, "--seeds", 2)
+    run_all(url, "small-confirm")
+    names = {row["study"] for row in json.loads(answer(capsys, "studies", *where, "--json"))}
+    assert {"small", "small-confirm"} <= names
+    assert json.loads(answer(capsys, "status", *where, "--json"))["study"] == "small"
+    assert "study small:" in answer(capsys, "best", *where)
+    config = write_config(tmp_path, name="second", search__trials=1)
+    assert run(["launch", "--config", str(config), "--workers", "0", *map(str, where)]) == 0
+    capsys.readouterr()
+    assert run(["status", *map(str, where)]) == 2
+    assert "name one of its studies with --study" in capsys.readouterr().err
+
+
 def test_a_launch_without_workers_says_how_to_confirm_when_it_is_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
