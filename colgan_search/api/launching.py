@@ -25,6 +25,7 @@ from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.extensions.launchers import LAUNCHERS, Launcher, Workers, WorkersWanted
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import require_space
+from colgan_search.search.budget import draining
 from colgan_search.search.care.reusing import require_same_measure, reuse
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.proposing import space
@@ -89,6 +90,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     opened = open_storage(storage, create=True)
     try:
         study = create_or_open(opened, config, name, total)
+        draining.lift(opened, study.uid)
         # Without --trials a study that was extended keeps its total.
         if request.trials is not None:
             study.slots.set_total(total)

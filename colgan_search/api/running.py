@@ -62,7 +62,9 @@ def run_to_end(study: OpenStudy, workers: Workers, look: Callable[[], None] = la
         workers.drain()
         raise
     failures = tuple(workers.last_words(number) for number in workers.failed)
-    return Ended(study.name, _budget(study, workers.draining), workers.draining, failures, workers.refused)
+    budget = _budget(study, workers.draining)
+    drained = workers.draining or (budget is not None and budget.draining)
+    return Ended(study.name, budget, drained, failures, workers.refused)
 
 
 def _budget(study: OpenStudy, drained: bool) -> Budget | None:

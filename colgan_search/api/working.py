@@ -114,12 +114,16 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
                 raise Interrupted("drained while the database was away") from None
             raise
 
-    if patiently(study.slots.budget, "counting").finished:
+    budget = patiently(study.slots.budget, "counting")
+    if budget.finished:
         # What workers that are dead by now left here: results that come too late, and one accepted but not told.
         patiently(lambda: deliver_spooled(study, Spool(folder.spool(study.name))), "delivering")
         patiently(lambda: tell_closings(study), "telling results")
         log.info("study %s is done", study.name)
         return Worked(0, finished=True)
+    if budget.draining:
+        log.warning("the workers of study %s are asked to drain; `launch`, or lifting that, lets them work", study.name)
+        return Worked(0, finished=False)
     # Before any of this machine's files are read, and long before what follows from them is shared.
     own = named_in(request.config, request.data_root, request.weights)
     study = replace(study, config=own.applied(study.config, study.name))
