@@ -47,8 +47,8 @@ def command(
             "--left-code",
             min=0,
             max=255,
-            help="Exit code when a signal has asked it to leave before the study is done, for schedulers that take 0 for "
-            "the study's end.",
+            help="Exit code when a signal has asked it to leave before the study is done, for schedulers that take 0 "
+            "for the study's end.",
         ),
     ] = 0,
     leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,

@@ -46,8 +46,8 @@ class SkyPilot(ClusterLauncher):
     def files(self, settings: SkyPilotSettings, order: Order) -> Mapping[str, str]:
         """The task of one worker."""
         head = (
-            f"# A worker of the study {order.study}, written by colgan-search {__version__}. Read it, change it; it is\n"
-            f"# handed in once for each worker: sky jobs launch {TASK}\n"
+            f"# A worker of the study {order.study}, written by colgan-search {__version__}. Read it, change it;\n"
+            f"# it is handed in once for each worker: sky jobs launch {TASK}\n"
         )
         return {TASK: head + yaml.safe_dump(task(settings, order), sort_keys=False, width=110)}
 

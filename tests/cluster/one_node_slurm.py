@@ -44,11 +44,11 @@ MinJobAge=600
 InactiveLimit=0
 ReturnToService=2
 JobRequeue=1
-NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=1024 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=6 RealMemory=1024 State=UNKNOWN
 PartitionName=low Nodes={host} Default=YES MaxTime=60 State=UP PriorityTier=1 GraceTime=60
 PartitionName=urgent Nodes={host} MaxTime=60 State=UP PriorityTier=10 PreemptMode=OFF
 """
-"""Four workers fill the node; a job in `urgent` preempts them, and they get their signal first."""
+"""Six workers fill the node; a job in `urgent` preempts them, and they get their signal first."""
 
 
 def missing() -> str | None:
