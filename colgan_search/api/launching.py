@@ -109,7 +109,9 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         space.params_of(presets.resolve(text, config.roster), config.search.gates)
     launcher, settings = chosen_launcher(request)
     if isinstance(launcher, ClusterLauncher) and launcher.brings_database(settings):
-        raise StudyError("its files bring a database along, which is not seen from here (see `launching_unseen`)")
+        raise StudyError(
+            "`cluster.postgres` brings a database along, which is not seen from here: only its files are written"
+        )
     devices = list(launcher.plan(settings, WorkersWanted(config.runtime, settings.workers, request.device)))
     work = work_folder(request.work_dir)
     if devices:

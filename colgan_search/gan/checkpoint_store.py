@@ -73,6 +73,8 @@ class ObjectStore(CheckpointStore):
         super().__init__(address)
         self._system = system
         self._path = path
+        with suppress(Exception):  # a bucket has no folders; what is wrong shows when something is put there
+            system.makedirs(path, exist_ok=True)
 
     def put(self, name: str, content: memoryview) -> None:
         """An object store shows the new one when all of it is there."""

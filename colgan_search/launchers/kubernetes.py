@@ -30,7 +30,7 @@ class KubernetesSettings(ClusterSettings):
 
     image: Image = Field("colgan-search:latest", description="container of this package (see Dockerfile)")
     namespace: DnsName = Field("default", description="where everything is made")
-    secret: DnsName = Field("colgan-search", description="Secret with the database's password under the key `password`")
+    secret: DnsName = Field("colgan-search", description="Secret with the database's password under the key password")
     gpu_resource: Label = Field("nvidia.com/gpu", description="what a GPU is called there")
     node_selector: dict[Label, LabelValue] = Field({}, description="labels of the nodes that workers may run on")
     queue: DnsName | None = Field(None, description="Kueue's local queue, if Kueue admits jobs there")

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from colgan_search.extensions.launchers import LEFT_CODE, Order
 from colgan_search.launchers.kubernetes import DASHBOARD, PASSWORD, KubernetesSettings, object_name
+from colgan_search.launchers.yaml_text import yaml_text
 from colgan_search.version import __version__
 
 RUNS = "/runs"
@@ -37,9 +36,8 @@ def files(settings: KubernetesSettings, order: Order) -> Mapping[str, str]:
         f"# Of the study {order.study}, written by colgan-search {__version__}. Read it, change it; all of it is\n"
         "# handed in with `kubectl apply -k` and this folder.\n"
     )
-    texts = {name: yaml.safe_dump_all(objects, sort_keys=False, width=110) for name, objects in found.items()}
-    texts["kustomization.yaml"] = yaml.safe_dump(kustomization, sort_keys=False)
-    return {name: head + text for name, text in texts.items()}
+    found["kustomization.yaml"] = [kustomization]
+    return {name: yaml_text(head, objects) for name, objects in found.items()}
 
 
 def workers(settings: KubernetesSettings, order: Order) -> Object:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field
 
 from colgan_search.errors import BadInput, ConfigError
 from colgan_search.extensions.launchers import ClusterLauncher, HandedIn, Order
 from colgan_search.launchers.cluster_settings import ClusterSettings, Image, Line, Name
+from colgan_search.launchers.yaml_text import yaml_text
 from colgan_search.version import __version__
 
 TASK, SECRET = "worker.yaml", "password.env"
@@ -28,7 +28,7 @@ class SkyPilotSettings(ClusterSettings):
         None, description="cloud, region, zone, e.g. aws/us-east-1; null = the cheapest"
     )
     spot: bool = Field(True, description="machines that may be taken away: such a job is begun again elsewhere")
-    image: Image | None = Field(None, description="container of this package; null = `setup` installs it")
+    image: Image | None = Field(None, description="container of this package; null = setup installs it")
     disk_gib: int = Field(100, ge=20, le=10_000, description="disk of a machine")
     setup: tuple[Line, ...] = Field(
         ("pip install colgan-search",), description="lines of shell that install this package where there is no image"
@@ -49,7 +49,7 @@ class SkyPilot(ClusterLauncher):
             f"# A worker of the study {order.study}, written by colgan-search {__version__}. Read it, change it;\n"
             f"# it is handed in once for each worker: sky jobs launch {TASK}\n"
         )
-        return {TASK: head + yaml.safe_dump(task(settings, order), sort_keys=False, width=110)}
+        return {TASK: yaml_text(head, [task(settings, order)])}
 
     def secret_text(self, password: str) -> str:
         """A line of an env file."""

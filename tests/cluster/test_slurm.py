@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from colgan_search.api.study_scoring import study_experiment
 from colgan_search.file_names import WorkFolder
@@ -26,8 +25,8 @@ from tests.fleet import DRAIN_SECONDS, optuna_trials, rows_of, wait_until
 from tests.integration.cli_helpers import config_data
 
 TRIALS, WORKERS = 40, 4
-STUDY_SECONDS = 900.0
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
+STUDY_SECONDS = 1500.0
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +70,7 @@ def test_forty_trials_through_everything_that_a_scheduler_does(
         main = slurm.elements("running")[0].partition("_")[0]
         script = str(out / "workers.sbatch")
         slurm.run("sbatch", "--array=8-9", "--time=1", "--signal=B:USR2@20", script)
+        wait_until(lambda: limits(out), "the limit of a minute is met", STUDY_SECONDS)
         # Requeued: element 0 comes back.
         wait_until(lambda: training(url, f"{main}_0"), "element 0 trains")
         slurm.run("scontrol", "requeue", f"{main}_0")
@@ -80,8 +80,6 @@ def test_forty_trials_through_everything_that_a_scheduler_does(
         # Preempted: an urgent job takes the node.
         wait_until(lambda: training(url, f"{main}_2") and training(url, f"{main}_3"), "elements 2 and 3 train")
         slurm.run("sbatch", "--partition=urgent", "--ntasks=6", "--output=/dev/null", "--wrap=sleep 2")
-        # The limit was met: an element of the second array has been asked to leave by it, and come again.
-        wait_until(lambda: done(url) == TRIALS or limits(out), "the time limit is met", STUDY_SECONDS)
         assert launch.wait(STUDY_SECONDS) == 0, (tmp_path / "launch.log").read_text() + tail(out)
     finally:
         if launch.poll() is None:
@@ -99,13 +97,27 @@ def test_forty_trials_through_everything_that_a_scheduler_does(
         assert trials[number].user_attrs["seed"] == derive_seed(0, "trial", number, "replicate", 0)
     drains = seconds_of_drains(out)
     assert drains and max(drains) <= DRAIN_SECONDS, drains
-    continued = re.findall(r"trial-(\d+).*goes on from|(\d+): goes on from .* iteration (\d+)", logs)
-    assert "goes on from" in logs, tail(out)
-    print(f"drains {sorted(drains)}; {logs.count('goes on from')} went on from a checkpoint; {continued[:3]}")
+    continued = [int(number) for number in re.findall(r"trial=(\d+) goes on from", logs)]
+    assert continued, tail(out)
+    print(f"drains {sorted(drains)} s; {len(continued)} times a trial went on from its checkpoint")
+    assert_same_bits(url, trials[continued[0]], tmp_path / "again")
+
+
+def assert_same_bits(url: str, trial: FrozenTrial, folder: Path) -> None:
+    """The trial, trained again here without a break, has the same value."""
+    torch.set_num_threads(1)
+    study = open_study(open_storage(url), "small")
+    try:
+        experiment = study_experiment(study, WorkFolder(folder), torch.device("cpu"))
+        graph = KnowledgeTransferGraph.from_text(trial.user_attrs["graph"])
+        again = experiment(graph, trial.user_attrs["seed"], folder / "run", lambda progress: None, lambda: False)
+        assert again.value == trial.value
+    finally:
+        study.storage.close()
 
 
 def limits(out: Path) -> bool:
-    """True once a worker was asked to leave by a time limit or a preemption."""
+    """True once a worker was asked to leave by USR2: a time limit, or a preemption."""
     return any("asked to leave: limit" in file.read_text() for file in (out / "logs").glob("*.log"))
 
 
