@@ -133,7 +133,7 @@ def _conditions(here: list[str], job: str, environment: Mapping[str, str]) -> se
     """The conditions of the Job that are true; none if there is no such Job."""
     found = _kubectl([*here, "get", "job", job, "--ignore-not-found", "--output=json"], environment)
     try:
-        conditions = json.loads(found)["status"].get("conditions", []) if found.strip() else []
+        conditions = json.loads(found).get("status", {}).get("conditions", []) if found.strip() else []
         return {str(one["type"]) for one in conditions if one["status"] == "True"}
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"kubectl get job {job}: not as kubectl says it: {error}") from error
