@@ -98,6 +98,10 @@ class WorkFolder:
         """The run folder of a trial that was trained again for its bundle."""
         return self.study(study) / f"retrained-{trial:05d}"
 
+    def handed_in(self, study: str, launcher: str) -> Path:
+        """What a scheduler was given for a study."""
+        return self.study(study) / launcher
+
     @property
     def reproduced(self) -> Path:
         """Tables and figures of the paper, reproduced."""

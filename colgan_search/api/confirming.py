@@ -13,6 +13,7 @@ from colgan_search.api.own_files import named_in
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import StudyError
+from colgan_search.extensions.launchers import LauncherSettings
 from colgan_search.extensions.samplers import SAMPLERS
 from colgan_search.racing.rules import wanted
 from colgan_search.search.proposing.race import is_race, race_settings
@@ -46,7 +47,9 @@ class ConfirmRequest:
     work_dir: Path = DEFAULT_WORK_DIR
     workers: int | None = None
     device: str | None = None
-    launcher: str = "local"
+    launcher: str | None = None
+    cluster: LauncherSettings | None = None
+    """Settings of that launcher; None = as they are when nothing is said."""
     data_root: str | None = None
     weights: str | None = None
 
@@ -180,6 +183,8 @@ def _begun(search: OpenStudy, request: ConfirmRequest, say: Callable[[str], None
 
 def _launched(request: ConfirmRequest, config: StudyConfig, say: Callable[[str], None]) -> Launched:
     """The study, made or opened, with the total that its config has, or with what it has been found to need."""
+    if request.cluster is not None:
+        config = config.model_copy(update={"cluster": request.cluster})
     launch = LaunchRequest(
         config,
         study=config.name,

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from colgan_search.api import health
 from colgan_search.api.doubts import doubt
-from colgan_search.api.health import Check
 from colgan_search.api.own_files import OwnFiles, named_in
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.errors import ColganError, DataError, Unreachable
+from colgan_search.extensions.checks import Check
+from colgan_search.extensions.launchers import LAUNCHERS
 from colgan_search.file_names import WorkFolder
 from colgan_search.search.budget.workers import GONE, Registry
 from colgan_search.search.care.probe import Room, leases_run_out, probe
@@ -42,6 +43,8 @@ class DoctorRequest:
     work_dir: Path = DEFAULT_WORK_DIR
     data_root: str | None = None
     weights: str | None = None
+    launcher: str | None = None
+    """Also what the scheduler of this name would do to workers."""
 
 
 def doctor(request: DoctorRequest) -> list[Check]:
@@ -57,6 +60,8 @@ def doctor(request: DoctorRequest) -> list[Check]:
         own = named_in(request.config, request.data_root, request.weights)
         checks += _safely("config", lambda: _config(config, own, work))
         checks += of_database
+        if request.launcher is not None:
+            checks += _safely(request.launcher, lambda: _launcher(str(request.launcher), request.config))
         for study in studies:
             checks += _safely(f"study {study.name}", lambda study=study: _study(study))  # type: ignore[misc]
         url = normalise_url(text)
@@ -73,6 +78,12 @@ def _safely(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
         return list(checks())
     except Exception as error:
         return [Check(name, "error", f"{type(error).__name__}: {one_line(error)}", "this could not be looked at")]
+
+
+def _launcher(name: str, config: StudyConfig | None) -> Iterator[Check]:
+    launcher = LAUNCHERS.get(name)
+    known = config is not None and config.cluster.on == name
+    yield from launcher.checks(config.cluster if known and config is not None else launcher.settings(on=name))
 
 
 def _config(config: StudyConfig | None, own: OwnFiles, work: WorkFolder) -> Iterator[Check]:

@@ -5,10 +5,8 @@ import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import joblib
 import psutil
@@ -19,6 +17,7 @@ from colgan_search.api.work_and_storage import existing_parent
 from colgan_search.config import StudyConfig
 from colgan_search.errors import BadInput, DataError, first_line
 from colgan_search.experiment import check_config, load_real
+from colgan_search.extensions.checks import Check, Level
 from colgan_search.extensions.datasets import DATASETS
 from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.file_names import UNREADABLE_SUFFIX, WorkFolder
@@ -32,18 +31,6 @@ MEMORY_BYTES_PER_WORKER = 2 * 2**30
 """PyTorch, CIFAR-10 at 64 x 64 and a trial's networks, rounded up."""
 
 SPARE_DISK_BYTES = 5 * 2**30
-
-Level = Literal["ok", "warning", "error"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of `doctor`: what was looked at, how it is, and what to do if it is not well."""
-
-    name: str
-    level: Level
-    what: str
-    advice: str = ""
 
 
 def versions() -> Check:

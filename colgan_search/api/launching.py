@@ -18,13 +18,24 @@ from colgan_search.api.work_and_storage import (
     work_folder,
 )
 from colgan_search.config import StudyConfig
-from colgan_search.errors import NothingThere, StudyError
+from colgan_search.errors import DeviceError, NothingThere, StudyError
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
 from colgan_search.extensions.extractors import EXTRACTORS
-from colgan_search.extensions.launchers import LAUNCHERS, Launcher, Workers, WorkersWanted
+from colgan_search.extensions.launchers import (
+    LAUNCHERS,
+    ClusterLauncher,
+    Launcher,
+    LauncherSettings,
+    Order,
+    Workers,
+    WorkersWanted,
+)
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import require_space
+from colgan_search.launchers import ordering
+from colgan_search.launchers.cluster_workers import ClusterWorkers
+from colgan_search.search.budget import draining
 from colgan_search.search.care.reusing import require_same_measure, reuse
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.proposing import space
@@ -42,10 +53,12 @@ class LaunchRequest:
     work_dir: Path = DEFAULT_WORK_DIR
     workers: int | None = None
     device: str | None = None
-    launcher: str = "local"
-    """Who starts the workers: a member of `extensions.launchers.LAUNCHERS`."""
+    launcher: str | None = None
+    """Who starts the workers: a member of `extensions.launchers.LAUNCHERS`; None = the config's `cluster.on`."""
     reuse: tuple[str, ...] = ()
     """Other studies of the database whose measured graphs are taken over as replicates."""
+    out: Path | None = None
+    """Where the files of a scheduler go; None = the study's folder in the work folder."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +69,32 @@ class Launched:
     work: WorkFolder
     devices: list[str]
     launcher: Launcher
+    settings: LauncherSettings
+    order: Order | None = None
+    """What a scheduler's files are made from; None = the launcher writes none."""
 
     def start_workers(self) -> Workers:
-        """Starts one worker process per device."""
-        return self.launcher.start(self.launcher.settings(), self.study, self.work.root, self.devices)
+        """Starts one worker process per device, or writes the files of a scheduler and hands them in."""
+        if self.order is None:
+            return self.launcher.start(self.settings, self.study, self.work.root, self.devices)
+        assert isinstance(self.launcher, ClusterLauncher)
+        self.write_files()
+        out = Path(self.order.out)
+        handed_in = self.launcher.hand_in(self.settings, self.study.name, out, ordering.without_secrets())
+        return ClusterWorkers(self.study, len(self.devices), handed_in)
+
+    def write_files(self) -> list[Path]:
+        """Writes the files of a scheduler and hands nothing in; none if the workers are processes of this machine."""
+        if self.order is None:
+            return []
+        assert isinstance(self.launcher, ClusterLauncher)
+        return ordering.write(self.launcher, self.settings, self.order, self.study.storage.url_with_password)
+
+    @property
+    def by_hand(self) -> str:
+        """The command line that hands the written files in."""
+        assert isinstance(self.launcher, ClusterLauncher) and self.order is not None
+        return self.launcher.by_hand(self.settings, Path(self.order.out))
 
 
 def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda text: None) -> Launched:
@@ -72,13 +107,17 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     check_config(config)
     for text in config.search.first:
         space.params_of(presets.resolve(text, config.roster), config.search.gates)
-    launcher = LAUNCHERS.get(request.launcher)
-    wanted = WorkersWanted(config.runtime, request.workers, request.device)
-    devices = list(launcher.plan(launcher.settings(), wanted))
+    launcher, settings = chosen_launcher(request)
+    if isinstance(launcher, ClusterLauncher) and launcher.brings_database(settings):
+        raise StudyError(
+            "`cluster.postgres` brings a database along, which is not seen from here: only its files are written"
+        )
+    devices = list(launcher.plan(settings, WorkersWanted(config.runtime, settings.workers, request.device)))
     work = work_folder(request.work_dir)
     if devices:
         require_study_folder(work, name)
     storage = storage_text(request.storage, work)
+    wanted = _order(launcher, settings, request, work, name, total) if devices else None
     # A wrong password is told before 50,000 images are read.
     begun = _require_place(storage, config, name, request)
     for line in space_lines(config, begun if begun is not None and request.trials is None else total):
@@ -89,6 +128,7 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     opened = open_storage(storage, create=True)
     try:
         study = create_or_open(opened, config, name, total)
+        draining.lift(opened, study.uid)
         # Without --trials a study that was extended keeps its total.
         if request.trials is not None:
             study.slots.set_total(total)
@@ -97,7 +137,33 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     except BaseException:
         opened.close()
         raise
-    return Launched(study, work, devices, launcher)
+    return Launched(study, work, devices, launcher, settings, wanted)
+
+
+def chosen_launcher(request: LaunchRequest) -> tuple[Launcher, LauncherSettings]:
+    """Who starts the workers, with its settings: the config's, where that means the same one, and as many as wanted."""
+    config = request.config
+    launcher = LAUNCHERS.get(request.launcher or config.cluster.on)
+    settings = config.cluster if config.cluster.on == launcher.name else launcher.settings(on=launcher.name)
+    if request.workers is not None:
+        settings = settings.model_copy(update={"workers": request.workers})
+    return launcher, settings
+
+
+def _order(
+    launcher: Launcher, settings: LauncherSettings, request: LaunchRequest, work: WorkFolder, name: str, total: int
+) -> Order | None:
+    """What a scheduler's files say, whole enough to be written; None for another launcher. BadInput if it cannot be."""
+    if not isinstance(launcher, ClusterLauncher):
+        if request.out is not None:
+            raise StudyError(f"`out` {request.out}: {launcher.name} writes no files; name a scheduler for them")
+        return None
+    if request.device is not None:
+        raise DeviceError(f"`device` {request.device}: {launcher.name} gives workers their devices; set runtime.device")
+    out = work_folder(request.out or work.handed_in(name, launcher.name), "--out").root
+    wanted = ordering.order(request.config, name, storage_text(request.storage, work), work.root, out, total)
+    launcher.files(settings, wanted)  # refuses now what it would refuse then
+    return wanted
 
 
 def _require_place(storage: str, config: StudyConfig, name: str, request: LaunchRequest) -> int | None:

@@ -28,6 +28,8 @@ class Ended:
     """The last words of workers that ended with a failure and were not started again."""
     refused: bool
     """True if the failures are of what the user gave."""
+    goes_on: str = GOES_ON
+    """What a person may do after a drain."""
 
     @property
     def finished(self) -> bool:
@@ -37,12 +39,12 @@ class Ended:
     def require_finished(self) -> None:
         """Interrupted if the workers were drained; BadInput or ColganError, with their last words, if they failed."""
         if self.budget is None:
-            raise Interrupted(f"stopped while the database is away; {GOES_ON}")
+            raise Interrupted(f"stopped while the database is away; {self.goes_on}")
         if self.budget.finished:
             return
         how_far = f"{self.budget.done} of {self.budget.total} trials done"
         if self.drained:
-            raise Interrupted(f"stopped with {how_far}; {GOES_ON}")
+            raise Interrupted(f"stopped with {how_far}; {self.goes_on}")
         reasons = self.failures or (f"none says why; {GOES_ON}",)
         raise (BadInput if self.refused else ColganError)(
             f"study {self.study}: all workers have ended with {how_far}:\n  " + "\n  ".join(reasons)
@@ -62,7 +64,10 @@ def run_to_end(study: OpenStudy, workers: Workers, look: Callable[[], None] = la
         workers.drain()
         raise
     failures = tuple(workers.last_words(number) for number in workers.failed)
-    return Ended(study.name, _budget(study, workers.draining), workers.draining, failures, workers.refused)
+    budget = _budget(study, workers.draining)
+    drained = workers.draining or (budget is not None and budget.draining)
+    goes_on = workers.stays if workers.draining and workers.stays is not None else GOES_ON
+    return Ended(study.name, budget, drained, failures, workers.refused, goes_on)
 
 
 def _budget(study: OpenStudy, drained: bool) -> Budget | None:

@@ -10,6 +10,7 @@ from colgan_search.evaluation.classifier_card import card_path, require_worth
 from colgan_search.experiment import Experiment
 from colgan_search.file_names import CLASSIFIERS, WorkFolder
 from colgan_search.files import atomic_path, file_digest, make_private
+from colgan_search.gan.checkpoint_store import CheckpointStore
 from colgan_search.records import ShouldStop
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.shared_files import SharedFiles
@@ -30,20 +31,24 @@ def study_cache(study: OpenStudy, work: WorkFolder) -> Path:
 
 
 def study_experiment(
-    study: OpenStudy, work: WorkFolder, device: torch.device, should_stop: ShouldStop = lambda: False
+    study: OpenStudy,
+    work: WorkFolder,
+    device: torch.device,
+    should_stop: ShouldStop = lambda: False,
+    checkpoints: CheckpointStore | None = None,
 ) -> Experiment:
     """The study's experiment, with the one classifier that all its workers score with, whoever trained it.
 
     DataError, before anything is shared, if that classifier is so poor that no search should begin.
     """
     cache = study_cache(study, work)
-    experiment = Experiment(study.config, work, device, should_stop, cache=cache)
+    experiment = Experiment(study.config, work, device, should_stop, cache=cache, checkpoints=checkpoints)
     _require_worth(experiment)
     ours = _classifier_of(experiment, cache)
     if ours and not SharedFiles(study).push(ours):
         log.info("another machine's classifier came first and is used instead")
         SharedFiles(study).pull(cache)
-        experiment = Experiment(study.config, work, device, should_stop, cache=cache)
+        experiment = Experiment(study.config, work, device, should_stop, cache=cache, checkpoints=checkpoints)
         _require_worth(experiment)
     return experiment
 

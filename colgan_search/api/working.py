@@ -21,9 +21,10 @@ from colgan_search.errors import Interrupted, Outage
 from colgan_search.experiment import choose_device
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import make_private
+from colgan_search.gan.checkpoint_store import open_store
 from colgan_search.launchers.gpus import own_gpu
 from colgan_search.search.budget.workers import ProcessId
-from colgan_search.search.care.housekeeping import tidy
+from colgan_search.search.care.housekeeping import tidy, tidy_store
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.database.retry import through_outages
 from colgan_search.search.delivering.deliver import Spool, deliver_spooled, tell_closings
@@ -32,6 +33,8 @@ from colgan_search.search.worker import Worked, Worker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+CHECKPOINTS_VARIABLE = "COLGAN_CHECKPOINTS"
 
 LEAVE_SECONDS = 10.0
 """After a drain, for preparations that look at it by themselves."""
@@ -53,6 +56,8 @@ class WorkRequest:
     weights: str | None = None
     wait_minutes: float = 0.0
     """How long a database that does not answer at the start is waited for."""
+    checkpoints: str | None = None
+    """Folder or address where checkpoints travel between machines; None = COLGAN_CHECKPOINTS, or nowhere."""
     keep_log: bool = False
     """True = events also go to a file of this worker in the study's folder."""
 
@@ -114,22 +119,34 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
                 raise Interrupted("drained while the database was away") from None
             raise
 
-    if patiently(study.slots.budget, "counting").finished:
+    budget = patiently(study.slots.budget, "counting")
+    if budget.finished:
         # What workers that are dead by now left here: results that come too late, and one accepted but not told.
         patiently(lambda: deliver_spooled(study, Spool(folder.spool(study.name))), "delivering")
         patiently(lambda: tell_closings(study), "telling results")
         log.info("study %s is done", study.name)
         return Worked(0, finished=True)
+    if budget.draining:
+        log.warning("the workers of study %s are asked to drain; `launch`, or lifting that, lets them work", study.name)
+        return Worked(0, finished=False)
     # Before any of this machine's files are read, and long before what follows from them is shared.
     own = named_in(request.config, request.data_root, request.weights)
     study = replace(study, config=own.applied(study.config, study.name))
+    checkpoints = request.checkpoints or os.environ.get(CHECKPOINTS_VARIABLE) or None
     torch.set_num_threads(study.config.runtime.threads)
     with own_gpu(choose_device(study.config.runtime, request.device), folder) as device:
         if device.type == "cuda":
             torch.cuda.set_device(device)
+        store = None if checkpoints is None else open_store(checkpoints, study.name, study.uid)
+
+        def accepted(number: int) -> None:
+            tidy(study, folder)
+            if store is not None:
+                tidy_store(study, store)
+
         with _left_in_time(drain):
-            experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set), "preparing")
-        return Worker(study, experiment, folder, str(device), drain, lambda number: tidy(study, folder)).run()
+            experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set, store), "preparing")
+        return Worker(study, experiment, folder, str(device), drain, accepted).run()
 
 
 @contextmanager

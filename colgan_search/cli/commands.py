@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 COMMANDS = (
     "launch",
     "worker",
+    "drain",
     "confirm",
     "studies",
     "status",

@@ -43,8 +43,8 @@ def command(
     ] = None,
     device: options.Device = None,
     on: Annotated[
-        str, typer.Option("--on", help="Who starts the workers: local, or a launcher of a package.")
-    ] = "local",
+        str | None, typer.Option("--on", help="Who starts the workers: local, a scheduler, or a launcher of a package.")
+    ] = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
@@ -59,7 +59,19 @@ def command(
     from colgan_search.api.confirming import ConfirmRequest
 
     request = ConfirmRequest(
-        study, top, seeds, epochs, until, baselines, storage, work_dir, workers, device, on, data_root, weights
+        study,
+        top,
+        seeds,
+        epochs,
+        until,
+        baselines,
+        storage,
+        work_dir,
+        workers,
+        device,
+        launcher=on,
+        data_root=data_root,
+        weights=weights,
     )
     return confirm(request, as_json=as_json)
 

@@ -25,6 +25,9 @@ def command(
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     skip_broken: options.SkipBroken = False,
+    on: Annotated[
+        str | None, typer.Option("--on", help="Also look at the scheduler that would start the workers: slurm.")
+    ] = None,
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
     as_json: options.AsJson = False,
 ) -> int:
@@ -39,7 +42,7 @@ def command(
         if settings is None:
             raise BadInput("--skip-broken changes the data of a --config; a study has its own setting")
         settings = with_overrides(settings, {"data.skip_broken": True}, "--skip-broken")
-    found = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights))
+    found = doctor(DoctorRequest(storage, study, settings, work_dir, data_root, weights, on))
     checks = [replace(check, what=as_typed(check.what), advice=as_typed(check.advice)) for check in found]
     counts = Counter(check.level for check in checks)
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colgan_search import logs
-from colgan_search.cli import console, options, show
+from colgan_search.cli import cluster_options, console, options, show
 from colgan_search.cli.configs import of_config, overridden, set_by
 from colgan_search.config import load_config
 from colgan_search.extensions.samplers import SAMPLERS
@@ -47,9 +47,17 @@ def command(
             "given again.",
         ),
     ] = None,
-    on: Annotated[
-        str, typer.Option("--on", help="Who starts the workers: local, or a launcher of a package.")
-    ] = "local",
+    on: cluster_options.On = None,
+    out: cluster_options.Out = None,
+    dry_run: cluster_options.DryRun = False,
+    gpus: cluster_options.Gpus = None,
+    minutes: cluster_options.Minutes = None,
+    partition: cluster_options.Partition = None,
+    account: cluster_options.Account = None,
+    image: cluster_options.Image = None,
+    namespace: cluster_options.Namespace = None,
+    line: cluster_options.Line = None,
+    checkpoints: cluster_options.Checkpoints = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     skip_broken: options.SkipBroken = False,
@@ -61,21 +69,41 @@ def command(
     """Begin or resume a search: one worker per GPU, until the study has its total of trials.
 
     Without --config it is the paper's Table 3 search on CIFAR-10. The same command again resumes; Ctrl-C drains
-    (checkpoints, then ends), a second Ctrl-C ends at once.
+    (checkpoints, then ends), a second Ctrl-C ends at once. With --on a scheduler starts the workers, and Ctrl-C only
+    ends the view.
     """
     logs.set_up()
     settings = overridden(
-        set_by(load_config(config), set_),
+        set_by(cluster_options.on_cluster(load_config(config), on), set_),
         ("--data-root", "data.root", data_root),
         ("--weights", "evaluation.weights", weights),
         ("--skip-broken", "data.skip_broken", skip_broken or None),
     )
+    settings = cluster_options.with_cluster(
+        settings,
+        line,
+        gpus=gpus,
+        minutes=minutes,
+        partition=partition,
+        account=account,
+        image=image,
+        namespace=namespace,
+        checkpoints=checkpoints,
+    )
 
     from colgan_search.api.launching import LaunchRequest, prepare_launch
+    from colgan_search.api.launching_unseen import write_unseen
     from colgan_search.cli import watch  # here: it knows the database
 
-    request = LaunchRequest(settings, trials, study, storage, work_dir, workers, device, on, reuse=tuple(reuse or ()))
+    request = LaunchRequest(
+        settings, trials, study, storage, work_dir, workers, device, reuse=tuple(reuse or ()), out=out
+    )
     with of_config(config, settings):
+        if (unseen := write_unseen(request)) is not None:
+            console.note(f"written: {', '.join(map(str, unseen.written))}")
+            seen = f"hand them in: {unseen.by_hand}" if dry_run else f"handed in; seen with: {unseen.hand_in()}"
+            console.note(seen)
+            return 0
         launched = prepare_launch(request, say=console.note)
     opened = launched.study
     if opened.slots.budget().finished:
@@ -88,6 +116,12 @@ def command(
         )
         if then_confirm:
             console.note(f"nothing is confirmed before it is done; then: {_confirm_command(opened, request)}")
+        return 0
+    if dry_run:
+        files = [str(file) for file in launched.write_files()]
+        console.note(f"written: {', '.join(files) or 'nothing, as workers here need no files'}")
+        if files:
+            console.note(f"hand them in: {launched.by_hand}")
         return 0
     console.note(
         f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, "
@@ -119,7 +153,7 @@ def _shown(study: "OpenStudy", request: "LaunchRequest", then_confirm: bool) -> 
             work_dir=request.work_dir,
             workers=request.workers,
             device=request.device,
-            launcher=request.launcher,
+            cluster=config.cluster,
             data_root=config.data.root,
             weights=config.evaluation.weights,
         )

@@ -39,7 +39,8 @@ def _stops_as_drain(workers: Workers) -> None:
     """A signal that asks to stop drains the workers; a second SIGINT kills them."""
 
     def first() -> None:
-        console.note("draining: workers checkpoint and leave; Ctrl-C again ends at once")
+        if workers.stays is None:
+            console.note("draining: workers checkpoint and leave; Ctrl-C again ends at once")
         workers.drain()
 
     def again() -> None:

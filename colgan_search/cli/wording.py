@@ -5,6 +5,7 @@ import re
 ARGUMENTS = (
     *(
         "baselines",
+        "checkpoints",
         "config",
         "data_root",
         "device",
@@ -23,6 +24,7 @@ ARGUMENTS = (
 
 SAID = {name: f"--{name.replace('_', '-')}" for name in ARGUMENTS} | {
     "wait_minutes": "--wait-for-database",
+    "drain": "`colgan-search drain`",
     "launch": "`colgan-search launch`",
     "prepare": "`colgan-search prepare`",
     "monitor": "`colgan-search status`",

@@ -11,6 +11,7 @@ import typer
 
 from colgan_search import logs
 from colgan_search.cli import console, options
+from colgan_search.cli.cluster_options import Checkpoints
 from colgan_search.cli.configs import named
 from colgan_search.config import load_config
 from colgan_search.file_names import DEFAULT_WORK_DIR
@@ -39,6 +40,17 @@ def command(
         float,
         typer.Option("--wait-for-database", min=0.0, help="Minutes to wait for a database that does not answer yet."),
     ] = 0.0,
+    checkpoints: Checkpoints = None,
+    left_code: Annotated[
+        int,
+        typer.Option(
+            "--left-code",
+            min=0,
+            max=255,
+            help="Exit code when a signal has asked it to leave before the study is done, for schedulers that take 0 "
+            "for the study's end.",
+        ),
+    ] = 0,
     leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,
 ) -> int:
     """Work on a study until it has all its trials: everything else is in the database.
@@ -48,12 +60,22 @@ def command(
     from colgan_search.api.working import WorkRequest, work
 
     logs.set_up(log_file, terminal=not leave_with_parent, as_json=as_json)
-    drain = stop_asked(again=lambda: os._exit(130))
+    signalled = threading.Event()
+    drain = stop_asked(signalled.set, again=lambda: os._exit(130))
     if leave_with_parent:
         threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
     settings = None if config is None else load_config(config)
     request = WorkRequest(
-        study, storage, work_dir, device, settings, data_root, weights, wait_for_database, keep_log=log_file is None
+        study,
+        storage,
+        work_dir,
+        device,
+        settings,
+        data_root,
+        weights,
+        wait_for_database,
+        checkpoints,
+        keep_log=log_file is None,
     )
     with named(f"study {study!r}"):
         worked = work(request, drain)
@@ -63,7 +85,7 @@ def command(
         log.info(said)
     elif not leave_with_parent:
         console.note(said)
-    return 0
+    return left_code if signalled.is_set() and not worked.finished else 0
 
 
 def _drain_when_parent_is_gone(drain: threading.Event) -> None:

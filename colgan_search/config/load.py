@@ -12,6 +12,7 @@ from colgan_search.config.schema import StudyConfig
 from colgan_search.errors import ConfigError
 from colgan_search.extensions.datasets import DATASETS, DataSettings
 from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.extensions.launchers import LAUNCHERS, LauncherSettings
 from colgan_search.extensions.metrics import METRICS, MetricSettings
 from colgan_search.extensions.networks import NETWORKS, NetworkSettings
 from colgan_search.extensions.samplers import SAMPLERS
@@ -29,6 +30,7 @@ NAMED_INSIDE: tuple[tuple[type, Registry[Any], str, str | None], ...] = (
     (DataSettings, DATASETS, "name", None),
     (NetworkSettings, NETWORKS, "name", "dcgan"),
     (TransferSettings, TRANSFERS, "kind", "features"),
+    (LauncherSettings, LAUNCHERS, "on", "local"),
 )
 """Sections that are what one of their own keys names."""
 NAMED_BESIDE: dict[str, tuple[Registry[Any], str]] = {

@@ -11,6 +11,7 @@ from colgan_search.extensions import metrics
 from colgan_search.extensions.datasets import DATASETS, DataSettings
 from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.extensions.fast import FastSettings
+from colgan_search.extensions.launchers import LAUNCHERS, LauncherSettings
 from colgan_search.extensions.metrics import METRICS, MetricSettings
 from colgan_search.extensions.networks import NETWORKS, NetworkSettings
 from colgan_search.extensions.section import Section, chosen_by, known_name, settings_of
@@ -29,6 +30,8 @@ AnyData = Annotated[SerializeAsAny[DataSettings], BeforeValidator(chosen_by(DATA
 """A data set's settings: those of the member that `name` names."""
 AnyTransfer = Annotated[SerializeAsAny[TransferSettings], BeforeValidator(chosen_by(TRANSFERS, "kind", "features"))]
 """A transfer kind's settings: those of the member that `kind` names."""
+AnyLauncher = Annotated[SerializeAsAny[LauncherSettings], BeforeValidator(chosen_by(LAUNCHERS, "on", "local"))]
+"""A launcher's settings: those of the member that `on` names."""
 
 
 def _metric_by_name(value: Any) -> Any:
@@ -180,6 +183,7 @@ class StudyConfig(Section):
     pruning: PruningSettings = PruningSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     service: ServiceSettings = ServiceSettings()
+    cluster: AnyLauncher = LauncherSettings()
 
     @property
     def roster(self) -> Roster:

@@ -16,7 +16,9 @@ from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.file_names import AVERAGES_FILE, GENERATORS_FILE, WorkFolder
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.checkpoint_store import CheckpointStore
 from colgan_search.gan.datasets.loading import load_images
+from colgan_search.gan.shared_checkpoint import SharedCheckpoint
 from colgan_search.gan.trainer import require_images, train
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import RealImages
@@ -63,11 +65,16 @@ class Experiment:
         should_stop: ShouldStop = lambda: False,
         *,
         cache: Path | None = None,
+        checkpoints: CheckpointStore | None = None,
     ) -> None:
-        """`cache` keeps extractor and reference statistics; None = the work folder's, shared by all its studies."""
+        """`cache` keeps extractor and reference statistics; None = the work folder's, shared by all its studies.
+
+        `checkpoints` is where checkpoints travel to other machines, under the names of the run folders; None = nowhere.
+        """
         check_config(config)
         self.config = config
         self.device = device
+        self.checkpoints = checkpoints
         self.real = load_real(config)
         self.evaluator = Evaluator(
             config.evaluation,
@@ -98,7 +105,10 @@ class Experiment:
         config = self.config
         if graph.roster != config.roster:
             raise GraphError(f"graph {graph.to_text()} has {graph.roster}, the study has {config.roster}")
-        checkpoint = CheckpointFile(folder, f"{fingerprint(config)}/{graph.to_text()}/{seed}")
+        identity = f"{fingerprint(config)}/{graph.to_text()}/{seed}"
+        checkpoint = CheckpointFile(folder, identity)
+        if self.checkpoints is not None:
+            checkpoint = SharedCheckpoint(folder, identity, self.checkpoints)
         run = Run(graph, seed, config.evaluation, self.evaluator, config.network.z, on_progress, should_stop)
         try:
             state = train(

@@ -3,6 +3,7 @@
 import io
 import logging
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ class CheckpointFile:
 
     def save(self, data: dict[str, Any]) -> None:
         """Writes `data` (tensors and plain values) and keeps the checkpoint before it. DiskFull changes nothing."""
+        self._save(data)
+
+    def _save(self, data: dict[str, Any]) -> memoryview:
+        """The same; the bytes that were written."""
         # Through memory: a full disk is then an OSError of our own write, and the size is known beforehand.
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "identity": self.identity, "data": data}, buffer)
@@ -42,8 +47,10 @@ class CheckpointFile:
         with atomic_path(self.path) as temporary:
             temporary.write_bytes(buffer.getbuffer())
             if self.path.exists() and not self._refused:
-                self.path.replace(self.previous)
+                with suppress(FileNotFoundError):  # one that has lost its lease without knowing it was quicker
+                    self.path.replace(self.previous)
         self._refused = False
+        return buffer.getbuffer()
 
     def load(self) -> dict[str, Any] | None:
         """The newest checkpoint that can be used, its tensors on the CPU; None if there is none."""
@@ -52,7 +59,7 @@ class CheckpointFile:
             if not path.exists():
                 continue
             try:
-                return self._read(path)
+                return self._read(path, str(path))
             except CheckpointRefused as refusal:
                 self._refused = self._refused or path == self.path
                 log.warning("%s", refusal)
@@ -63,12 +70,15 @@ class CheckpointFile:
         self.path.unlink(missing_ok=True)
         self.previous.unlink(missing_ok=True)
 
-    def _read(self, path: Path) -> dict[str, Any]:
+    def _read(self, source: Path | io.BytesIO, path: str) -> dict[str, Any]:
+        """The data of a file or of its bytes; `path` names it in errors."""
         try:
-            with zipfile.ZipFile(path) as parts:  # torch.load itself does not look at the checksums
+            with zipfile.ZipFile(source) as parts:  # torch.load itself does not look at the checksums
                 if (rotten := parts.testzip()) is not None:
                     raise zipfile.BadZipFile(f"wrong checksum of {rotten}")
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            if isinstance(source, io.BytesIO):
+                source.seek(0)
+            content = torch.load(source, map_location="cpu", weights_only=True)
         except Exception as error:  # broken bytes raise nearly anything
             reason = in_one_line(error)
             raise CheckpointRefused(f"{path}: refused: cut short or unreadable ({reason})") from error

@@ -68,9 +68,12 @@ class _Child:
 class LocalWorkers:
     """The worker processes that one `launch` has started. They drain when this process ends, however it ends."""
 
-    def __init__(self, study: OpenStudy, work_dir: Path, devices: Sequence[str]) -> None:
+    def __init__(
+        self, study: OpenStudy, work_dir: Path, devices: Sequence[str], checkpoints: str | None = None
+    ) -> None:
         self.study = study
         self.work_dir = work_dir
+        self.checkpoints = checkpoints
         self.draining = False
         self._children = [_Child(i, device, self._start(i, device)) for i, device in enumerate(devices)]
 
@@ -94,7 +97,11 @@ class LocalWorkers:
             "--leave-with-parent",
         ]
         # The person at this machine has named them to us, or they stand in the config that was given to us.
-        named = {"--data-root": self.study.config.data.root, "--weights": self.study.config.evaluation.weights}
+        named = {
+            "--data-root": self.study.config.data.root,
+            "--weights": self.study.config.evaluation.weights,
+            "--checkpoints": self.checkpoints,
+        }
         command += [f"{option}={path}" for option, path in named.items() if path is not None]
         with open(file.with_suffix(".err"), "ab", opener=logs.open_own) as errors:
             return subprocess.Popen(
@@ -147,6 +154,11 @@ class LocalWorkers:
     def failed(self) -> list[int]:
         """The numbers of workers that ended with a failure and were not started again."""
         return [c.number for c in self._children if c.process.poll() not in (None, 0) and len(c.codes) > c.restarts]
+
+    @property
+    def stays(self) -> None:
+        """They end with this process."""
+        return None
 
     @property
     def refused(self) -> bool:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colgan_search.extensions.launchers import Launcher, WorkersWanted
-from colgan_search.extensions.section import Section
+from colgan_search.extensions.launchers import Launcher, LauncherSettings, WorkersWanted
 
 if TYPE_CHECKING:
     from colgan_search.launchers.local import LocalWorkers
@@ -17,17 +16,19 @@ class Local(Launcher):
 
     name = "local"
 
-    def plan(self, settings: Section, wanted: WorkersWanted) -> list[str]:
+    def plan(self, settings: LauncherSettings, wanted: WorkersWanted) -> list[str]:
         """One device per worker."""
         from colgan_search.launchers.local import plan_devices
 
         return plan_devices(wanted.runtime, wanted.workers, wanted.device)
 
-    def start(self, settings: Section, study: "OpenStudy", work: Path, planned: Sequence[str]) -> "LocalWorkers":
+    def start(
+        self, settings: LauncherSettings, study: "OpenStudy", work: Path, planned: Sequence[str]
+    ) -> "LocalWorkers":
         """Starts the processes; they drain when this one ends."""
         from colgan_search.launchers.local import LocalWorkers
 
-        return LocalWorkers(study, work, planned)
+        return LocalWorkers(study, work, planned, settings.checkpoints)
 
 
 LOCAL = Local()

@@ -129,6 +129,9 @@ class Worker:
                 if budget.finished:
                     self._deliver()  # what a worker that is dead by now had accepted, but not told
                     return Worked(self.accepted, finished=True)
+                if budget.draining:
+                    self.drain.set()
+                    continue
                 self._say_quietly(WorkerState.WAITING)
                 self.drain.wait(idle.pause(budget))
                 continue

@@ -52,7 +52,11 @@ CASES = [
         "batch larger than the data", "small.yaml: training.batch: 5000", "only 1797 real images", training__batch=5000
     ),
     config("limit beyond the data", "small.yaml: data.limit: 5000", "only 1797 images", data__limit=5000),
-    Bad("unknown launcher", "launch --config small.yaml --on slorm", ("unknown launcher 'slorm'", "known are: local")),
+    Bad(
+        "unknown launcher",
+        "launch --config small.yaml --on slorm",
+        ("unknown launcher 'slorm'", "known are: k"),
+    ),
     config("unknown first preset", "'mad-max'", "mad-gan", search__first=["mad-max"]),
     config("first graph with another k", "k = 3", "k = 2", search__first=["G1=D:t/G2=D:t/G3=D:t"]),
     config(

@@ -18,7 +18,6 @@ from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.extensions.launchers import LAUNCHERS, WorkersWanted
 from colgan_search.extensions.metrics import METRICS, get_metric
 from colgan_search.extensions.samplers import SAMPLERS
-from colgan_search.extensions.section import Section
 from colgan_search.gan.datasets.loading import load_images
 from colgan_search.registry import Registry
 from colgan_search.search.proposing.sampler import make_sampler
@@ -302,6 +301,6 @@ def test_the_local_launcher_plans_one_device_per_worker(tmp_path: Path) -> None:
     runtime = parse_config(
         {"name": "a", "data": {"name": "digits"}, "transfer": {"kind": "image"}, "runtime": {"device": "cpu"}}, ""
     ).runtime
-    assert local.plan(Section(), WorkersWanted(runtime, workers=2)) == ["cpu", "cpu"]
-    assert local.plan(Section(), WorkersWanted(runtime, workers=0)) == []
+    assert local.plan(local.settings(), WorkersWanted(runtime, workers=2)) == ["cpu", "cpu"]
+    assert local.plan(local.settings(), WorkersWanted(runtime, workers=0)) == []
     assert local.here

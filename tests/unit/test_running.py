@@ -24,6 +24,7 @@ class Pretended:
         self.failed = list(failed)
         self.refused = refused
         self.draining = self.killed = self.stubborn = False
+        self.stays: str | None = None
 
     def poll(self) -> int:
         if self.left is not None:

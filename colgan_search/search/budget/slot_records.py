@@ -39,6 +39,8 @@ class Budget:
     running: int
     free: int
     failed: int
+    draining: bool = False
+    """True if all workers are asked to drain (see `draining`)."""
 
     @property
     def finished(self) -> bool:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
+from colgan_search.search.budget import draining
 from colgan_search.search.budget.faults import Faults
 from colgan_search.search.budget.slot_records import (
     ACCEPTED,
@@ -34,7 +35,7 @@ class SlotTable:
     def budget(self) -> Budget:
         """Counts of this moment."""
         with self.storage.engine.connect() as db:
-            total = self.total(db)
+            total, drain = self._aim(db)
             rows = db.execute(
                 sa.select(slots.c.state, sa.func.count()).where(slots.c.uid == self.uid).group_by(slots.c.state)
             )
@@ -45,12 +46,18 @@ class SlotTable:
             running=count.get(LEASED, 0),
             free=count.get(FREE, 0),
             failed=count.get(FAILING, 0) + count.get(FAILED, 0),
+            draining=drain,
         )
 
     def total(self, db: sa.Connection) -> int:
         """How many results are wanted; 0 if the study is gone."""
-        row = db.execute(sa.select(studies.c.total).where(studies.c.uid == self.uid)).first()
-        return 0 if row is None else int(trust.row(row, studies, self.storage.name).total)
+        return self._aim(db)[0]
+
+    def _aim(self, db: sa.Connection) -> tuple[int, bool]:
+        """How many results are wanted (0 if the study is gone), and whether its workers are asked to drain."""
+        which = sa.select(studies.c.total, draining.asked(self.uid).label("drain")).where(studies.c.uid == self.uid)
+        row = db.execute(which).first()
+        return (0, False) if row is None else (int(trust.row(row, studies, self.storage.name).total), bool(row.drain))
 
     def closings(self) -> list[Closing]:
         """Slots that have ended here and that Optuna has not been told of."""

@@ -1,6 +1,6 @@
 """The exactly-once budget: T slots, each with a lease, a fencing token and at most one accepted result."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
+from colgan_search.search.budget import draining
 from colgan_search.search.budget.faults import GRAPH, MACHINE, VANISHED, VANISHED_REASON, Faults
 from colgan_search.search.budget.slot_records import (
     ACCEPTED,
@@ -70,12 +71,16 @@ class Slots(SlotTable):
         out in the first `lease_seconds` after the server's start, after a time in which nobody could renew, or after
         the clock was set back: owners go first. A slot whose lease ran out under `max_vanished`
         workers (None = any number) without any progress is closed as failing: its graph may kill its process.
+        None as well while the study's workers are asked to drain: `budget` says so.
         """
         with self.storage.transaction() as db:
             study = self._lock_study(db)
             mine = (slots.c.state == LEASED) & (slots.c.worker == worker)
             ready = (slots.c.state == FREE) | mine
-            if self._note_contact(db, lease_seconds):
+            over, drain = self._note_contact(db, lease_seconds)
+            if drain:
+                return None
+            if over:
                 ready |= (slots.c.state == LEASED) & past(slots.c.lease_until, lease_seconds)
             rows = self._rows(db, slots.c.uid == self.uid, ready)
             held = [row for row in rows if row.state == LEASED and row.worker == worker]
@@ -110,8 +115,11 @@ class Slots(SlotTable):
         )
         return Claim(slot, 1, None, taken_over=False)
 
-    def _note_contact(self, db: sa.Connection, lease_seconds: float) -> bool:
-        """True if leases that ran out may be taken over now; begins a time of grace after an outage."""
+    def _note_contact(self, db: sa.Connection, lease_seconds: float) -> tuple[bool, bool]:
+        """Whether leases that ran out may be taken over now, and whether workers are asked to drain.
+
+        Begins a time of grace after an outage.
+        """
         # Owners renew every quarter of a lease. If nobody did for half of one, nobody could: soon all look stale.
         # Not twice in a row, or contacts that are always slow would put every takeover off for ever.
         silent = (studies.c.contact < now() - lease_seconds / 2) & (now() > studies.c.grace_until + lease_seconds)
@@ -120,7 +128,8 @@ class Slots(SlotTable):
         study = studies.c.uid == self.uid
         db.execute(studies.update().where(study).values(contact=now(), grace_until=grace))
         over = past(studies.c.grace_until, lease_seconds) & past(server_started() + lease_seconds, lease_seconds)
-        return bool(db.execute(sa.select(over).where(study)).scalar())
+        row = db.execute(sa.select(over, draining.asked(self.uid)).where(study)).first()
+        return (False, False) if row is None else (bool(row[0]), bool(row[1]))
 
     def bind(self, claim: Claim, trial_number: int, db: sa.Connection | None = None) -> bool:
         """Gives the slot its Optuna trial, once. False if the lease is lost, or either of them is bound already.
@@ -133,11 +142,17 @@ class Slots(SlotTable):
         except sa.exc.IntegrityError:
             return False
 
-    def renew(self, claim: Claim, lease_seconds: float) -> bool:
-        """Extends the lease from now. False if another worker has taken the slot over."""
+    def renew(self, claim: Claim, lease_seconds: float, drain: Callable[[], None] = lambda: None) -> bool:
+        """Extends the lease from now. False if another worker has taken the slot over.
+
+        `drain` is called if the study's workers are asked to drain: it is read with the lease.
+        """
         with self.storage.transaction() as db:
-            self._note_contact(db, lease_seconds)
-            return self._update(db, claim, lease_until=now() + lease_seconds)
+            _, asked = self._note_contact(db, lease_seconds)
+            renewed = self._update(db, claim, lease_until=now() + lease_seconds)
+        if asked:
+            drain()
+        return renewed
 
     def accept(self, claim: Claim, outcome: str) -> bool:
         """Records the slot's one result. False, and nothing recorded, if the slot was claimed again. Safe to repeat.

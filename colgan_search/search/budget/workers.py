@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import socket
 from dataclasses import dataclass
 from enum import Enum
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 CREATE_TIME_TOLERANCE_SECONDS = 1.0
 
+JOB_VARIABLE, JOB = "COLGAN_JOB", re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+"""Where the files of a scheduler say which of its jobs a worker is."""
+
 
 @dataclass(frozen=True)
 class ProcessId:
@@ -37,17 +41,22 @@ class ProcessId:
     """Seconds since 1970 UTC; moves when the clock is set."""
     ticks: Annotated[int, Field(strict=True, ge=0)] | None
     """Start in clock ticks since the boot, where the system tells it; nothing moves it."""
+    job: trust.Word | None = None
+    """What the scheduler that started it calls it."""
 
     @classmethod
     def mine(cls) -> "ProcessId":
         """This process."""
         pid = os.getpid()
-        return cls(socket.gethostname(), _machine(), pid, psutil.Process().create_time(), _start_ticks(pid))
+        job = os.environ.get(JOB_VARIABLE, "")
+        created, ticks = psutil.Process().create_time(), _start_ticks(pid)
+        return cls(socket.gethostname(), _machine(), pid, created, ticks, job if JOB.fullmatch(job) else None)
 
     @property
     def name(self) -> str:
-        """The worker's name: host, process number and start, unique over machines and restarts."""
-        return f"{self.host}:{self.pid}:{int(self.created * 100) % 10**8:08d}"
+        """The worker's name: host, process number, start and job; unique over machines and restarts."""
+        start = f"{int(self.created * 100) % 10**8:08d}"
+        return ":".join([self.host, str(self.pid), start, *([] if self.job is None else [self.job])])
 
     def is_dead_here(self) -> bool:
         """True if it ran on this machine (this boot, these process numbers) and runs no more."""

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
+from colgan_search.search.budget import draining
 from colgan_search.search.budget.slot_records import FREE, LEASED
 from colgan_search.search.budget.workers import GONE, Registry, WorkerState
 from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.database import tables
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.database.tables import past, slots, studies, workers
+from colgan_search.search.database.tables import files, past, slots, studies, workers
 from colgan_search.search.optuna_private.handles import set_system_attribute, system_attributes, trial_id
 from colgan_search.search.study.opening import UID, OpenStudy, direction_of, open_study, study_names
 
@@ -140,6 +141,7 @@ def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
             ]
             for table in _tables()
         }
+    rows[files] = [row for row in rows[files] if row["name"] != draining.MARK]  # of the workers there
     # Times on the other database's clock mean nothing here.
     for row in rows[studies]:
         row |= {"grace_until": 0.0, "contact": 0.0, "ask_until": 0.0}

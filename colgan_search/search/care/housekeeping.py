@@ -1,13 +1,17 @@
 """Run folders of finished trials: checkpoints go, the generators of the best trials of this machine stay."""
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from colgan_search.file_names import CHECKPOINTS, TRIAL_PREFIX, UNFINISHED, WorkFolder
+from colgan_search.gan.checkpoint_store import CheckpointStore
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
+
+RUN = re.compile(rf"{TRIAL_PREFIX}(\d{{1,9}})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,15 @@ class Leftover:
 def tidy(study: OpenStudy, work: WorkFolder) -> None:
     """Removes what finished trials of this study need no more; see `of_trials`."""
     remove(of_trials(study, work))
+
+
+def tidy_store(study: OpenStudy, store: CheckpointStore) -> None:
+    """Removes what trials that have ended, wherever that was, have left where checkpoints travel."""
+    numbers = {int(match[1]): name for name in store.names() if (match := RUN.fullmatch(name)) is not None}
+    with study.storage.engine.connect() as db:
+        ended = trial_rows.ended(db, trial_rows.study_id(db, study.name, study.uid), sorted(numbers))
+    for trial in ended:
+        store.remove(numbers[trial.number])
 
 
 def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:

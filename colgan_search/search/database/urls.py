@@ -84,6 +84,23 @@ def hide_password(url: sa.URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
+def for_other_machines(text: str) -> tuple[str, str | None]:
+    """The URL without its password, and the password, of the URL or the environment, for programs on other machines.
+
+    StorageError for an SQLite file, which they cannot share, and for a TLS key's password, which has no place.
+    """
+    url = normalise_url(text)
+    if url.get_backend_name() == "sqlite":
+        raise StorageError(
+            f"{hide_password(url)}: SQLite serves one machine, and the workers would be on others; "
+            "name a PostgreSQL database: `storage` postgresql://USER@HOST/DATABASE"
+        )
+    if "sslpassword" in url.query:
+        raise StorageError(f"{hide_password(url)}: sslpassword cannot be handed on; use a TLS key without a password")
+    plain = url._replace(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    return plain, _one(url.password) or os.environ.get("PGPASSWORD") or None
+
+
 def passwords(url: sa.URL) -> list[str]:
     """Every password in the URL, and that of the environment."""
     found = (url.password, url.query.get("sslpassword"), os.environ.get("PGPASSWORD"))

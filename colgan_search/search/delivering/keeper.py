@@ -122,11 +122,16 @@ class Keeper:
         lease = self.study.config.service.lease_seconds
         if time.monotonic() - self._renewed < lease / 4:
             return False
-        if not self.study.slots.renew(self.claim, lease) and not self._delivering:
+        if not self.study.slots.renew(self.claim, lease, self._drain_all) and not self._delivering:
             log.warning("slot %d: lease lost, another worker has it", self.claim.slot)
             self.lost.set()
         self._renewed = time.monotonic()
         return True
+
+    def _drain_all(self) -> None:
+        if not self.drain.is_set():
+            log.info("the study's workers are asked to drain")
+            self.drain.set()
 
     def _show(self, progress: Progress | None) -> None:
         if self._scored and self._scored[-1].scores is not None:

@@ -81,7 +81,7 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
             if not cut_short:
                 opened = open_study(storage, name, config)
                 # Settings outside the fingerprint (where and how fast) follow the latest launch.
-                study.set_user_attr(CONFIG, config.model_dump(mode="json"))
+                study.set_user_attr(CONFIG, _kept(config))
                 return OpenStudy(storage, name, opened.uid, config)
         else:
             study = optuna.create_study(storage=storage.optuna, study_name=name, direction=direction_of(config))
@@ -90,7 +90,7 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names([config.objective.words])
-        study.set_user_attr(CONFIG, config.model_dump(mode="json"))
+        study.set_user_attr(CONFIG, _kept(config))
         study.set_user_attr(FINGERPRINT, fingerprint(config))
         study.set_user_attr(VERSION, __version__)
         study.set_user_attr(MEMBERS, members_used(config))
@@ -98,6 +98,11 @@ def create_or_open(storage: Storage, config: StudyConfig, name: str, total: int)
         study.set_user_attr(UID, uid)
     # As the person typed it: the database's copy may name other folders of this machine.
     return replace(open_study(storage, name, config), config=config)
+
+
+def _kept(config: StudyConfig) -> dict[str, Any]:
+    """As the database keeps it: without what makes shell scripts, none of which may come out of a database."""
+    return config.model_dump(mode="json", exclude={"cluster"})
 
 
 def direction_of(config: StudyConfig) -> StudyDirection:

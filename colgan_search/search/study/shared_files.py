@@ -11,6 +11,7 @@ from colgan_search.evaluation.classifier_card import Card
 from colgan_search.file_names import CLASSIFIER_PREFIX
 from colgan_search.files import atomic_path
 from colgan_search.search import trust
+from colgan_search.search.budget import draining
 from colgan_search.search.database.tables import files
 from colgan_search.search.study.opening import OpenStudy
 
@@ -78,7 +79,7 @@ class SharedFiles:
     def rows(self, db: sa.Connection) -> list[tuple[str, bytes]]:
         """Name and content of all of them, checked."""
         where = f"{self.study.storage.name}: study {self.study.name!r}: shared files"
-        ours = files.c.uid == self.study.uid
+        ours = sa.and_(files.c.uid == self.study.uid, files.c.name != draining.MARK)
         bytes_of_all = db.execute(sa.select(sa.func.sum(sa.func.length(files.c.content))).where(ours)).scalar() or 0
         if bytes_of_all > LARGEST_BYTES:  # before they are read into memory
             raise StudyError(f"{where}: {bytes_of_all} bytes, at most {LARGEST_BYTES}; {trust.CHANGED}")

@@ -1,0 +1,55 @@
+"""Options of `launch` that say who starts the workers, and how: the config's `cluster` section by other words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from colgan_search.cli.configs import overridden
+from colgan_search.config import StudyConfig, with_overrides
+
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        help="Who starts the workers: local (this machine), slurm, kubernetes, skypilot, or a launcher of a package; "
+        "else the config's cluster.on.",
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder for a scheduler's files, else one in the study's work folder.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Make the study and write a scheduler's files, but hand nothing in.")
+]
+Gpus = Annotated[int | None, typer.Option("--gpus", help="GPUs of a worker (cluster.gpus).", min=0)]
+Minutes = Annotated[int | None, typer.Option("--minutes", help="Time limit of a worker (cluster.minutes).", min=1)]
+Partition = Annotated[str | None, typer.Option("--partition", help="Slurm's partition (cluster.partition).")]
+Account = Annotated[str | None, typer.Option("--account", help="Slurm's account (cluster.account).")]
+Image = Annotated[str | None, typer.Option("--image", help="The workers' container image (cluster.image).")]
+Namespace = Annotated[str | None, typer.Option("--namespace", help="Kubernetes' namespace (cluster.namespace).")]
+Line = Annotated[
+    list[str] | None,
+    typer.Option("--line", help="A line of shell before the worker (cluster.lines); may be given again."),
+]
+Checkpoints = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoints",
+        help="Folder or address (s3://BUCKET/PATH) that all workers see: trials that are taken over go on from there.",
+    ),
+]
+
+
+def on_cluster(config: StudyConfig, on: str | None) -> StudyConfig:
+    """The config with this launcher; its `cluster` section stays if it is of that launcher. ConfigError if unknown."""
+    if on is None or on == config.cluster.on:
+        return config
+    return with_overrides(config, {"cluster": {"on": on}}, "--on")
+
+
+def with_cluster(config: StudyConfig, lines: Sequence[str] | None, **values: Any) -> StudyConfig:
+    """The config with the options' values; ConfigError, which names the option, for one that its launcher has not."""
+    named = [(f"--{key}", f"cluster.{key}", value) for key, value in values.items()]
+    return overridden(config, *named, ("--line", "cluster.lines", list(lines) if lines else None))
