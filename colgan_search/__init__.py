@@ -12,6 +12,7 @@ from colgan_search.version import __version__
 if TYPE_CHECKING:
     from colgan_search import errors, presets
     from colgan_search.api.confirmation import confirm
+    from colgan_search.api.enqueueing import enqueue
     from colgan_search.api.evaluating import EvaluateRequest, evaluate
     from colgan_search.api.studies import Status, Study, Trial, launch, open_study, results
     from colgan_search.api.training import Trained, train
@@ -33,6 +34,7 @@ __all__ = [
     "Trial",
     "__version__",
     "confirm",
+    "enqueue",
     "errors",
     "evaluate",
     "launch",
@@ -55,6 +57,7 @@ _LATER = {
     "Trained": "api.training:Trained",
     "Trial": "api.studies:Trial",
     "confirm": "api.confirmation:confirm",
+    "enqueue": "api.enqueueing:enqueue",
     "errors": "errors",
     "evaluate": "api.evaluating:evaluate",
     "launch": "api.studies:launch",

@@ -18,6 +18,7 @@ COMMANDS = (
     "status",
     "best",
     "trials",
+    "enqueue",
     "train",
     "evaluate",
     "sample",
@@ -31,6 +32,8 @@ COMMANDS = (
     "doctor",
     "clean",
     "copy",
+    "rename",
+    "delete",
 )
 """In the order in which help lists them; each is `command` in the file of its name."""
 

@@ -9,6 +9,7 @@ ARGUMENTS = (
         "data_root",
         "device",
         "epochs",
+        "grow",
         "mirror",
         "name",
         "out",

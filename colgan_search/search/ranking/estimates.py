@@ -71,18 +71,19 @@ class GraphEstimate:
             "estimate_sd": self.estimate_sd,
         }
 
-    def as_row(self) -> dict[str, str]:
-        """For CSV: every field as text; lists as JSON, None as nothing."""
-        return {
-            key: "" if value is None else value if isinstance(value, str) else json.dumps(value)
-            for key, value in self.as_dict().items()
-        }
+    def as_row(self) -> dict[str, Any]:
+        """For a table: as `as_dict`, with one column for each generator; the trials' numbers as JSON."""
+        row = self.as_dict()
+        means = {f"generator_mean_G{number}": mean for number, mean in enumerate(self.generators, start=1)}
+        del row["generator_means"]
+        return row | means | {"trials": json.dumps(row["trials"])}
 
 
-COLUMNS = (
-    *("graph", "runs", "trials", "mean", "generator_means", "sd_of_runs", "standard_error", "estimate", "estimate_sd"),
-)
-"""The keys of `GraphEstimate.as_dict`."""
+def columns(config: StudyConfig) -> dict[str, type]:
+    """The columns of a table of a study's graphs (`GraphEstimate.as_row`), and what they hold."""
+    means = {f"generator_mean_G{number}": float for number in range(1, config.k + 1)}
+    numbers = dict.fromkeys(("sd_of_runs", "standard_error", "estimate", "estimate_sd"), float)
+    return {"graph": str, "runs": int, "trials": str, "mean": float, **means, **numbers}
 
 
 @dataclass(frozen=True)
