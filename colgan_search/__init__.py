@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from colgan_search.api.confirmation import confirm
     from colgan_search.api.enqueueing import enqueue
     from colgan_search.api.evaluating import EvaluateRequest, evaluate
+    from colgan_search.api.reporting import report
     from colgan_search.api.studies import Status, Study, Trial, launch, open_study, results
     from colgan_search.api.training import Trained, train
     from colgan_search.config import StudyConfig, load_config
@@ -42,6 +43,7 @@ __all__ = [
     "name_winner",
     "open_study",
     "presets",
+    "report",
     "results",
     "train",
 ]
@@ -65,6 +67,7 @@ _LATER = {
     "name_winner": "sampling.winner:name_winner",
     "open_study": "api.studies:open_study",
     "presets": "presets",
+    "report": "api.reporting:report",
     "results": "api.studies:results",
     "train": "api.training:train",
 }

@@ -24,6 +24,7 @@ COMMANDS = (
     "sample",
     "reproduce",
     "rehearse",
+    "report",
     "figures",
     "graphs",
     "config",

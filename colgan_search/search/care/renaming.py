@@ -11,9 +11,9 @@ from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.care.drained import require_drained
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.optuna_private import study_rows
-from colgan_search.search.proposing.race import is_race, race_settings
-from colgan_search.search.ranking.confirmed import alone_name
-from colgan_search.search.study.opening import CONFIG, FINGERPRINT, OpenStudy, open_study, our_study_names, study_names
+from colgan_search.search.proposing.race import is_race
+from colgan_search.search.ranking.confirmed import alone_name, races_of
+from colgan_search.search.study.opening import CONFIG, FINGERPRINT, OpenStudy, open_study, study_names
 from colgan_search.search.study.trial_attributes import REUSED
 
 
@@ -24,7 +24,7 @@ def rename_study(study: OpenStudy, name: str) -> dict[str, str]:
     at one of the studies, or if a name is taken.
     """
     storage = study.storage
-    races = _races_of(study)
+    races = races_of(study)
     names = {study.name: trust.study_name(name)}
     for old in [one for race in races for one in (race.name, alone_name(race.name))]:
         if old.startswith(f"{study.name}-"):
@@ -42,19 +42,6 @@ def rename_study(study: OpenStudy, name: str) -> dict[str, str]:
             require_drained(opened)
         _write(storage, names, races)
     return names
-
-
-def _races_of(study: OpenStudy) -> list[OpenStudy]:
-    """The confirmations of the study's graphs. One that cannot be read keeps its name, and what it says."""
-    found = []
-    for name in our_study_names(study.storage):
-        try:
-            race = open_study(study.storage, name)
-        except StudyError:
-            continue
-        if is_race(race.config) and race_settings(race.config.search).study == study.name:
-            found.append(race)
-    return found
 
 
 def _write(storage: Storage, names: dict[str, str], races: list[OpenStudy]) -> None:

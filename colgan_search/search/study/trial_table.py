@@ -40,7 +40,7 @@ def columns(study: OpenStudy, records: Iterable[TrialRecord]) -> dict[str, type]
 
 
 def row(record: TrialRecord) -> dict[str, Any]:
-    """A trial for a table: as its `as_dict`, with one column for each generator's score (`is_mean_G1`, `is_mean_G2`, ...);
+    """A trial for a table: as its `as_dict`, with one column for each generator's score (`is_mean_G1`, ...);
     what has fields of its own as JSON."""
     row = record.as_dict()
     arrays = {} if record.scores is None else record.scores.arrays()
