@@ -12,7 +12,9 @@ from colgan_search.version import __version__
 if TYPE_CHECKING:
     from colgan_search import errors, presets
     from colgan_search.api.confirmation import confirm
+    from colgan_search.api.enqueueing import enqueue
     from colgan_search.api.evaluating import EvaluateRequest, evaluate
+    from colgan_search.api.reporting import report
     from colgan_search.api.studies import Status, Study, Trial, launch, open_study, results
     from colgan_search.api.training import Trained, train
     from colgan_search.config import StudyConfig, load_config
@@ -33,6 +35,7 @@ __all__ = [
     "Trial",
     "__version__",
     "confirm",
+    "enqueue",
     "errors",
     "evaluate",
     "launch",
@@ -40,6 +43,7 @@ __all__ = [
     "name_winner",
     "open_study",
     "presets",
+    "report",
     "results",
     "train",
 ]
@@ -55,6 +59,7 @@ _LATER = {
     "Trained": "api.training:Trained",
     "Trial": "api.studies:Trial",
     "confirm": "api.confirmation:confirm",
+    "enqueue": "api.enqueueing:enqueue",
     "errors": "errors",
     "evaluate": "api.evaluating:evaluate",
     "launch": "api.studies:launch",
@@ -62,6 +67,7 @@ _LATER = {
     "name_winner": "sampling.winner:name_winner",
     "open_study": "api.studies:open_study",
     "presets": "presets",
+    "report": "api.reporting:report",
     "results": "api.studies:results",
     "train": "api.training:train",
 }

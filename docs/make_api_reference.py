@@ -46,7 +46,18 @@ study.drain()  # workers checkpoint and leave; or study.wait() to the end
 ```
 """
 
-FUNCTIONS = ("load_config", "launch", "open_study", "results", "confirm", "train", "evaluate", "name_winner")
+FUNCTIONS = (
+    "load_config",
+    "launch",
+    "open_study",
+    "results",
+    "enqueue",
+    "confirm",
+    "report",
+    "train",
+    "evaluate",
+    "name_winner",
+)
 CLASSES = ("Study", "Trial", "Trained", "EvaluateRequest", "GraphSampler", "KnowledgeTransferGraph", "Roster")
 GIVEN = (
     ("Status", "api.studies"),
@@ -64,6 +75,7 @@ GIVEN = (
     ("Objective", "records"),
     ("Protocol", "records"),
     ("Evaluated", "api.evaluating"),
+    ("Enqueued", "search.care.enqueueing"),
 )
 """Classes that the others give, with their modules."""
 

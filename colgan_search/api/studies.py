@@ -47,7 +47,7 @@ class Trial:
     diverged: str | None
     """Where NaN or Inf was met; None if nowhere."""
     started: str | None
-    """ISO 8601, local time of the worker."""
+    """UTC, ISO 8601."""
     finished: str | None
     """As `started`."""
     classifier_accuracy: float | None

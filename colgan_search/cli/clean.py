@@ -44,13 +44,13 @@ def command(
         return
     table = Table("file", "size", "why", box=None)
     for item in cleaned.leftovers:
-        table.add_row(str(item.path.relative_to(cleaned.folder)), _size(item.bytes), item.why)
+        table.add_row(str(item.path.relative_to(cleaned.folder)), size_text(item.bytes), item.why)
     console.console().print(table)
-    count = f"{len(cleaned.leftovers)} files, {_size(cleaned.bytes)}"
+    count = f"{len(cleaned.leftovers)} files, {size_text(cleaned.bytes)}"
     console.out(f"{count} removed" if cleaned.removed else f"{count} would be removed; add --yes to remove them")
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
     """`1.5 MiB`."""
     size, units = float(count), ["B", "KiB", "MiB", "GiB"]
     while size >= 1024 and len(units) > 1:

@@ -19,11 +19,13 @@ COMMANDS = (
     "status",
     "best",
     "trials",
+    "enqueue",
     "train",
     "evaluate",
     "sample",
     "reproduce",
     "rehearse",
+    "report",
     "figures",
     "graphs",
     "config",
@@ -32,6 +34,8 @@ COMMANDS = (
     "doctor",
     "clean",
     "copy",
+    "rename",
+    "delete",
 )
 """In the order in which help lists them; each is `command` in the file of its name."""
 

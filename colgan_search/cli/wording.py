@@ -10,6 +10,7 @@ ARGUMENTS = (
         "data_root",
         "device",
         "epochs",
+        "grow",
         "mirror",
         "name",
         "out",

@@ -1,6 +1,7 @@
 """Figures to files: the format by the file's suffix, each file whole or not at all."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -33,6 +34,13 @@ def save_figure(figure: Figure, paths: Path | str | Sequence[Path | str]) -> lis
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, metadata=NO_DATE[kind])
     return listed
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """The figure as the content of a file of this format."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format=kind, dpi=DOTS_PER_INCH, metadata=NO_DATE[kind])
+    return buffer.getvalue()
 
 
 def _format(path: Path) -> str:

@@ -138,13 +138,20 @@ class GraphModel:
 
     def values(self, codes: Codes) -> Floats:
         """[N]: what graphs [N, E] are believed to be worth: the mean value of a training (see `expected_maximum`)."""
-        return expected_maximum(self.predict_codes(codes).mean, self.hyper.own**0.5 * self.spread)
+        return self.values_of(self.predict_codes(codes))
+
+    def values_of(self, belief: Belief) -> Floats:
+        """As `values`, from what is believed of the graphs' generators."""
+        return expected_maximum(belief.mean, self.hyper.own**0.5 * self.spread)
 
     def best(self, graphs: Sequence[KnowledgeTransferGraph]) -> Belief:
         """[M]: of each graph's generator that is believed best."""
-        found = self.predict(graphs)
-        at = np.arange(len(graphs)), found.mean.argmax(axis=1)
-        return Belief(found.mean[at], found.sd[at])
+        return self.best_of(self.predict(graphs))
+
+    def best_of(self, belief: Belief) -> Belief:
+        """As `best`, from what is believed of the graphs' generators."""
+        at = np.arange(len(belief.mean)), belief.mean.argmax(axis=1)
+        return Belief(belief.mean[at], belief.sd[at])
 
     def draws(self, graphs: Sequence[KnowledgeTransferGraph], n: int, seed: int) -> Floats:
         """[n, M]: what the graphs' values (best generators' scores) may be, drawn together. Errors as `score_draws`."""

@@ -72,6 +72,8 @@ def test_trials_in_three_forms(trials: list[FrozenTrial], capsys: pytest.Capture
         assert row["state"] == line["state"] == trial.state.name.lower()
         assert row["value"] == trial.value
         assert line["value"] == ("" if trial.value is None else repr(trial.value))
+        for number, score in enumerate(attributes.get("is_mean", ["", ""]), start=1):
+            assert line[f"is_mean_G{number}"] == str(score)
         assert row["graph"] == line["graph"] == attributes["graph"]
         assert row["seed"] == line["seed"] == str(attributes["seed"])
         assert row["is_mean"] == attributes.get("is_mean")

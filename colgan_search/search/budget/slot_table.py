@@ -67,6 +67,10 @@ class SlotTable:
         """Slots whose graph faulted on too many workers, with the reasons."""
         return self._closings(slots.c.state.in_(LOST))
 
+    def faulted(self) -> list[Closing]:
+        """Slots over which anything went wrong, however they ended, with the reasons."""
+        return self._closings(slots.c.faults != "[]")
+
     def _closings(self, which: sa.ColumnElement[bool]) -> list[Closing]:
         with self.storage.engine.connect() as db:
             rows = self._rows(db, slots.c.uid == self.uid, which)

@@ -40,6 +40,28 @@ class Slots(SlotTable):
             self._require_total(db, total)
             db.execute(studies.update().where(studies.c.uid == self.uid).values(total=total))
 
+    def lock(self, db: sa.Connection) -> None:
+        """Nobody else claims a slot until the transaction ends. StudyError if the study is gone."""
+        self._lock_study(db)
+
+    def make_room(self, db: sa.Connection, count: int, waiting: int, grow: bool) -> int:
+        """The total with room for `count` trials that are to be enqueued beside the `waiting` ones: with `grow` raised
+        by so many, else as it is. StudyError if the slots that nobody has begun do not suffice; in the transaction that
+        enqueues them."""
+        total = int(self._lock_study(db).total)
+        if grow:
+            db.execute(studies.update().where(studies.c.uid == self.uid).values(total=total + count))
+            return total + count
+        # One that is leased may be about to get its trial: from a history without the new ones.
+        taken = slots.c.state.not_in(LOST) & (slots.c.trial_number.is_not(None) | (slots.c.state == LEASED))
+        left = max(0, total - self._count(db, taken) - waiting)
+        if count > left:
+            raise StudyError(
+                f"{left} of the study's {total} slots are left to be taken, and {count} are asked for; "
+                "with `grow` the study's total grows instead"
+            )
+        return total
+
     def lower_total(self, total: int) -> None:
         """Lowers the total to this one, or to what has been begun if that is more; never raises it."""
         with self.storage.transaction() as db:

@@ -12,12 +12,13 @@ from colgan_search.errors import StudyError
 from colgan_search.search import trust
 from colgan_search.search.budget import draining
 from colgan_search.search.budget.slot_records import FREE, LEASED
-from colgan_search.search.budget.workers import GONE, Registry, WorkerState
+from colgan_search.search.budget.workers import GONE, WorkerState
 from colgan_search.search.care.dead_workers import release_dead
+from colgan_search.search.care.drained import require_drained
 from colgan_search.search.database import tables
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.database.tables import files, past, slots, studies, workers
+from colgan_search.search.database.tables import files, slots, studies, workers
 from colgan_search.search.optuna_private.handles import set_system_attribute, system_attributes, trial_id
 from colgan_search.search.study.opening import UID, OpenStudy, direction_of, open_study, study_names
 
@@ -76,22 +77,6 @@ def copy_study(
         # Last: a study without it was cut short while it was made.
         copy.set_user_attr(UID, uid)
     return open_study(target, name, source.config)
-
-
-def require_drained(study: OpenStudy) -> None:
-    """StudyError if a worker is at the study: one that holds a lease, or was heard of lately and has not left."""
-    lease = study.config.service.lease_seconds
-    with study.storage.engine.connect() as db:
-        held = slots.c.uid == study.uid, slots.c.state == LEASED, ~past(slots.c.lease_until, lease)
-        holders = set(db.execute(sa.select(slots.c.worker).where(*held)).scalars())
-    silent = 3 * lease
-    rows = Registry(study.storage, study.uid).all()
-    holders |= {row.worker for row in rows if row.state not in GONE and row.quiet < silent}
-    if holders:
-        raise StudyError(
-            f"study {study.name!r} has workers at it: {', '.join(sorted(map(str, holders)))}; drain them first "
-            f"(SIGTERM, or Ctrl-C in `launch`). Workers that are gone without a word count as gone after {silent:.0f} s"
-        )
 
 
 def _make_room(target: Storage, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations  # so that scikit-learn is imported for who has trials enough
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from colgan_search.search.study.results import TrialRecord
 from colgan_search.symmetry import canonical, relabellings
 
 if TYPE_CHECKING:
+    from colgan_search.surrogate import GraphModel
     from colgan_search.surrogate.effects import Effect
 
 LEAST_TRIALS = 20
@@ -61,8 +62,10 @@ def insight(study: OpenStudy) -> Insight | str:
     return insight_of(study, results.completed(study))
 
 
-def insight_of(study: OpenStudy, records: Sequence[TrialRecord]) -> Insight | str:
-    """As `insight`, of these complete trials."""
+def insight_of(
+    study: OpenStudy, records: Sequence[TrialRecord], made: Callable[[], GraphModel | None] | None = None
+) -> Insight | str:
+    """As `insight`, of these complete trials; `made` gives their model to who has it already."""
     config, objective = study.config, study.config.objective
     listed = [record for record in records if record.graph is not None and record.value is not None]
     graphs = [results.best_graph(record) for record in listed]
@@ -73,7 +76,7 @@ def insight_of(study: OpenStudy, records: Sequence[TrialRecord]) -> Insight | st
             f"{len(listed)} complete trials all have the value {values.pop():g}: nothing tells which edges and gates "
             "matter"
         )
-    model = model_of_records(listed, config)
+    model = model_of_records(listed, config) if made is None else made()
     if model is None:
         return f"{config.roster} is too large for the model of which edges and gates matter"
     distinct = len({canonical(graph) for graph in graphs})

@@ -47,6 +47,12 @@ def study_id(db: sa.Connection, name: str, uid: str, *, lock: bool = False) -> i
     return int(number)
 
 
+def waiting(db: sa.Connection, study: int) -> int:
+    """How many of its trials people have enqueued and nobody has begun."""
+    which = trials.c.study_id == study, trials.c.state == TrialState.WAITING
+    return int(db.execute(sa.select(sa.func.count()).where(*which)).scalar_one())
+
+
 def newer(study: int, after: int, again: Collection[int]) -> sa.ColumnElement[bool]:
     """The study's trials with ids above `after`, and those of the ids `again`."""
     return (trials.c.study_id == study) & ((trials.c.trial_id > after) | trials.c.trial_id.in_(again))

@@ -40,6 +40,14 @@ def insert(db: sa.Connection, study: int, number: int) -> int:
     return int(key[0])
 
 
+def enqueue(db: sa.Connection, study: int, number: int, params: Mapping[str, Any], user: Mapping[str, Any]) -> None:
+    """A new trial that waits to be begun with these parameters, as Optuna's `enqueue_trial` makes it."""
+    row = trials.insert().values(study_id=study, number=number, state=TrialState.WAITING)
+    key = db.execute(row).inserted_primary_key
+    assert key is not None
+    add(db, int(key[0]), {}, user, {"fixed_params": dict(params)})
+
+
 def start(db: sa.Connection, trial: int) -> bool:
     """A waiting trial becomes a running one. False if another process was quicker."""
     waits = (trials.c.trial_id == trial) & (trials.c.state == TrialState.WAITING)

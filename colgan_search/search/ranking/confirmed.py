@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from colgan_search.errors import BadInput
 from colgan_search.evaluation.comparing import Difference
 from colgan_search.racing.answer import Answer, answer, mirrored
 from colgan_search.racing.rules import Run
 from colgan_search.records import Objective
-from colgan_search.search.proposing.race import RaceSettings, race_settings
+from colgan_search.search.proposing.race import RaceSettings, is_race, race_settings
 from colgan_search.search.study import results
-from colgan_search.search.study.opening import OpenStudy, open_study, study_names
+from colgan_search.search.study.opening import OpenStudy, open_study, our_study_names, study_names
 
 ALONE = "dcgan"
 """The baseline that is a study of its own: one generator, one discriminator."""
@@ -80,6 +81,19 @@ class Confirmed:
 def alone_name(race: str) -> str:
     """The name of the study of one DCGAN beside a race."""
     return f"{race}-{ALONE}"
+
+
+def races_of(study: OpenStudy) -> list[OpenStudy]:
+    """The confirmations of a study's graphs. Without those that cannot be read."""
+    found = []
+    for name in our_study_names(study.storage):
+        try:
+            race = open_study(study.storage, name)
+        except BadInput:
+            continue
+        if is_race(race.config) and race_settings(race.config.search).study == study.name:
+            found.append(race)
+    return found
 
 
 def awaits_alone(settings: RaceSettings) -> bool:

@@ -2,9 +2,9 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from colgan_search.racing.posterior import fenced, pooled_sd
 from colgan_search.search.ranking.modelling import model_of_records
 from colgan_search.search.study.results import TrialRecord, best_first, best_graph
 from colgan_search.symmetry import canonical_order
+
+if TYPE_CHECKING:
+    from colgan_search.surrogate import GraphModel
 
 OWN_SPREAD = 5
 """With fewer runs a graph's own spread is a poor guess: the study's pooled one is used."""
@@ -71,18 +74,19 @@ class GraphEstimate:
             "estimate_sd": self.estimate_sd,
         }
 
-    def as_row(self) -> dict[str, str]:
-        """For CSV: every field as text; lists as JSON, None as nothing."""
-        return {
-            key: "" if value is None else value if isinstance(value, str) else json.dumps(value)
-            for key, value in self.as_dict().items()
-        }
+    def as_row(self) -> dict[str, Any]:
+        """For a table: as `as_dict`, with one column for each generator; the trials' numbers as JSON."""
+        row = self.as_dict()
+        means = {f"generator_mean_G{number}": mean for number, mean in enumerate(self.generators, start=1)}
+        del row["generator_means"]
+        return row | means | {"trials": json.dumps(row["trials"])}
 
 
-COLUMNS = (
-    *("graph", "runs", "trials", "mean", "generator_means", "sd_of_runs", "standard_error", "estimate", "estimate_sd"),
-)
-"""The keys of `GraphEstimate.as_dict`."""
+def columns(config: StudyConfig) -> dict[str, type]:
+    """The columns of a table of a study's graphs (`GraphEstimate.as_row`), and what they hold."""
+    means = {f"generator_mean_G{number}": float for number in range(1, config.k + 1)}
+    numbers = dict.fromkeys(("sd_of_runs", "standard_error", "estimate", "estimate_sd"), float)
+    return {"graph": str, "runs": int, "trials": str, "mean": float, **means, **numbers}
 
 
 @dataclass(frozen=True)
@@ -128,10 +132,13 @@ class Ranking:
         return next((one for one in self.graphs if trial.number in {run.number for run in one.trials}), None)
 
 
-def rank(trials: Sequence[TrialRecord], config: StudyConfig) -> Ranking | None:
+def rank(
+    trials: Sequence[TrialRecord], config: StudyConfig, model: "Callable[[], GraphModel | None] | None" = None
+) -> Ranking | None:
     """The graphs of the complete ones among these trials; None if there are none.
 
-    The model is `surrogate.GraphModel`, of all generators' scores of all runs: the one of `name_winner`.
+    The model is `surrogate.GraphModel`, of all generators' scores of all runs: the one of `name_winner`; `model` gives
+    it to who has it already.
     """
     objective = config.objective
     complete = best_first([trial for trial in trials if trial.graph is not None], objective)
@@ -146,7 +153,7 @@ def rank(trials: Sequence[TrialRecord], config: StudyConfig) -> Ranking | None:
     pooled, freedom = pooled_sd(fenced([[-objective.rank(value) for value in of] for of in values.values()]))
     means = {graph: float(np.mean(of)) for graph, of in values.items()}
     asked = sorted(groups, key=lambda graph: objective.rank(means[graph]))[:MODELLED]
-    believed = _modelled(complete, asked, config)
+    believed = _modelled(complete, asked, config, model or (lambda: model_of_records(complete, config)))
     found = []
     for graph, runs in groups.items():
         sd = float(np.std(values[graph], ddof=1)) if len(runs) > 1 else None
@@ -181,17 +188,21 @@ def _aligned(trial: TrialRecord, config: StudyConfig) -> tuple[KnowledgeTransfer
 
 
 def _modelled(
-    complete: Sequence[TrialRecord], asked: Sequence[KnowledgeTransferGraph], config: StudyConfig
+    complete: Sequence[TrialRecord],
+    asked: Sequence[KnowledgeTransferGraph],
+    config: StudyConfig,
+    made: "Callable[[], GraphModel | None]",
 ) -> dict[KnowledgeTransferGraph, tuple[float, float | None]]:
     """Mean and standard deviation of the model's belief in each graph's value, in the objective's own sense."""
     if len(config.roster.edges) == 1 or len(asked) == 1 or len(complete) < FEWEST:
         return {}  # so little that the means say all
-    model = model_of_records(complete, config)
+    model = made()
     if model is None:
         return {}
     sign = 1.0 if config.objective.higher_is_better else -1.0
-    values = sign * model.values(model.space.encode(asked))
-    deviations = model.best(asked).sd.tolist()
+    belief = model.predict(asked)  # once: it is what takes the time
+    values = sign * model.values_of(belief)
+    deviations = model.best_of(belief).sd.tolist()
     return dict(zip(asked, zip(values.tolist(), deviations, strict=True), strict=True))
 
 

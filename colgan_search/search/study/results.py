@@ -1,8 +1,7 @@
 """Trials as plain records, and the best graph among them."""
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -47,7 +46,7 @@ class TrialRecord:
     worker: trust.Word | None
     diverged: trust.Text | None
     started: str | None
-    """UTC is not recorded by Optuna: local time of the worker that began it, ISO 8601."""
+    """UTC, ISO 8601: `2026-03-01T12:00:00+00:00`."""
     finished: str | None
     classifier_accuracy: Annotated[float, Field(strict=True, ge=0.0, le=1.0)] | None = None
     """Held-out accuracy, 0..1, of the classifier that scored; None with another extractor, or not recorded."""
@@ -114,27 +113,8 @@ class TrialRecord:
             **({} if self.role is None else {"role": self.role}),
         }
 
-    def as_row(self) -> dict[str, str]:
-        """For CSV: every field as text; lists as JSON, None as nothing."""
-        return {
-            key: "" if value is None else value if isinstance(value, str) else json.dumps(value)
-            for key, value in self.as_dict().items()
-        }
-
 
 RECORD, SCORES_RECORD, ORIGIN = TypeAdapter(TrialRecord), TypeAdapter(Scores), TypeAdapter(Origin)
-
-
-COLUMNS = (
-    *("number", "state", "value", "graph", "best_generator", "is_mean", "is_std", "fid", "seed", "seconds", "worker"),
-    *("diverged", "started", "finished", "protocol", "classifier_accuracy", "cut", "interim", "reused_from"),
-)
-"""The keys of `TrialRecord.as_dict` in any case."""
-
-
-def columns(records: Iterable[TrialRecord]) -> list[str]:
-    """The columns of a table of trials: what every record has, and at the end what further metrics have measured."""
-    return list(dict.fromkeys([*COLUMNS, *(key for record in records for key in record.as_dict())]))
 
 
 FROM_ATTRIBUTES = (GRAPH, SEED, SCORES, CUT, REUSED, ROLE, "seconds", "worker", "diverged", "classifier_accuracy")
@@ -227,10 +207,15 @@ def _record(study: OpenStudy, trial: FrozenTrial) -> TrialRecord:
         "value": trial.value if trial.state == TrialState.COMPLETE else None,
         "interim": trial.value if trial.state == TrialState.PRUNED else None,
         "scores": scores,
-        "started": trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else None,
-        "finished": trial.datetime_complete.isoformat(timespec="seconds") if trial.datetime_complete else None,
+        "started": _utc(trial.datetime_start),
+        "finished": _utc(trial.datetime_complete),
     }
     return trust.read(RECORD, fields, where)
+
+
+def _utc(moment: datetime | None) -> str | None:
+    """A time as workers write it: UTC, which Optuna's tables do not say."""
+    return None if moment is None else moment.replace(tzinfo=timezone.utc).isoformat(timespec="seconds")
 
 
 def read_scores(study: OpenStudy, data: Any, where: str) -> Scores:

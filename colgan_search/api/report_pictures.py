@@ -1,0 +1,126 @@
+"""The pictures of a report, each as the bytes of a file."""
+
+from __future__ import annotations  # so that NumPy's and Matplotlib's types are not imported for their names
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from colgan_search.api.report_facts import Facts, interval
+from colgan_search.errors import ColganError
+from colgan_search.file_names import GENERATORS_FILE, WorkFolder
+from colgan_search.records import score_text
+from colgan_search.search.care.insight import Insight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+    Keep = Callable[..., None]
+
+LATENTS = 48
+"""Images of each generator."""
+MANY = 400
+"""Of more points an SVG would be larger than a PNG."""
+SAMPLED = 3
+"""Leading graphs whose samples are shown."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what it shows, in words for who cannot see it."""
+
+    name: str
+    kind: str
+    """png or svg."""
+    data: bytes
+    words: str
+
+    @property
+    def file(self) -> str:
+        """Its name as a file."""
+        return f"{self.name}.{self.kind}"
+
+
+def pictures(facts: Facts, work: WorkFolder) -> dict[str, Picture]:
+    """Name -> picture, of all that can be drawn; `graph-1`, ... and `samples-1`, ... for the leading graphs."""
+    if not facts.complete:
+        return {}
+    from colgan_search.figures.saving import figure_bytes
+
+    found: dict[str, Picture] = {}
+
+    def keep(name: str, figure: Figure, words: str, kind: str = "svg") -> None:
+        found[name] = Picture(name, kind, figure_bytes(figure, kind), words)
+
+    many = "png" if len(facts.complete) > MANY else "svg"
+    _graphs(facts, keep)
+    _values(facts, keep, many)
+    if isinstance(facts.insight, Insight):
+        from colgan_search.figures.effects import effects_figure
+
+        label, importance = facts.config.objective.label, facts.insight.importance
+        figure = effects_figure(facts.insight.effects, label=label, importance=importance)
+        keep("effects", figure, "which gates on which edges matter, with 95 % intervals")
+    _samples(facts, work, keep)
+    return found
+
+
+def _graphs(facts: Facts, keep: Keep) -> None:
+    from colgan_search.figures.graph_picture import graph_figure
+
+    for number, one in enumerate(facts.leaders, start=1):
+        figure = graph_figure(one.graph, one.generators, objective=facts.config.objective)
+        keep(f"graph-{number}", figure, f"graph {one.graph.to_text()}")
+
+
+def _values(facts: Facts, keep: Keep, many: str) -> None:
+    from colgan_search.figures.best_so_far import best_so_far_figure
+    from colgan_search.figures.leaders import Leader, leaders_figure
+    from colgan_search.figures.trials_boxplot import trials_boxplot_figure
+
+    objective = facts.config.objective
+    ordered = sorted(facts.complete, key=lambda trial: trial.number)
+    numbers, values = [trial.number for trial in ordered], [trial.value or 0.0 for trial in ordered]
+    named = None
+    if facts.leaders and (ends := interval(facts.leaders[0])) is not None:
+        named = (facts.leaders[0].estimate, *ends)
+    words = "the value of every trial and the best so far"
+    keep("best-so-far", best_so_far_figure(numbers, values, objective, named), words, many)
+    rows = []
+    for number, one in enumerate(facts.leaders, start=1):
+        low, high = interval(one) or (None, None)
+        runs = [trial.value or 0.0 for trial in one.trials]
+        rows.append(Leader(f"graph {number}", runs, one.estimate, low, high))
+    keep("leaders", leaders_figure(rows, objective.label), "the leading graphs' runs and estimates")
+    boxes = {"the search's trials": values} if not facts.race_values else {}
+    for place, (name, runs) in enumerate(facts.race_values.items(), start=1):
+        boxes[name if "=" not in name else f"candidate {place}"] = runs
+    keep("boxes", trials_boxplot_figure(boxes, label=objective.label), "the values as boxes", many)
+
+
+def _samples(facts: Facts, work: WorkFolder, keep: Keep) -> None:
+    """Of those leading graphs whose generators are on this machine."""
+    for number, one in enumerate(facts.leaders[:SAMPLED], start=1):
+        for trial in one.trials:
+            file = work.run(*trial.run_of(facts.study)) / GENERATORS_FILE
+            if not file.is_file():
+                continue
+            from colgan_search.api import figure_images
+            from colgan_search.api.figure_rivals import Weights
+            from colgan_search.figures.samples import samples_figure
+
+            try:
+                own = figure_images.networks(Weights(facts.study, file), facts.config, facts.config.k)
+                images = [figure_images.images(network, LATENTS) for network in own]
+            except ColganError:
+                continue  # a file of a past version, or cut short: the next run's will do
+            scores = trial.of(facts.config.objective.number) or ()
+            titles = [f"G{at} ({score_text(score)})" for at, score in enumerate(scores, start=1)]
+            keep(
+                f"samples-{number}",
+                samples_figure(images, titles),
+                f"images of trial {trial.number}, {trial.graph}: the same z through every generator",
+                "png",
+            )
+            break
