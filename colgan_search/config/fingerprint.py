@@ -13,6 +13,7 @@ NOT_RESULTS: tuple[tuple[str, ...], ...] = (
     ("name",),
     ("runtime",),
     ("service",),
+    ("artifacts",),
     ("data", "root"),
     ("evaluation", "weights"),
     ("evaluation", "batch"),
