@@ -36,7 +36,8 @@ class TrialPictures:
         pictures = []
         if values is not None and (folder / GENERATORS_FILE).is_file():
             labels = [f"G{i} ({objective.label} {score_text(value)})" for i, value in enumerate(values, start=1)]
-            pictures.append(Picture("samples.jpg", sample_grid(self._images(folder), labels)))
+            kind, content = sample_grid(self._images(folder), labels)
+            pictures.append(Picture(f"samples.{kind}", content))
         figure = graph_figure(graph, values, f"trial {number}", objective=objective)
         pictures.append(Picture("graph.png", drawing(figure)))
         if outcome.history:

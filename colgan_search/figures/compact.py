@@ -33,22 +33,28 @@ def drawing(figure: Figure) -> bytes:
     return small.getvalue()
 
 
-def sample_grid(images: Sequence[Images], labels: Sequence[str]) -> bytes:
-    """A JPEG with one labelled panel per generator: `images[i]` uint8 [n, H, W, 1 or 3], all of the same z in the same
-    places."""
+def sample_grid(images: Sequence[Images], labels: Sequence[str]) -> tuple[str, bytes]:
+    """One labelled panel per generator: `images[i]` uint8 [n, H, W, 1 or 3], all of the same z in the same places.
+
+    `png` or `jpg`, whichever is smaller, and the file's content: small images are enlarged, which JPEG is bad at.
+    """
     n = len(images[0])
     columns = int(np.ceil(np.sqrt(n)))
     panels = [_enlarged(tile(array, columns)) for array in images]
     height, width = panels[0].shape[:2]
-    whole = Image.new("RGB", (len(panels) * (width + BETWEEN) + BETWEEN, height + LABEL + BETWEEN), "white")
+    grey = images[0].shape[3] == 1
+    whole = Image.new(
+        "L" if grey else "RGB", (len(panels) * (width + BETWEEN) + BETWEEN, height + LABEL + BETWEEN), "white"
+    )
     pen = ImageDraw.Draw(whole)
     for at, (panel, label) in enumerate(zip(panels, labels, strict=True)):
         left = BETWEEN + at * (width + BETWEEN)
         pen.text((left, 3), label, fill="black", font=ImageFont.load_default(12))
-        whole.paste(Image.fromarray(panel).convert("RGB"), (left, LABEL))
-    content = io.BytesIO()
-    whole.save(content, format="JPEG", quality=QUALITY, optimize=True)
-    return content.getvalue()
+        whole.paste(Image.fromarray(panel), (left, LABEL))
+    files = {"png": io.BytesIO(), "jpg": io.BytesIO()}
+    whole.save(files["png"], format="PNG", optimize=True)
+    whole.save(files["jpg"], format="JPEG", quality=QUALITY, optimize=True)
+    return min(((kind, content.getvalue()) for kind, content in files.items()), key=lambda one: len(one[1]))
 
 
 def _enlarged(panel: Images) -> Images:

@@ -124,7 +124,7 @@ class Worker:
         while not self.drain.is_set():
             logs.set_trial(None)
             self._deliver()
-            self.showcase.refresh()
+            self.showcase.refresh(self.drain)
             self._through_outages(self.proposer.end_early, "looking whether the study is decided")
             claim = self._through_outages(self._claim, "asking for a slot")
             if claim is None:

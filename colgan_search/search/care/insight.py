@@ -61,8 +61,8 @@ def insight(study: OpenStudy) -> Insight | str:
     return insight_of(study, results.completed(study))
 
 
-def insight_of(study: OpenStudy, records: Sequence[TrialRecord]) -> Insight | str:
-    """As `insight`, of these complete trials."""
+def insight_of(study: OpenStudy, records: Sequence[TrialRecord], *, importance: bool = True) -> Insight | str:
+    """As `insight`, of these complete trials; without fANOVA, which takes most of the time, if not `importance`."""
     config, objective = study.config, study.config.objective
     listed = [record for record in records if record.graph is not None and record.value is not None]
     graphs = [results.best_graph(record) for record in listed]
@@ -83,7 +83,7 @@ def insight_of(study: OpenStudy, records: Sequence[TrialRecord]) -> Insight | st
 
     sign = 1.0 if objective.higher_is_better else -1.0
     effects = [_in_units(effect, sign) for effect in marginal_effects(model)]
-    return Insight(len(listed), distinct, tuple(effects), _importance(study, graphs, listed))
+    return Insight(len(listed), distinct, tuple(effects), _importance(study, graphs, listed) if importance else {})
 
 
 def _in_units(effect: Effect, sign: float) -> Effect:

@@ -31,18 +31,27 @@ FEWEST = 10
 """Complete trials below which no model is asked for the spread of runs."""
 
 
-def refresh(study: OpenStudy) -> bool:
-    """Makes the note and the plots again if the study has grown enough and nobody else does. True if that was so."""
+def refresh(study: OpenStudy, *, at_the_end_alone: bool = False) -> bool:
+    """Makes the note and the plots again if the study has grown enough, or has ended, and nobody else does.
+
+    True if that was so. Seconds for some hundred trials: the model of `best` is asked.
+    """
     budget = study.slots.budget()
+    if at_the_end_alone and not budget.finished:
+        return False
     with study.storage.transaction() as db:
         number = trial_rows.study_id(db, study.name, study.uid)
         shown = study_writes.attributes_like(db, number, SHOWN).get(SHOWN)
         before = shown if isinstance(shown, int) else 0
-        due = budget.done >= max(before + 1, int(GROWTH * before)) or (budget.finished and budget.done != before)
-        if not due or not study_writes.exchange(db, number, SHOWN, shown, budget.done):
+        if not is_due(before, budget) or not study_writes.exchange(db, number, SHOWN, shown, budget.done):
             return False
     show(study, budget)
     return True
+
+
+def is_due(shown: int, budget: Budget) -> bool:
+    """Whether a page that was made of so many results is to be made again."""
+    return budget.done >= max(shown + 1, int(GROWTH * shown)) or (budget.finished and budget.done != shown)
 
 
 def show(study: OpenStudy, budget: Budget) -> None:
@@ -51,7 +60,7 @@ def show(study: OpenStudy, budget: Budget) -> None:
     records = results.trials(study)
     complete = results.best_first(records, objective)
     ranking = rank(records, study.config)
-    insight = insight_of(study, complete)
+    insight = insight_of(study, complete, importance=False)
     text = note_text(study, budget, records, ranking, insight)
     figures = figures_of(study, complete, ranking, insight)
     with study.storage.transaction() as db:
@@ -119,7 +128,7 @@ def note_text(
     if isinstance(insight, Insight):
         told = [effect for effect in insight.effects if effect.told_apart]
         told.sort(key=lambda effect: -abs(effect.mean))
-        lines += ["### What matters", "", "95 % intervals; the plots below show all.", ""]
+        lines += ["### What matters", "", "95 % intervals; the plots show all.", ""]
         lines += [
             f"- {effect.gate} on `{effect.edges}`: {effect.mean:+.3g} [{effect.low:+.3g}, {effect.high:+.3g}]"
             for effect in told[:5]

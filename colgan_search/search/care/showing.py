@@ -1,6 +1,8 @@
 """What a worker shows at the dashboard, beside results: best effort, and never a reason to lose one."""
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SHARE = 50.0
+"""So many times as long as it took, the study's page is left as it is: a worker spends 2 % of its time on it."""
+DRAIN_POLL_SECONDS = 0.2
+
 Draw = Callable[[int, Outcome, Path], Sequence[Picture]]
 """(number of the trial, its outcome, its run folder) -> its pictures."""
 
@@ -34,6 +40,7 @@ class Showcase:
         self._draw = draw
         self._troubles: set[str] = set()
         self._told = False
+        self._next_page = 0.0
 
     def keep(self, number: int, outcome: Outcome, folder: Path) -> dict[str, str]:
         """Draws the pictures of a trial that has ended and writes them. The system attributes that name them, which
@@ -54,11 +61,27 @@ class Showcase:
         if self._told:
             self._try(lambda: note_trial(self.study, closing, outcome), "note on a trial not written")
 
-    def refresh(self) -> None:
-        """Between trials: makes the study's note and plots again if they are due."""
-        if self._told:
-            self._told = False
-            self._try(lambda: refresh(self.study), "the study's note and plots not written")
+    def refresh(self, drain: threading.Event) -> None:
+        """Between trials: makes the study's note and plots again if they are due. Returns at once when drained."""
+        if not self._told:
+            return
+        self._told = False
+        began = time.monotonic()
+
+        def made() -> None:
+            self._try(
+                lambda: refresh(self.study, at_the_end_alone=began < self._next_page),
+                "the study's note and plots not written",
+            )
+            self.study.storage.forget_thread()
+
+        # The model does not hear of a drain; what is half made is not written.
+        thread = threading.Thread(target=made, name="page", daemon=True)
+        thread.start()
+        while thread.is_alive() and not drain.is_set():
+            thread.join(DRAIN_POLL_SECONDS)
+        ended = time.monotonic()
+        self._next_page = max(self._next_page, ended + SHARE * (ended - began))
 
     def _try(self, what: Callable[[], object], failed: str) -> None:
         try:

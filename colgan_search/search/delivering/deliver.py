@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from colgan_search.errors import first_line
 from colgan_search.file_names import UNREADABLE_SUFFIX
 from colgan_search.files import write_text
@@ -30,7 +32,7 @@ class Spooled(Record):
     trial_number: int
     worker: str
     outcome: Outcome
-    artifacts: dict[str, str] = {}
+    artifacts: dict[str, str] = Field(default_factory=dict)
     """System attributes by which Optuna's dashboard finds what the trial has left; it has been written."""
 
 
