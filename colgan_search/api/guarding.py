@@ -20,6 +20,10 @@ HEADERS = (
 )
 """On every answer: no page of others shows or uses one of ours."""
 
+ARTIFACTS = "/artifacts/"
+CONTENT = (("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox"),)
+"""On what trials have left: a page or picture with a script in it, which somebody put into the database, runs none."""
+
 Answer = Callable[..., Any]
 Application = Callable[[dict[str, Any], Answer], Iterable[bytes]]
 
@@ -48,7 +52,8 @@ class Guard:
             return [] if environ["REQUEST_METHOD"] == "HEAD" else [text]
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            return start_response(status, [*headers, *HEADERS], *error)
+            content = CONTENT if environ.get("PATH_INFO", "").startswith(ARTIFACTS) else ()
+            return start_response(status, [*headers, *HEADERS, *content], *error)
 
         return self.application(environ, start)
 

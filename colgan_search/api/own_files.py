@@ -69,18 +69,31 @@ def named_in(config: StudyConfig | None, data_root: str | None, weights: str | N
     return OwnFiles(data_root, weights)
 
 
+def require_written(folder: str, whose: str) -> None:
+    """DataError unless the folder `artifacts.place` lies in one of COLGAN_DATA: a worker would write there."""
+    if not _lies_in(folder, []):
+        raise DataError(
+            f"{whose} names artifacts.place {folder[:300]!r}, and nobody has said on this machine that it may be "
+            f"written to; if it may: put a folder around it into {VARIABLE}"
+        )
+
+
 def _require_allowed(path: str, downloads: Sequence[Path], whose: str, key: str, option: str) -> None:
-    named = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
-    try:
-        place = _resolved(Path(path))
-        allowed = any(place.is_relative_to(_resolved(folder)) for folder in [*downloads, *named])
-    except (OSError, ValueError, RuntimeError):  # too long, a null character, a loop of symlinks
-        allowed = False
-    if not allowed:
+    if not _lies_in(path, downloads):
         raise DataError(
             f"{whose} names {key} {path[:300]!r}, and nobody has said on this machine that it may be read; "
             f"if it may: {option} {path[:300]!r}, or a folder around it in {VARIABLE}"
         )
+
+
+def _lies_in(path: str, folders: Sequence[Path]) -> bool:
+    """True if it lies in one of these, or of COLGAN_DATA. Symlinks are followed first."""
+    named = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    try:
+        place = _resolved(Path(path))
+        return any(place.is_relative_to(_resolved(folder)) for folder in [*folders, *named])
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, a loop of symlinks
+        return False
 
 
 def _resolved(path: Path) -> Path:

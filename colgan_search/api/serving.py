@@ -66,13 +66,14 @@ def check_dashboard(request: DashboardRequest) -> None:
 
 def serve_dashboard(storage: Storage, request: DashboardRequest, say: Callable[[str], None]) -> None:
     """Serves until a signal asks to stop. BadInput if the address cannot be had, or needs a password."""
+    from colgan_search.api.showing import other_stores
     from colgan_search.search.care.dashboard import (
         dashboard_application,  # here: a missing password is told without waiting for it
     )
 
     check_dashboard(request)
     host, port = request.host, request.port
-    application = Guard(dashboard_application(storage), request.password, request.writable)
+    application = Guard(dashboard_application(storage, other_stores(storage, say)), request.password, request.writable)
     try:
         server = make_server(host, port, application, server_class=_Server, handler_class=_QuietHandler)
     except OSError as error:

@@ -13,6 +13,7 @@ import torch
 
 from colgan_search import logs
 from colgan_search.api.own_files import named_in
+from colgan_search.api.showing import showcase_of
 from colgan_search.api.study_scoring import study_experiment
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
 from colgan_search.config import StudyConfig
@@ -146,7 +147,8 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
 
         with _left_in_time(drain):
             experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set, store), "preparing")
-        return Worker(study, experiment, folder, str(device), drain, accepted).run()
+        shown = showcase_of(study, request.config)
+        return Worker(study, experiment, folder, str(device), drain, accepted, shown).run()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ NOT_RESULTS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("service",),
     ("cluster",),
+    ("artifacts",),
     ("data", "root"),
     ("evaluation", "weights"),
     ("evaluation", "batch"),

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
+from colgan_search.config.artifacts import ArtifactSettings
 from colgan_search.config.pruning import PruningSettings
 from colgan_search.config.searching import SearchSettings
 from colgan_search.errors import GraphError, PluginError, UnknownMember
@@ -184,6 +185,7 @@ class StudyConfig(Section):
     runtime: RuntimeSettings = RuntimeSettings()
     service: ServiceSettings = ServiceSettings()
     cluster: AnyLauncher = LauncherSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
 
     @property
     def roster(self) -> Roster:

@@ -30,6 +30,7 @@ from colgan_search.search.budget.slot_records import Claim
 from colgan_search.search.budget.workers import ProcessId, Registry, WorkerState
 from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.care.idle import Idle
+from colgan_search.search.care.showing import Showcase
 from colgan_search.search.database.retry import SQLITE_DISK, one_line, through_outages
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.keeper import Keeper
@@ -69,13 +70,14 @@ class Worker:
         device: str,
         drain: threading.Event,
         on_accepted: Callable[[int], None] = lambda number: None,
+        showcase: Showcase | None = None,
     ) -> None:
         self.study = study
         self.experiment = experiment
         self.work = work
         self.device = device
-        self.drain = drain
-        self.on_accepted = on_accepted
+        self.drain, self.on_accepted = drain, on_accepted
+        self.showcase = showcase or Showcase(study)
         self.process = ProcessId.mine()
         self.name = self.process.name
         self.registry = Registry(study.storage, study.uid)
@@ -122,6 +124,7 @@ class Worker:
         while not self.drain.is_set():
             logs.set_trial(None)
             self._deliver()
+            self.showcase.refresh(self.drain)
             self._through_outages(self.proposer.end_early, "looking whether the study is decided")
             claim = self._through_outages(self._claim, "asking for a slot")
             if claim is None:
@@ -189,12 +192,14 @@ class Worker:
                 raise
             finally:
                 keeper.training_ends()
-            self._spool(assignment, outcome)
+            # Before anybody else may deliver the result; what fails here fails alone.
+            artifacts = self.showcase.keep(assignment.trial_number, outcome, folder)
+            self._spool(assignment, outcome, artifacts)
             self._training = False
             # Inside the keeper: while the database is away the lease is renewed as soon as it is back.
             self._deliver()
 
-    def _spool(self, assignment: Assignment, outcome: Outcome) -> None:
+    def _spool(self, assignment: Assignment, outcome: Outcome, artifacts: dict[str, str]) -> None:
         result = deliver.Spooled(
             uid=self.study.uid,
             study=self.study.name,
@@ -203,6 +208,7 @@ class Worker:
             trial_number=assignment.trial_number,
             worker=self.name,
             outcome=outcome,
+            artifacts=artifacts,
         )
         try:
             self.spool.put(result)
@@ -216,7 +222,7 @@ class Worker:
     def _deliver(self) -> None:
         """Offers what is spooled here, whoever computed it; then tells Optuna what anybody left untold."""
         accepted = self._through_outages(lambda: deliver.deliver_spooled(self.study, self.spool), "delivering")
-        self._through_outages(lambda: deliver.tell_closings(self.study), "telling results")
+        self._through_outages(lambda: deliver.tell_closings(self.study, self.showcase.told), "telling results")
         self.accepted += len(accepted)
         for number in accepted:
             self._tidy(number)

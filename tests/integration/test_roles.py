@@ -13,6 +13,9 @@ import pytest
 
 from colgan_search.cli.app import run
 from colgan_search.file_names import WorkFolder
+from colgan_search.search.artifacts.keeping import Picture
+from colgan_search.search.artifacts.stores import store_of
+from colgan_search.search.care.showing import Showcase
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.delivering import deliver
 from colgan_search.search.proposing import propose
@@ -117,6 +120,35 @@ def test_the_worker_role_is_enough_for_every_sampler(sampler: str, urls: dict[st
     assert (worked.accepted, worked.finished) == (4, True)
 
 
+def test_the_worker_role_is_enough_for_the_dashboards_pages(urls: dict[str, str], tmp_path: Path) -> None:
+    """Pictures, of which some give way to others; notes on trials; the study's note and plots, made more than once."""
+    config = fake_config("shown", artifacts={"max_megabytes": 0.0001})
+    owner = open_storage(urls["owner"])
+    create_or_open(owner, config, "shown", 3).storage.close()
+    storage = open_storage(urls["worker"])
+    study = open_study(storage, "shown")
+    store = store_of(config.artifacts, storage, study.uid)
+    shown = Showcase(study, store, lambda number, outcome, folder: [Picture("a.png", b"x" * 60)])
+    Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path), "fake", threading.Event(), showcase=shown).run()
+    storage.close()
+    values = rows_of(
+        urls["owner"],
+        "SELECT value FROM trial_values JOIN trials USING (trial_id) JOIN studies USING"
+        " (study_id) WHERE study_name = 'shown' ORDER BY number",
+    )
+    kept = rows_of(urls["owner"], f"SELECT trial_number FROM colgan_artifacts WHERE uid = '{study.uid}' AND bytes = 60")
+    assert kept == [(max(range(3), key=lambda n: values[n]),)]
+    keys = [
+        key
+        for (key,) in rows_of(
+            urls["owner"],
+            "SELECT key FROM study_system_attributes JOIN studies USING (study_id) WHERE study_name = 'shown'",
+        )
+    ]
+    assert {"dashboard:note_ver", "dashboard:plot_data:best-so-far:0", "colgan:shown"} <= set(keys)
+    assert len([key for key in keys if key.endswith("note_ver")]) == 3 + 1
+
+
 GRANT, KEPT = psycopg2.errors.InsufficientPrivilege, psycopg2.errors.RestrictViolation
 FIRST = "(SELECT min(trial_id) FROM trials)"
 HOSTILE = {
@@ -127,6 +159,8 @@ HOSTILE = {
     "DELETE FROM colgan_slots": GRANT,
     "DELETE FROM colgan_workers": GRANT,
     "DELETE FROM colgan_files": GRANT,
+    "DELETE FROM colgan_artifacts": GRANT,
+    "UPDATE colgan_artifacts SET uid = '../..'": GRANT,
     "DELETE FROM studies": GRANT,
     "ALTER TABLE colgan_slots DROP COLUMN outcome": GRANT,
     "CREATE TABLE mine (x int)": GRANT,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from colgan_search.errors import StudyError
 from colgan_search.search import trust
+from colgan_search.search.artifacts.table_store import has_table
 from colgan_search.search.budget import draining
 from colgan_search.search.budget.slot_records import FREE, LEASED
 from colgan_search.search.budget.workers import GONE, WorkerState
@@ -18,7 +19,7 @@ from colgan_search.search.care.drained import require_drained
 from colgan_search.search.database import tables
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.database.storage import Storage
-from colgan_search.search.database.tables import files, slots, studies, workers
+from colgan_search.search.database.tables import artifacts, files, slots, studies, workers
 from colgan_search.search.optuna_private.handles import set_system_attribute, system_attributes, trial_id
 from colgan_search.search.study.opening import UID, OpenStudy, direction_of, open_study, study_names
 
@@ -55,6 +56,7 @@ def copy_study(
                 on_trial(trial.number + 1, len(trials))
             _copy_system_attributes(original, copy)
             _copy_tables(source, target, uid)
+            _copy_artifacts(source, target, uid)
             for key, value in original.user_attrs.items():
                 if key not in (UID, COPIED_FROM):
                     copy.set_user_attr(key, value)
@@ -140,12 +142,29 @@ def _copy_tables(source: OpenStudy, target: Storage, uid: str) -> None:
                 db.execute(table.insert(), [{**row, "uid": uid} for row in values])
 
 
+def _copy_artifacts(source: OpenStudy, target: Storage, uid: str) -> None:
+    """The pictures in the database, under their ids, one at a time: together they may be larger than the memory."""
+    if not has_table(source.storage):
+        return
+    its = artifacts.c.uid == source.uid
+    with source.storage.engine.connect() as db:
+        names = db.execute(sa.select(artifacts.c.artifact).where(its).order_by(artifacts.c.artifact)).scalars().all()
+    for name in names:
+        with source.storage.engine.connect() as db:
+            found = db.execute(sa.select(artifacts).where(its, artifacts.c.artifact == name)).one_or_none()
+        if found is None:  # removed meanwhile, at the dashboard
+            continue
+        row = trust.row(found, artifacts, f"study {source.name!r}: its artifacts")._mapping
+        with target.transaction() as db:
+            db.execute(artifacts.insert().values(**{**row, "uid": uid}))
+
+
 def _forget(target: Storage, uid: str) -> None:
     with target.transaction() as db:
-        for table in _tables():
+        for table in (*_tables(), artifacts):
             db.execute(table.delete().where(table.c.uid == uid))
 
 
 def _tables() -> list[sa.Table]:
     """Ours that hold rows of a study: its budget, slots, workers, and the files that its workers share."""
-    return [table for table in tables.metadata.sorted_tables if "uid" in table.c]
+    return [table for table in tables.metadata.sorted_tables if "uid" in table.c and table is not artifacts]

@@ -63,9 +63,16 @@ def insight(study: OpenStudy) -> Insight | str:
 
 
 def insight_of(
-    study: OpenStudy, records: Sequence[TrialRecord], made: Callable[[], GraphModel | None] | None = None
+    study: OpenStudy,
+    records: Sequence[TrialRecord],
+    made: Callable[[], GraphModel | None] | None = None,
+    *,
+    importance: bool = True,
 ) -> Insight | str:
-    """As `insight`, of these complete trials; `made` gives their model to who has it already."""
+    """As `insight`, of these complete trials; `made` gives their model to who has it already.
+
+    Without fANOVA, which takes most of the time, if not `importance`.
+    """
     config, objective = study.config, study.config.objective
     listed = [record for record in records if record.graph is not None and record.value is not None]
     graphs = [results.best_graph(record) for record in listed]
@@ -86,7 +93,7 @@ def insight_of(
 
     sign = 1.0 if objective.higher_is_better else -1.0
     effects = [_in_units(effect, sign) for effect in marginal_effects(model)]
-    return Insight(len(listed), distinct, tuple(effects), _importance(study, graphs, listed))
+    return Insight(len(listed), distinct, tuple(effects), _importance(study, graphs, listed) if importance else {})
 
 
 def _in_units(effect: Effect, sign: float) -> Effect:

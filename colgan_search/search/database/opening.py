@@ -70,6 +70,8 @@ def _prepare(storage: Storage, *, create: bool, writing: bool = True) -> None:
             _require_writable(storage)
         if create and _version(storage) is None:
             _create(storage)
+        elif create and _version(storage) == tables.SCHEMA_VERSION:
+            _add_what_came_later(storage)
     version = _version(storage)
     if version is None:
         raise NothingThere(f"{storage.name}: holds no colgan-search study yet; `launch` makes one")
@@ -101,6 +103,15 @@ def _create(storage: Storage) -> None:
     with storage.transaction() as connection:
         tables.metadata.create_all(connection)
         connection.execute(tables.schema.insert().values(version=tables.SCHEMA_VERSION))
+
+
+def _add_what_came_later(storage: Storage) -> None:
+    """The table of artifacts, without which everything else works. Older packages of this schema pass over it."""
+    with storage.engine.connect() as connection:
+        there = sa.inspect(connection).has_table(tables.artifacts.name)
+    if not there:
+        with storage.transaction() as connection:
+            tables.artifacts.create(connection)
 
 
 def _refused(storage: Storage, error: Exception) -> StorageError:

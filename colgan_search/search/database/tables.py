@@ -65,6 +65,17 @@ files = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
+artifacts = sa.Table(
+    "colgan_artifacts",
+    metadata,
+    sa.Column("uid", sa.String(32), primary_key=True),
+    sa.Column("artifact", sa.String(36), primary_key=True, comment="the id in Optuna's record of it, with the trial"),
+    sa.Column("trial_number", sa.Integer, comment="none: somebody gave it at the dashboard"),
+    sa.Column("bytes", sa.Integer, nullable=False, comment="of the content; 0: it gave way to a better trial's"),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+"""Later than the others, so that databases of this schema's version may be without it: see `opening`."""
+
 
 class now(FunctionElement[float]):
     """Seconds since 1970 UTC on the database's clock, whatever the client's time zone."""

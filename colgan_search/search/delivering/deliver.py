@@ -2,9 +2,12 @@
 
 import glob
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from colgan_search.errors import first_line
 from colgan_search.file_names import UNREADABLE_SUFFIX
@@ -29,6 +32,8 @@ class Spooled(Record):
     trial_number: int
     worker: str
     outcome: Outcome
+    artifacts: dict[str, str] = Field(default_factory=dict)
+    """System attributes by which Optuna's dashboard finds what the trial has left; it has been written."""
 
 
 class Spool:
@@ -88,31 +93,40 @@ def offer(study: OpenStudy, result: Spooled) -> bool:
 
 def outcome_text(result: Spooled) -> str:
     """What the slot keeps: the outcome and who computed it."""
-    return outcomes.outcome_text(result.worker, result.outcome)
+    return outcomes.outcome_text(result.worker, result.outcome, result.artifacts)
 
 
-def tell_closings(study: OpenStudy) -> int:
+OnTold = Callable[[Closing, Outcome | None], None]
+"""Hears of a trial that this process has told; the outcome is None if it has failed. Raises nothing."""
+
+
+def tell_closings(study: OpenStudy, on_told: OnTold = lambda closing, outcome: None) -> int:
     """Tells Optuna of every slot that has ended; whoever comes first, repeated calls change nothing. The number."""
     closings = study.slots.closings()
     for closing in closings:
-        _tell(study, closing)
+        _tell(study, closing, on_told)
     return len(closings)
 
 
-def _tell(study: OpenStudy, closing: Closing) -> None:
+def _tell(study: OpenStudy, closing: Closing, on_told: OnTold) -> None:
     """The whole result in one transaction, in which the slot also takes note of it."""
-    value, reports, pruned = None, {}, False
+    value, reports, pruned, outcome, system = None, {}, False, None, {}
     known: dict[str, Any] = {"faults": list(closing.faults)}
     if closing.outcome is not None:
         where = f"study {study.name!r}: trial {closing.trial_number}"
         worker, outcome = outcomes.outcome_of(closing.outcome, study.config.k, where)
         value, known, reports = outcome.value, attributes(outcome, worker), running_best(outcome)
         pruned = outcome.cut is not None
+        system = outcomes.artifacts_of(closing.outcome, where)
+    number = closing.trial_number
     with study.storage.transaction() as db:
         optuna_study = trial_rows.study_id(db, study.name, study.uid)
-        if not trial_writes.finish(db, optuna_study, closing.trial_number, value, known, reports, pruned=pruned):
-            log.debug("trial %d: another worker, or a person, has ended it already", closing.trial_number)
+        new = trial_writes.finish(db, optuna_study, number, value, known, reports, pruned=pruned, system=system)
         study.slots.mark_told(closing.slot, db)
+    if new:
+        on_told(closing, outcome)
+    else:
+        log.debug("trial %d: another worker, or a person, has ended it already", number)
 
 
 def running_best(outcome: Outcome) -> dict[int, float]:

@@ -106,15 +106,16 @@ def finish(
     reports: Mapping[int, float] = {},
     *,
     pruned: bool = False,
+    system: Mapping[str, Any] = {},
 ) -> bool:
     """Ends a trial, as complete (or as pruned) with this value or (None) as failed.
 
-    False, and no change, if it has ended before.
+    `system`: system attributes. False, and no change, if it has ended before.
     """
     trial, state = _locked(db, study, number)
     if state not in UNFINISHED:
         return False
-    add(db, trial, {}, attributes)
+    add(db, trial, {}, attributes, system)
     _put_steps(db, trial, reports)
     if value is not None:
         stored, kind = models.TrialValueModel.value_to_stored_repr(value)
