@@ -18,7 +18,7 @@ from colgan_search.api.work_and_storage import (
     work_folder,
 )
 from colgan_search.config import StudyConfig
-from colgan_search.errors import NothingThere, StudyError
+from colgan_search.errors import DeviceError, NothingThere, StudyError
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.experiment import check_config, load_real
 from colgan_search.extensions.extractors import EXTRACTORS
@@ -46,6 +46,8 @@ class LaunchRequest:
     """Who starts the workers: a member of `extensions.launchers.LAUNCHERS`."""
     reuse: tuple[str, ...] = ()
     """Other studies of the database whose measured graphs are taken over as replicates."""
+    workers_per_gpu: int | str | None = None
+    """How many share a GPU, or `auto`: as many as its memory takes."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
     for text in config.search.first:
         space.params_of(presets.resolve(text, config.roster), config.search.gates)
     launcher = LAUNCHERS.get(request.launcher)
-    wanted = WorkersWanted(config.runtime, request.workers, request.device)
+    if request.workers_per_gpu is not None and not launcher.here:
+        raise DeviceError(f"`workers_per_gpu` is for workers of this machine, not for launcher {launcher.name}")
+    wanted = WorkersWanted(config.runtime, request.workers, request.device, request.workers_per_gpu)
     devices = list(launcher.plan(launcher.settings(), wanted))
     work = work_folder(request.work_dir)
     if devices:

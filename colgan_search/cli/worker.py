@@ -40,6 +40,7 @@ def command(
         typer.Option("--wait-for-database", min=0.0, help="Minutes to wait for a database that does not answer yet."),
     ] = 0.0,
     leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,
+    shares_gpu: Annotated[bool, typer.Option("--shares-gpu", hidden=True)] = False,
 ) -> int:
     """Work on a study until it has all its trials: everything else is in the database.
 
@@ -53,7 +54,16 @@ def command(
         threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
     settings = None if config is None else load_config(config)
     request = WorkRequest(
-        study, storage, work_dir, device, settings, data_root, weights, wait_for_database, keep_log=log_file is None
+        study,
+        storage,
+        work_dir,
+        device,
+        settings,
+        data_root,
+        weights,
+        wait_for_database,
+        keep_log=log_file is None,
+        shares_gpu=shares_gpu,
     )
     with named(f"study {study!r}"):
         worked = work(request, drain)
