@@ -1,1 +1,1 @@
-"""Measurements of this program, one module each: `python -m benchmarks.NAME`."""
+"""Measurements of this program: `python -m benchmarks NAME`; GPU.md says what to run where there is a GPU."""

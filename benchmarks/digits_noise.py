@@ -9,21 +9,18 @@ Table 3 search. Rows are written as they come; the same command goes on, and `--
 import argparse
 import json
 import math
-import platform
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import torch
 from scipy import stats
 
-from colgan_search import __version__
+from benchmarks.surroundings import surroundings
 from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig, fingerprint, load_config, with_overrides
 from colgan_search.experiment import Experiment
@@ -165,12 +162,8 @@ def main() -> None:
         print(f"{graph} seed {seed}: {row['value']:.3f} in {row['cpu_seconds']} s", file=sys.stderr)
     rows = [row for row in read(wanted.rows) if row["fingerprint"] == fingerprint(config)]
     result = {
-        "command": f"python -m benchmarks.digits_noise {' '.join(sys.argv[1:])}",
+        **surroundings(f"python -m benchmarks.digits_noise {' '.join(sys.argv[1:])}", "cpu", ("torch",)),
         "config": config.model_dump(mode="json"),
-        "version": __version__,
-        "torch": torch.__version__,
-        "machine": f"{platform.machine()}, {_cpu()}",
-        "date": datetime.now(timezone.utc).date().isoformat(),
         **summary(rows),
     }
     print(json.dumps(result, indent=1))
@@ -181,11 +174,6 @@ def main() -> None:
 def read(path: Path) -> list[dict[str, Any]]:
     """The rows so far."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def _cpu() -> str:
-    found = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout
-    return next((line.partition(":")[2].strip() for line in found.splitlines() if "Model name" in line), "CPU unknown")
 
 
 if __name__ == "__main__":

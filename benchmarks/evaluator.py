@@ -1,6 +1,6 @@
 """Images per second through InceptionV3 with random weights, and the scores, beside torch-fidelity's own.
 
-    python -m benchmarks.evaluator --device cpu --json benchmarks/results/evaluator-cpu.json
+    python -m benchmarks evaluator --device cpu --json
 
 One thread. Every variant scores the same images in turn; such blocks are repeated, so that a machine that slows down
 slows all of them, and the first block is warm-up. The ratio is that of the times within one block, its median over all
@@ -9,27 +9,20 @@ blocks. CPU seconds stand beside those of the clock: other programs lengthen the
 
 import argparse
 import json
-import platform
-import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from importlib.metadata import version
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 import torch_fidelity
 from torch import Tensor
 from torch.nn import functional as F
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
+from benchmarks.benchmark import Benchmark
 from benchmarks.random_inception import Images, images_of_noise, random_weights
-from colgan_search import __version__
+from benchmarks.timing import Seconds, spread, timed
 from colgan_search.config import EvaluationSettings
 from colgan_search.evaluation.fused_inception import GROUP, FusedConv, FusedInception
 from colgan_search.evaluation.scores import Evaluator
@@ -67,23 +60,6 @@ class ChannelsFirst(FusedInception):
 
     def _resized(self, images: Tensor) -> Tensor:
         return super()._resized(images).contiguous()
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """Of one measurement."""
-
-    wall: float
-    cpu: float
-
-
-def timed(work: Callable[[], object], device: torch.device) -> Seconds:
-    """How long it takes, a GPU's part included."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return Seconds(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def variants(module: Any, batch: int, device: torch.device) -> dict[str, Callable[[Tensor], object]]:
@@ -139,15 +115,6 @@ def speeds(
     return found
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and both ends."""
-    return {
-        "median": round(statistics.median(values), 3),
-        "lowest": round(min(values), 3),
-        "highest": round(max(values), 3),
-    }
-
-
 def scores(weights: Path, generated: Tensor, real: Tensor, batch: int, device: torch.device) -> dict[str, Any]:
     """IS and FID of the same images by `torch_fidelity.calculate_metrics` and by this program, with their times."""
     found: dict[str, Any] = {}
@@ -195,39 +162,19 @@ def scores(weights: Path, generated: Tensor, real: Tensor, batch: int, device: t
     }
 
 
-def surroundings(device: torch.device) -> dict[str, Any]:
-    """Command, machine and versions."""
-    return {
-        "command": " ".join(["python -m benchmarks.evaluator", *sys.argv[1:]]),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": {
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
-            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-            "cpus": psutil.cpu_count(),
-            "load_before": round(psutil.getloadavg()[0], 2),
-            "threads": torch.get_num_threads(),
-        },
-        "versions": {
-            "colgan-search": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "torch-fidelity", "numpy")},
-        },
-    }
-
-
-def main() -> None:
-    """Prints a line for every variant and for the scores, and writes all of it as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu")
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     parser.add_argument("--size", type=int, default=64, help="pixels of an image's side")
     parser.add_argument("--images", type=int, default=32, help="in every block")
     parser.add_argument("--batch", type=int, default=32, help="of torch-fidelity and of this program")
     parser.add_argument("--blocks", type=int, default=5, help="counted ones")
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+
+
+def measure(asked: argparse.Namespace) -> dict[str, Any]:
+    """The speed of every variant, and both programs' scores."""
     device = torch.device(asked.device)
     torch.set_num_threads(1)
-    result = surroundings(device) | {"size": asked.size, "images": asked.images, "batch": asked.batch}
+    result: dict[str, Any] = {"threads": 1, "size": asked.size, "images": asked.images, "batch": asked.batch}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder, "inception.pth")
         module = random_weights(weights, images_of_noise(32, asked.size, FIT_SEED)).to(device)
@@ -235,17 +182,26 @@ def main() -> None:
         real = images_of_noise(asked.images, asked.size, REAL_SEED)
         result["speed"] = speeds(variants(module, asked.batch, device), generated.to(device), asked.blocks, device)
         result["scores"] = scores(weights, generated, real, asked.batch, device)
+    return result
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """One for every variant, then the scores."""
     for name, one in result["speed"].items():
         rate, ratio = one["images_per_second"], one["times_as_fast_by_cpu_time"]
-        print(
+        yield (
             f"{name}: {rate['median']:.1f} images/s ({rate['lowest']:.1f} to {rate['highest']:.1f}); "
             f"{one['times_as_fast']['median']:.2f} times torch-fidelity's by the clock, {ratio['median']:.2f} "
             f"({ratio['lowest']:.2f} to {ratio['highest']:.2f}) by CPU time"
         )
-    print(json.dumps(result["scores"], indent=1))
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+    yield json.dumps(result["scores"], indent=1)
 
 
-if __name__ == "__main__":
-    main()
+EVALUATOR = Benchmark(
+    "evaluator",
+    "images per second through InceptionV3 with random weights, and the scores, beside torch-fidelity's",
+    options,
+    measure,
+    lines,
+    packages=("torch", "torch-fidelity", "numpy"),
+)

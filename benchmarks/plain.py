@@ -139,13 +139,16 @@ def iteration(graph, generators, discriminator, g_optimizers, d_optimizer, real,
     return losses
 
 
-def train(graph, k, images, *, width, nz, layers, alpha, epochs, batch, lr, betas, device="cpu", on_iteration=None):
+def train(
+    graph, k, images, *, width, nz, layers, alpha, epochs, batch, lr, betas, device="cpu", on_iteration=None,
+    on_epoch=None,
+):  # fmt: skip
     """Trains on float images [M, C, S, S] in [-1, 1]; the generators."""
     size, channels = images.shape[-1], images.shape[1]
     generators, discriminator, g_optimizers, d_optimizer = build(k, size, channels, width, nz, lr, betas, device)
     loader = DataLoader(TensorDataset(images), batch_size=batch, shuffle=True, drop_last=True)
     total, t = epochs * len(loader), 0
-    for _ in range(epochs):
+    for epoch in range(1, epochs + 1):
         for (real,) in loader:
             real = real.to(device)
             own_z = [torch.randn(batch, nz, 1, 1, device=device) for _ in range(k)]
@@ -155,6 +158,8 @@ def train(graph, k, images, *, width, nz, layers, alpha, epochs, batch, lr, beta
             t += 1
             if on_iteration is not None:
                 on_iteration(t)
+        if on_epoch is not None:
+            on_epoch(epoch, generators)
     return generators
 
 

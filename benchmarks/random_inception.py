@@ -34,8 +34,11 @@ def images_of_noise(count: int, size: int, seed: int, bright: float = 0.0) -> Te
     return (smooth.clamp(0, 1) * 255).to(torch.uint8)
 
 
-def random_inception(fitted_to: Tensor, seed: int = 0) -> FeatureExtractorInceptionV3:
-    """torch-fidelity's own module; its batch norms have the statistics of some images, uint8 [N, 3, S, S]."""
+def random_inception(fitted_to: Tensor, seed: int = 0, *, random_norms: bool = False) -> FeatureExtractorInceptionV3:
+    """torch-fidelity's own module; its batch norms have the statistics of some images, uint8 [N, 3, S, S].
+
+    `random_norms`: their factors and shifts are random as well, so that a test sees all four vectors of a norm.
+    """
     with (
         patch.object(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None),
         patch.object(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *a, **k: {}),
@@ -43,9 +46,12 @@ def random_inception(fitted_to: Tensor, seed: int = 0) -> FeatureExtractorIncept
     ):
         torch.manual_seed(seed)
         module = FeatureExtractorInceptionV3("random", ["2048", "logits_unbiased"])
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.momentum = None  # the mean over all batches instead of a moving one
+        norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.momentum = None  # the mean over all batches instead of a moving one
+            if random_norms:
+                nn.init.uniform_(norm.weight, 0.5, 1.5)
+                nn.init.normal_(norm.bias, std=0.2)
     with torch.no_grad():
         module.train()(fitted_to)
         module.fc.weight.mul_(LOGITS_FACTOR)

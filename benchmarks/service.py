@@ -1,30 +1,25 @@
 """What a trial costs a worker beside its training, in studies of many sizes: a real worker, an instant experiment.
 
-    python -m benchmarks.service --trials 100 1000 5000 15000
+    python -m benchmarks service --trials 100 1000 5000 15000
 
 on a PostgreSQL of its own (that of the tests), or on the empty database that --storage names.
 """
 
 import argparse
-import json
-import platform
 import statistics
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
 import sqlalchemy as sa
 
+from benchmarks.benchmark import Benchmark
 from benchmarks.filling import fill
 from benchmarks.metering import Counts, metering
-from colgan_search import __version__
 from colgan_search.file_names import WorkFolder
 from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.database.opening import open_storage
@@ -96,25 +91,6 @@ def measure(url: str, trials: int, measured: int, sampler: str, work: Path) -> C
     )
 
 
-def _surroundings(server: str) -> dict[str, Any]:
-    return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": "python -m benchmarks.service " + " ".join(sys.argv[1:]),
-        "machine": {
-            "processor": platform.machine(),
-            "cpus": psutil.cpu_count(),
-            "memory_gib": round(psutil.virtual_memory().total / 2**30),
-            "load_before": psutil.getloadavg()[0],
-        },
-        "versions": {
-            "colgan-search": __version__,
-            "python": platform.python_version(),
-            "database": server,
-            **{name: version(name) for name in ("optuna", "sqlalchemy", "psycopg2-binary", "numpy")},
-        },
-    }
-
-
 def _server(url: str) -> str:
     storage = open_storage(url, create=True)
     with storage.engine.connect() as db:
@@ -124,35 +100,46 @@ def _server(url: str) -> str:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     parser.add_argument("--trials", type=int, nargs="+", default=[100, 1000, 5000, 15000], help="sizes of the study")
     parser.add_argument("--measure", type=int, default=20, help="trials that are measured in each")
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--storage", help="the URL of an empty database")
-    parser.add_argument("--json", action="store_true", help="print JSON, as kept in benchmarks/results/")
-    asked = parser.parse_args()
+
+
+def run(asked: argparse.Namespace) -> dict[str, Any]:
+    """The costs in studies of all sizes, and the database's version."""
     with tempfile.TemporaryDirectory() as folder:
         server = None if asked.storage else Postgres(Path(folder))
         try:
             if server is not None:
                 server.start()
             url = asked.storage or server.new_database()
-            surroundings = _surroundings(_server(url))
+            database = _server(url)
             costs = [measure(url, n, asked.measure, asked.sampler, Path(folder) / "work") for n in asked.trials]
         finally:
             if server is not None:
                 server.stop()
-    if asked.json:
-        print(json.dumps(surroundings | {"costs": [asdict(cost) for cost in costs]}, indent=2))
-        return
-    print(f"{'trials':>7}{'CPU ms':>9}{'wall ms':>9}{'statements':>12}{'round trips':>13}{'under the lock':>16}")
-    for cost in costs:
-        print(
-            f"{cost.trials:>7}{cost.cpu_ms:>9.1f}{cost.wall_ms:>9.1f}{cost.statements:>12.0f}{cost.round_trips:>13.0f}"
-            f"{cost.locked_round_trips:>16.0f}"
+    return {"database": database, "costs": [asdict(cost) for cost in costs]}
+
+
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """A table, a line for every size."""
+    yield f"{'trials':>7}{'CPU ms':>9}{'wall ms':>9}{'statements':>12}{'round trips':>13}{'under the lock':>16}"
+    for cost in result["costs"]:
+        yield (
+            f"{cost['trials']:>7}{cost['cpu_ms']:>9.1f}{cost['wall_ms']:>9.1f}{cost['statements']:>12.0f}"
+            f"{cost['round_trips']:>13.0f}{cost['locked_round_trips']:>16.0f}"
         )
 
 
-if __name__ == "__main__":
-    main()
+SERVICE = Benchmark(
+    "service",
+    "what a trial costs a worker beside its training, in studies of many sizes",
+    options,
+    run,
+    lines,
+    device=False,
+    packages=("optuna", "sqlalchemy", "psycopg2-binary", "numpy"),
+)

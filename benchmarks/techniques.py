@@ -1,6 +1,6 @@
 """What each way of training faster gains on a CPU, one switched off at a time.
 
-    python -m benchmarks.train_step --device cpu --blocks 60
+    python -m benchmarks train_step --device cpu --blocks 60
 
 One process, one thread. In every round each variant makes some iterations, so that a machine that slows down slows all
 of them; ratios are taken within a round. Times are the thread's CPU time, which neighbours disturb less than the wall
@@ -111,7 +111,6 @@ def _measure(name: str, case: Case, rounds: int) -> dict[str, Any]:
             "quartiles": [round(low, 3), round(high, 3)],
             "predicted": PREDICTED[name].get(variant.removeprefix("without ")),
         }
-        print(f"{name}, {variant}: {rows[variant]['cpu_ms']} ms, {rows[variant]['times_slower']} times the fast path's")
     return rows
 
 

@@ -1,7 +1,7 @@
 """How long one iteration of training takes: networks of the paper's size, on images of noise.
 
-    python -m benchmarks.train_step --device cuda --json train_step.json
-    python -m benchmarks.train_step --device cpu --json train_step-cpu.json   # small images: `benchmarks.techniques`
+    python -m benchmarks train_step --device cuda --json
+    python -m benchmarks train_step --device cpu --blocks 60 --json   # small images: `benchmarks.techniques`
 
 Every variant is trained in turn, in blocks, and the blocks are repeated, so that a machine that slows down slows all of
 them; the plain reference (`benchmarks.plain`) is one of them. Medians over the iterations of all blocks; the first ones
@@ -10,23 +10,17 @@ of each block are warm-up.
 
 import argparse
 import itertools
-import json
-import os
-import platform
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks import plain, techniques
-from colgan_search import __version__
+from benchmarks.benchmark import Benchmark
 from colgan_search.config import RuntimeSettings, TrainingSettings
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.trainer import train
@@ -60,22 +54,21 @@ VARIANTS = {
 }
 
 
-def main() -> None:
-    """Prints a line for every variant, and writes them all as JSON."""
-    parser = argparse.ArgumentParser(description="Milliseconds of one training iteration.")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     parser.add_argument("--size", type=int, default=64, help="pixels of an image's side (on a GPU)")
-    parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--iterations", type=int, default=20, help="counted ones of a block")
+    parser.add_argument("--width", type=int, default=64, help="of the networks (on a GPU)")
+    parser.add_argument("--batch", type=int, default=256, help="images (on a GPU)")
+    parser.add_argument("--iterations", type=int, default=20, help="counted ones of a block (on a GPU)")
     parser.add_argument("--blocks", type=int, default=2, help="rounds of all variants; on a CPU 50 or more")
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
+
+
+def measure(asked: argparse.Namespace) -> dict[str, Any]:
+    """On a CPU every technique by itself; on a GPU the iteration at the paper's size."""
     device = torch.device(asked.device)
     torch.set_num_threads(1)
     if device.type == "cpu":
-        _write(asked.json, _machine(device) | {"rounds": asked.blocks, "cases": techniques.measure(asked.blocks)})
-        return
+        return {"threads": 1, "rounds": asked.blocks, "cases": techniques.measure(asked.blocks)}
     count = (asked.iterations + WARM_UP + 1) * asked.batch
     real = torch.randint(0, 256, (count, 3, asked.size, asked.size), dtype=torch.uint8)
     times: dict[str, list[float]] = {name: [] for name in (PLAIN, *VARIANTS)}
@@ -83,45 +76,28 @@ def main() -> None:
         times[PLAIN] += plain_block(real, asked.width, asked.batch, device)
         for name, variant in VARIANTS.items():
             times[name] += block(variant, real, asked.width, asked.batch, device)
-    result = _machine(device) | {
+    return {
+        "threads": 1,
         "size": asked.size,
         "width": asked.width,
         "batch": asked.batch,
         "peak_GiB": torch.cuda.max_memory_allocated(device) / 2**30,
         "iterations": {name: summary(ms) for name, ms in times.items()},
     }
-    for name, ms in times.items():
-        ratio = statistics.median(times[PLAIN]) / statistics.median(ms)
-        print(f"{name}: {statistics.median(ms):.1f} ms, {ratio:.2f} times as fast as the plain reference")
-    _write(asked.json, result)
 
 
-def _machine(device: torch.device) -> dict[str, Any]:
-    """What ran, when and where."""
-    cuda = device.type == "cuda"
-    return {
-        "command": " ".join(["python -m benchmarks.train_step", *sys.argv[1:]]),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "version": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": torch.cuda.get_device_name(device) if cuda else _processor(),
-        "threads": torch.get_num_threads(),
-        "load": [round(load, 1) for load in os.getloadavg()],
-    }
-
-
-def _processor() -> str:
-    """The CPU's name where Linux tells it, and its cores."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
-
-
-def _write(path: Path | None, result: dict[str, Any]) -> None:
-    if path is not None:
-        path.write_text(json.dumps(result, indent=1) + "\n")
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """One for every variant."""
+    for case, rows in result.get("cases", {}).items():
+        for name, row in rows.items():
+            low, high = row["quartiles"]
+            yield (
+                f"{case}, {name}: {row['cpu_ms']} ms of CPU time, {row['times_slower']} times the fast path's "
+                f"(middle half {low} to {high})"
+            )
+    for name, row in result.get("iterations", {}).items():
+        ratio = result["iterations"][PLAIN]["median_ms"] / row["median_ms"]
+        yield f"{name}: {row['median_ms']:.1f} ms, {ratio:.2f} times as fast as the plain reference"
 
 
 def block(variant: Variant, real: torch.Tensor, width: int, batch: int, device: torch.device) -> list[float]:
@@ -204,5 +180,10 @@ def _tf32(allowed: bool) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = before
 
 
-if __name__ == "__main__":
-    main()
+TRAIN_STEP = Benchmark(
+    "train_step",
+    "milliseconds of one training iteration: fast path, plain reference, one technique switched off at a time",
+    options,
+    measure,
+    lines,
+)

@@ -17,6 +17,8 @@ ColganError                     exit code 1
 ├── Pruned                      cut at an interim score: a result, not a fault
 ├── LeaseLost                   another worker took the slot over: drop the work
 ├── TrialFault                  a trial could not go on (memory, disk, file): its slot is given back
+│   └── OutOfMemory             the memory of a GPU or of the machine
+├── GpuFull                     exit code 69: one worker too many on a GPU; the others go on
 ├── DiskFull                    too little space: nothing was half-written
 ├── CheckpointRefused           a checkpoint that is cut short, unreadable or from another run
 └── Outage                      the database stayed away for longer than the study allows
@@ -107,6 +109,16 @@ class LeaseLost(ColganError):
 
 class TrialFault(ColganError):
     """A trial could not go on for a reason that is not its graph's; the slot is given back."""
+
+
+class OutOfMemory(TrialFault):
+    """The memory of a GPU, or of the machine, is not enough for what runs there."""
+
+
+class GpuFull(ColganError):
+    """A worker that shares its GPU ran out of its memory: it takes no more trials, and the others go on."""
+
+    exit_code = 69  # sysexits.h: a resource is unavailable
 
 
 class DiskFull(TrialFault):

@@ -70,6 +70,11 @@ class WorkFolder:
         return self.root / "cache"
 
     @property
+    def gpus(self) -> Path:
+        """Which workers hold which GPU, and what they have measured of its memory."""
+        return self.root / "gpus"
+
+    @property
     def train(self) -> Path:
         """One folder per graph that was trained outside a search."""
         return self.root / "train"

@@ -59,6 +59,8 @@ class LaunchRequest:
     """Other studies of the database whose measured graphs are taken over as replicates."""
     out: Path | None = None
     """Where the files of a scheduler go; None = the study's folder in the work folder."""
+    workers_per_gpu: int | str | None = None
+    """How many share a GPU, or `auto`: as many as its memory takes."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,10 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
         raise StudyError(
             "`cluster.postgres` brings a database along, which is not seen from here: only its files are written"
         )
-    devices = list(launcher.plan(settings, WorkersWanted(config.runtime, settings.workers, request.device)))
+    if request.workers_per_gpu is not None and not launcher.here:
+        raise DeviceError(f"`workers_per_gpu` is for workers of this machine, not for launcher {launcher.name}")
+    asked = WorkersWanted(config.runtime, settings.workers, request.device, request.workers_per_gpu)
+    devices = list(launcher.plan(settings, asked))
     work = work_folder(request.work_dir)
     if devices:
         require_study_folder(work, name)

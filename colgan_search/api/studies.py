@@ -186,6 +186,7 @@ def launch(
     storage: str | None = None,
     workers: int | None = None,
     device: str | None = None,
+    workers_per_gpu: int | str | None = None,
     overrides: Mapping[str, Any] | None = None,
     reuse: Sequence[str] = (),
     work_dir: str | Path = DEFAULT_WORK_DIR,
@@ -203,6 +204,7 @@ def launch(
         storage: URL of the database; None = COLGAN_STORAGE, or an SQLite file in the work folder.
         workers: worker processes; None = one per GPU, or per core without a GPU; 0 = only make the study.
         device: auto, cpu, cuda or cuda:N instead of the config's.
+        workers_per_gpu: workers that share each GPU, or `auto`: as many as its memory takes; None = one.
         overrides: key path -> value on top of the config: `{"training.epochs": 2}`.
         reuse: names of other studies of the database, whose graphs, measured in the same way, are taken over: they are
             shown to the sampler and ranked, and take nothing from `trials`.
@@ -219,7 +221,17 @@ def launch(
     if overrides:
         settings = with_overrides(settings, overrides)
     launched = prepare_launch(
-        LaunchRequest(settings, trials, study, storage, Path(work_dir), workers, device, reuse=tuple(reuse))
+        LaunchRequest(
+            settings,
+            trials,
+            study,
+            storage,
+            Path(work_dir),
+            workers,
+            device,
+            reuse=tuple(reuse),
+            workers_per_gpu=workers_per_gpu,
+        )
     )
     opened = launched.study
     idle = not launched.devices or opened.slots.budget().finished

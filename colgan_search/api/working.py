@@ -23,14 +23,16 @@ from colgan_search.experiment import choose_device
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import make_private
 from colgan_search.gan.checkpoint_store import open_store
+from colgan_search.launchers import cores
 from colgan_search.launchers.gpus import own_gpu
+from colgan_search.launchers.packing import CudaGpu, measured, recorder
 from colgan_search.search.budget.workers import ProcessId
 from colgan_search.search.care.housekeeping import tidy, tidy_store
 from colgan_search.search.database.opening import open_storage, require_server
 from colgan_search.search.database.retry import through_outages
 from colgan_search.search.delivering.deliver import Spool, deliver_spooled, tell_closings
 from colgan_search.search.study.opening import OpenStudy, open_study
-from colgan_search.search.worker import Worked, Worker
+from colgan_search.search.worker import Experiment, Worked, Worker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,6 +63,8 @@ class WorkRequest:
     """Folder or address where checkpoints travel between machines; None = COLGAN_CHECKPOINTS, or nowhere."""
     keep_log: bool = False
     """True = events also go to a file of this worker in the study's folder."""
+    shares_gpu: bool = False
+    """True = other workers of the same launch work on its GPU: where its memory is too small, this one leaves it."""
 
 
 def work(request: WorkRequest, drain: threading.Event) -> Worked:
@@ -134,7 +138,7 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
     own = named_in(request.config, request.data_root, request.weights)
     study = replace(study, config=own.applied(study.config, study.name))
     checkpoints = request.checkpoints or os.environ.get(CHECKPOINTS_VARIABLE) or None
-    torch.set_num_threads(study.config.runtime.threads)
+    cores.limit(study.config.runtime.threads, os.environ)
     with own_gpu(choose_device(study.config.runtime, request.device), folder) as device:
         if device.type == "cuda":
             torch.cuda.set_device(device)
@@ -147,8 +151,19 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
 
         with _left_in_time(drain):
             experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set, store), "preparing")
-        shown = showcase_of(study, request.config)
-        return Worker(study, experiment, folder, str(device), drain, accepted, shown).run()
+        run: Experiment = experiment
+        if device.type == "cuda":
+            run = measured(experiment, recorder(CudaGpu(str(device)), folder.root))
+        return Worker(
+            study,
+            run,
+            folder,
+            str(device),
+            drain,
+            accepted,
+            showcase_of(study, request.config),
+            shares_gpu=request.shares_gpu and device.type == "cuda",
+        ).run()
 
 
 @contextmanager

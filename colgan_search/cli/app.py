@@ -13,6 +13,7 @@ from colgan_search.cli import usage
 from colgan_search.cli.commands import Commands
 from colgan_search.cli.wording import as_typed
 from colgan_search.errors import ColganError, Interrupted
+from colgan_search.launchers.cores import keep_free
 from colgan_search.version import __version__
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -45,6 +46,7 @@ def _program(
 
 def main() -> None:
     """Runs the program and ends the process with its exit code."""
+    keep_free(os.environ)  # before PyTorch is loaded
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

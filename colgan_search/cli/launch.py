@@ -38,6 +38,14 @@ def command(
             min=0,
         ),
     ] = None,
+    workers_per_gpu: Annotated[
+        str | None,
+        typer.Option(
+            "--workers-per-gpu",
+            help="Workers that share each GPU: a number, or auto: as many as its memory takes, measured in the first "
+            "trial.",
+        ),
+    ] = None,
     device: options.Device = None,
     reuse: Annotated[
         list[str] | None,
@@ -96,7 +104,16 @@ def command(
     from colgan_search.cli import watch  # here: it knows the database
 
     request = LaunchRequest(
-        settings, trials, study, storage, work_dir, workers, device, reuse=tuple(reuse or ()), out=out
+        settings,
+        trials,
+        study,
+        storage,
+        work_dir,
+        workers,
+        device,
+        reuse=tuple(reuse or ()),
+        out=out,
+        workers_per_gpu=workers_per_gpu,
     )
     with of_config(config, settings):
         if (unseen := write_unseen(request)) is not None:

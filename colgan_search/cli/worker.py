@@ -52,6 +52,7 @@ def command(
         ),
     ] = 0,
     leave_with_parent: Annotated[bool, typer.Option("--leave-with-parent", hidden=True)] = False,
+    shares_gpu: Annotated[bool, typer.Option("--shares-gpu", hidden=True)] = False,
 ) -> int:
     """Work on a study until it has all its trials: everything else is in the database.
 
@@ -76,6 +77,7 @@ def command(
         wait_for_database,
         checkpoints,
         keep_log=log_file is None,
+        shares_gpu=shares_gpu,
     )
     with named(f"study {study!r}"):
         worked = work(request, drain)

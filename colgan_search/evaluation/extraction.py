@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from colgan_search.errors import Diverged, Interrupted, TrialFault, first_line
+from colgan_search.errors import Diverged, Interrupted, OutOfMemory, first_line
 from colgan_search.evaluation.extractors import Extractor
 from colgan_search.files import never
 from colgan_search.records import ShouldStop
@@ -36,7 +36,7 @@ class Extraction:
         """Features [count, F] on the CPU (None unless wanted) and logits [count, classes] on the device.
 
         `what` names the images in errors, e.g. `G2`. Interrupted if `should_stop` turns true between groups;
-        Diverged if a feature or logit is not finite; TrialFault if a single image is too much for the memory.
+        Diverged if a feature or logit is not finite; OutOfMemory if a single image is too much for the memory.
         """
         kept_features: list[Tensor] = []
         kept_logits: list[Tensor] = []
@@ -86,6 +86,6 @@ class Extraction:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         if self.batch == 1:
-            raise TrialFault(f"{what}: out of memory while scoring a single image ({fault})")
+            raise OutOfMemory(f"{what}: out of memory while scoring a single image ({fault})")
         self.batch //= 2
         log.warning("%s: out of memory while scoring; going on with batches of %d images", what, self.batch)

@@ -82,7 +82,7 @@ class Evaluator:
         The z of generator i are N(0, 1) from `seed` and i alone: the same whatever the batch and the device.
         Generators are in eval mode meanwhile; their modes, parameters and buffers and torch's global random
         state are afterwards what they were. Interrupted if `should_stop` turns true between two batches;
-        Diverged if an image, a logit or a score is not finite; TrialFault if one image is too much for the
+        Diverged if an image, a logit or a score is not finite; OutOfMemory if one image is too much for the
         memory; DataError if the images are not of the real ones' shape.
         """
         protocol, chosen = self.protocol(interim=interim), self._chosen(interim=interim)

@@ -47,6 +47,8 @@ class WorkersWanted:
     """None = as many as are sensible; 0 = none."""
     device: str | None = None
     """auto, cpu, cuda or cuda:N; None = the settings' own."""
+    workers_per_gpu: int | str | None = None
+    """How many share a GPU; `auto` = as many as its memory takes; None = one."""
 
 
 class Workers(Protocol):

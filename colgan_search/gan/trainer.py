@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
-from colgan_search.errors import ConfigError, Interrupted, TrialFault, in_one_line
+from colgan_search.errors import ConfigError, Interrupted, OutOfMemory, in_one_line
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.finite_watch import FiniteWatch
@@ -46,8 +46,7 @@ def train(
     Interrupted, the resumed training calls it again for the same epoch.
 
     Raises ConfigError (settings that do not fit each other or the images), Diverged (a loss is NaN or Inf),
-    Interrupted (`should_stop` said so, or `on_epoch` did; the checkpoint is saved), DiskFull, and TrialFault (out of
-    memory).
+    Interrupted (`should_stop` said so, or `on_epoch` did; the checkpoint is saved), DiskFull, and OutOfMemory.
     """
     images, channels, size, _ = real.shape
     roster = graph.roster
@@ -190,7 +189,7 @@ def _deterministic(runtime: RuntimeSettings, device: torch.device) -> Iterator[N
 
 @contextmanager
 def _memory_faults(device: torch.device) -> Iterator[None]:
-    """Running out of memory as a TrialFault that says what would help."""
+    """Running out of memory as an error that says what would help."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -198,7 +197,7 @@ def _memory_faults(device: torch.device) -> Iterator[None]:
             isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
         ):
             raise
-        raise TrialFault(
+        raise OutOfMemory(
             f"out of memory on {device} while training; a smaller training.batch or network.width needs less, "
             f"and so do fewer workers per device ({in_one_line(error)})"
         ) from error

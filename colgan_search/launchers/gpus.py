@@ -30,7 +30,7 @@ def least_used(names: Sequence[str], work: WorkFolder) -> Iterator[int]:
 
     Held by a file lock, which the operating system frees when its holder dies. DeviceError if all are full.
     """
-    folder = work.root / "gpus"
+    folder = work.gpus
     make_private(folder)
     for place in range(WORKERS_PER_GPU):
         for index, name in enumerate(names):

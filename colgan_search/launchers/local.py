@@ -10,50 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
-import torch
 
 from colgan_search import logs
-from colgan_search.config import RuntimeSettings
-from colgan_search.errors import BadInput, DeviceError
-from colgan_search.experiment import choose_device
+from colgan_search.errors import BadInput, GpuFull
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import make_private
+from colgan_search.launchers import packing
 from colgan_search.search.care.dead_workers import release_dead
 from colgan_search.search.database.retry import is_outage
 from colgan_search.search.study.opening import OpenStudy
 
 log = logging.getLogger(__name__)
 
-CPU_WORKERS_PER_CORE = 4
-GPU_WORKERS_PER_DEVICE = 8
 RESTARTS_PER_WORKER = 5
-
-
-def plan_devices(runtime: RuntimeSettings, workers: int | None, device: str | None) -> list[str]:
-    """One device name per worker: one worker per GPU, or one per usable core where there is none.
-
-    `workers` says how many instead, `device` (cpu, cuda, cuda:N) where. DeviceError if that makes no sense here.
-    With 0 workers nothing is asked of this machine.
-    """
-    if workers == 0:
-        return []
-    if workers is not None and workers < 0:
-        raise DeviceError(f"`workers` {workers} is not allowed: 0 starts none here, 1 or more are processes")
-    chosen = choose_device(runtime, device)
-    if chosen.type == "cpu":
-        usable = joblib.cpu_count()
-        limit = CPU_WORKERS_PER_CORE * usable
-        names = ["cpu"]
-        default = max(1, usable // runtime.threads)
-        what = f"{usable} usable cores"
-    else:
-        names = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if chosen.index is None else [str(chosen)]
-        limit = GPU_WORKERS_PER_DEVICE * len(names)
-        default = len(names)
-        what = f"{len(names)} GPUs"
-    if workers is not None and workers > limit:
-        raise DeviceError(f"`workers` {workers} is not sensible with {what}: at most {limit}, {default} is best")
-    return [names[i % len(names)] for i in range(workers or default)]
 
 
 @dataclass
@@ -63,6 +32,10 @@ class _Child:
     process: "subprocess.Popen[bytes]"
     restarts: int = 0
     codes: list[int] = field(default_factory=list)
+
+    @property
+    def runs(self) -> bool:
+        return self.process.poll() is None
 
 
 class LocalWorkers:
@@ -75,15 +48,24 @@ class LocalWorkers:
         self.work_dir = work_dir
         self.checkpoints = checkpoints
         self.draining = False
-        self._children = [_Child(i, device, self._start(i, device)) for i, device in enumerate(devices)]
+        names = [device.removesuffix(packing.AS_MANY_AS_FIT) for device in devices]
+        auto = {name for name, device in zip(names, devices, strict=True) if name != device}
+        gpus = {name for name in names if name.startswith("cuda")}
+        self._packing = packing.Packing(work_dir, auto, packing.most_by_itself(len(gpus), joblib.cpu_count()))
+        shared = {name for name in gpus if name in auto or names.count(name) > 1}
+        if shared:
+            how = "runs: they share it" if packing.mps_runs() else "does not run: they take turns (docs/operations.md)"
+            log.info("several workers on %s; CUDA MPS %s", ", ".join(sorted(shared)), how)
+        self._children = [
+            _Child(i, name, self._start(i, name, shares_gpu=name in shared)) for i, name in enumerate(names)
+        ]
 
     def log_file(self, number: int) -> Path:
         """Where worker `number` (from 0) writes its events."""
         return WorkFolder(self.work_dir).logs(self.study.name) / f"{os.getpid()}-{number}.log"
 
-    def _start(self, number: int, device: str) -> "subprocess.Popen[bytes]":
+    def _command(self, number: int, device: str, shares_gpu: bool) -> list[str]:
         file = self.log_file(number)
-        make_private(file.parent)
         command = [sys.executable, "-m", "colgan_search", "worker", "--study", self.study.name]
         command += [
             "--work-dir",
@@ -103,9 +85,14 @@ class LocalWorkers:
             "--checkpoints": self.checkpoints,
         }
         command += [f"{option}={path}" for option, path in named.items() if path is not None]
+        return [*command, "--shares-gpu"] if shares_gpu else command
+
+    def _start(self, number: int, device: str, *, shares_gpu: bool) -> "subprocess.Popen[bytes]":
+        file = self.log_file(number)
+        make_private(file.parent)
         with open(file.with_suffix(".err"), "ab", opener=logs.open_own) as errors:
             return subprocess.Popen(
-                command,
+                self._command(number, device, shares_gpu),
                 env=_environment(self.study.storage.url_with_password),
                 stdin=subprocess.PIPE,  # its end tells the worker that we are gone
                 stdout=errors,
@@ -122,6 +109,9 @@ class LocalWorkers:
             child.codes.append(code)
             if code == 0 or self.draining:
                 continue
+            if code == GpuFull.exit_code:
+                self._lower(child)
+                continue
             if code > 0 and code != os.EX_TEMPFAIL:
                 log.error("worker %d stopped: %s", child.number, self.last_words(child.number))
                 continue
@@ -130,11 +120,45 @@ class LocalWorkers:
                 log.error("worker %d died %d times and is not started again", child.number, child.restarts + 1)
                 continue
             log.warning("worker %d died (%s); started again", child.number, _cause(code))
-            child.restarts += 1
-            child.process = self._start(child.number, child.device)
-            if self.draining:  # asked by another thread, or a signal, while it was started
-                child.process.terminate()
+            self._start_again(child, shares_gpu=len(self._on(child.device)) > 0)
+        self._pack()
         return self.running
+
+    def _start_again(self, child: _Child, *, shares_gpu: bool) -> None:
+        child.restarts += 1
+        child.process = self._start(child.number, child.device, shares_gpu=shares_gpu)
+        if self.draining:  # asked by another thread, or a signal, while it was started
+            child.process.terminate()
+
+    def _on(self, device: str) -> list[_Child]:
+        """The workers that run on a GPU; none for the CPU, which is not shared in this sense."""
+        return [child for child in self._children if child.runs and child.device == device != "cpu"]
+
+    def _lower(self, child: _Child) -> None:
+        """A GPU's memory was too small for its workers: this one has left, and is not started again beside others."""
+        others = len(self._on(child.device))
+        self._packing.lower(child.device, others)
+        if others:
+            log.warning(
+                "%s ran out of memory: %d workers go on there, worker %d is not started again",
+                *(child.device, others, child.number),
+            )
+            return
+        log.warning(
+            "%s ran out of memory, and no other worker is left there; worker %d begins again, alone",
+            *(child.device, child.number),
+        )
+        self._start_again(child, shares_gpu=False)
+
+    def _pack(self) -> None:
+        """Starts further workers where as many are wanted as fit, and the first one has measured what it takes."""
+        if self.draining:
+            return
+        for device in dict.fromkeys(child.device for child in self._children):
+            pids = [child.process.pid for child in self._on(device)]
+            for _ in range(self._packing.room(device, pids)):
+                number = len(self._children)
+                self._children.append(_Child(number, device, self._start(number, device, shares_gpu=True)))
 
     def _release_dead(self) -> None:
         """Gives back the slots of workers that died here; while the database is away their leases run out instead."""
@@ -153,7 +177,8 @@ class LocalWorkers:
     @property
     def failed(self) -> list[int]:
         """The numbers of workers that ended with a failure and were not started again."""
-        return [c.number for c in self._children if c.process.poll() not in (None, 0) and len(c.codes) > c.restarts]
+        well = (None, 0, GpuFull.exit_code)
+        return [c.number for c in self._children if c.process.poll() not in well and len(c.codes) > c.restarts]
 
     @property
     def stays(self) -> None:

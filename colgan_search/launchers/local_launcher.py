@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class Local(Launcher):
-    """One process per GPU, or per usable core where there is none."""
+    """One process per GPU (`workers_per_gpu`: several), or per usable core where there is none."""
 
     name = "local"
 
     def plan(self, settings: LauncherSettings, wanted: WorkersWanted) -> list[str]:
         """One device per worker."""
-        from colgan_search.launchers.local import plan_devices
+        from colgan_search.launchers.planning import plan_devices
 
-        return plan_devices(wanted.runtime, wanted.workers, wanted.device)
+        return plan_devices(wanted.runtime, wanted.workers, wanted.device, wanted.workers_per_gpu)
 
     def start(
         self, settings: LauncherSettings, study: "OpenStudy", work: Path, planned: Sequence[str]

@@ -15,9 +15,11 @@ from colgan_search.errors import (
     BadInput,
     ColganError,
     DiskFull,
+    GpuFull,
     Interrupted,
     LeaseLost,
     Outage,
+    OutOfMemory,
     Pruned,
     StorageError,
     StudyError,
@@ -71,13 +73,17 @@ class Worker:
         drain: threading.Event,
         on_accepted: Callable[[int], None] = lambda number: None,
         showcase: Showcase | None = None,
+        *,
+        shares_gpu: bool = False,
     ) -> None:
+        """`shares_gpu`: others work on its GPU, and go on if it leaves them its memory (GpuFull)."""
         self.study = study
         self.experiment = experiment
         self.work = work
         self.device = device
         self.drain, self.on_accepted = drain, on_accepted
         self.showcase = showcase or Showcase(study)
+        self.shares_gpu = shares_gpu
         self.process = ProcessId.mine()
         self.name = self.process.name
         self.registry = Registry(study.storage, study.uid)
@@ -91,7 +97,8 @@ class Worker:
         """Works until the study is finished or `drain` is set.
 
         Raises StudyError if the study is deleted, StorageError if its tables are gone or closed to us, Outage if the
-        database stays away, and ColganError after `max_faults` faults in a row.
+        database stays away, GpuFull if it shares its GPU and that has too little memory for it, and ColganError after
+        `max_faults` faults in a row.
         """
         try:
             self._through_outages(lambda: self.registry.enter(self.process, self.device), "entering")
@@ -152,6 +159,10 @@ class Worker:
                 # StudyError if it is deleted, or holds what cannot be read: that is no fault of the trial's.
                 self._through_outages(self.study.trials, "looking for the study")
                 self._fault(claim, error)
+                if self.shares_gpu and isinstance(error, OutOfMemory):
+                    raise GpuFull(
+                        f"{self.device} is full: this worker takes no more trials; {one_line(error)}"
+                    ) from error
                 if faults >= self.study.config.service.max_faults:
                     raise ColganError(
                         f"{faults} faults in a row, this worker stops; the last was: {one_line(error)}"
@@ -246,9 +257,10 @@ class Worker:
             reason,
             exc_info=not isinstance(error, TrialFault),
         )
-        # A full disk or a missing file is this machine's fault, and what fails before or after the training is the
-        # service's: neither speaks against the graph.
-        graph = self._training and not isinstance(error, (DiskFull, BadInput))
+        # A full disk or GPU or a missing file is this machine's fault, and what fails before or after the training is
+        # the service's: neither speaks against the graph.
+        full = isinstance(error, OutOfMemory) and self.device.startswith("cuda")
+        graph = self._training and not full and not isinstance(error, (DiskFull, BadInput))
         limit = self.study.config.service.max_faults if graph else None
         self._through_outages(lambda: self.study.slots.release(claim, reason, limit), "giving the slot back")
         self._say_quietly(WorkerState.FAULTED)

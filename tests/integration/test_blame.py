@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from colgan_search.errors import ColganError
+from colgan_search.errors import ColganError, GpuFull, OutOfMemory
 from colgan_search.file_names import WorkFolder
 from colgan_search.search import worker
 from colgan_search.search.delivering import deliver
@@ -58,3 +58,28 @@ def test_what_fails_in_the_training_does(study: OpenStudy, prepared_url: str, tm
     with pytest.raises(ColganError, match="3 faults in a row"):
         _run(study, _breaks, tmp_path)
     assert {fault["kind"] for fault in _faults(prepared_url)} == {"graph"}
+
+
+def _full(*_: Any) -> Any:
+    raise OutOfMemory("out of memory on cuda:0 while training")
+
+
+def test_a_worker_too_many_on_a_gpu_leaves_it_and_blames_no_graph(
+    study: OpenStudy, prepared_url: str, tmp_path: Path
+) -> None:
+    shared = Worker(study, _full, WorkFolder(tmp_path), "cuda:0", threading.Event(), shares_gpu=True)
+    with pytest.raises(GpuFull, match="cuda:0 is full: this worker takes no more trials; out of memory on cuda:0"):
+        shared.run()
+    assert [fault["kind"] for fault in _faults(prepared_url)] == ["machine"]
+    assert rows_of(prepared_url, "SELECT DISTINCT state FROM colgan_slots") == [("free",)]
+    _run(study, FakeExperiment(0.0), tmp_path)
+    assert study.slots.budget().done == 2 and study.slots.failures() == []
+
+
+@pytest.mark.parametrize(("device", "kind"), [("cuda:0", "machine"), ("cpu", "graph")])
+def test_out_of_memory_alone_is_a_fault_like_others(
+    device: str, kind: str, study: OpenStudy, prepared_url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ColganError, match="3 faults in a row"):
+        Worker(study, _full, WorkFolder(tmp_path), device, threading.Event()).run()
+    assert {fault["kind"] for fault in _faults(prepared_url)} == {kind}

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
+from benchmarks.random_inception import random_inception
 from colgan_search.evaluation import fused_inception
 from colgan_search.evaluation.fused_inception import FusedInception
 from colgan_search.evaluation.resize import resize, resize_matrix
@@ -17,20 +18,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="module")
 def theirs() -> FeatureExtractorInceptionV3:
     """torch-fidelity's module with random weights, its batch norms fitted to a few images."""
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
-        patch.setattr("torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url", lambda *a, **k: {})
-        module = FeatureExtractorInceptionV3("random", ["2048", "logits_unbiased"])
-        for part in module.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                part.momentum = None
-                # random as well: folding must use all four of a batch norm's vectors
-                nn.init.uniform_(part.weight, 0.5, 1.5)
-                nn.init.normal_(part.bias, std=0.2)
-        with torch.no_grad():
-            module.train()(colour_images(3, seed=1))
-    return module.eval()
+    return random_inception(colour_images(3, seed=1), seed=5, random_norms=True)
 
 
 def resized_by_torch_fidelity(images: Tensor) -> Tensor:

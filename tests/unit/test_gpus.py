@@ -12,7 +12,7 @@ from colgan_search.config import RuntimeSettings
 from colgan_search.errors import DeviceError
 from colgan_search.file_names import WorkFolder
 from colgan_search.launchers.gpus import WORKERS_PER_GPU, least_used, own_gpu
-from colgan_search.launchers.local import plan_devices
+from colgan_search.launchers.planning import plan_devices
 
 NAMES = ["GPU-a", "GPU-b", "GPU-c"]
 
@@ -20,7 +20,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from colgan_search.file_names import WorkFolder
-from colgan_search.launchers.local import plan_devices
+from colgan_search.launchers.planning import plan_devices
 from colgan_search.launchers.gpus import least_used
 with least_used(["GPU-a", "GPU-b", "GPU-c"], WorkFolder(Path(sys.argv[1]))) as index:
     print(index, flush=True)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmarks import plain
+from benchmarks.plain_trials import edges_of
 from colgan_search.config import TransferSettings
 from colgan_search.config.schema import TrainingSettings
 from colgan_search.gan.networks.dcgan import DcganSettings
@@ -48,13 +49,6 @@ def plain_of(state: TrainingState) -> Any:
         copied[f"layers.{2 * int(layer)}.{rest}"] = value
     discriminator.load_state_dict(copied)
     return built
-
-
-def edges_of(graph: KnowledgeTransferGraph) -> dict[tuple[Any, int], str]:
-    def key(node: Any) -> Any:
-        return "D" if node.letter == "D" else node.index + 1
-
-    return {(key(edge.source), key(edge.target)): gate.name for edge, gate in graph.items()}
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])

@@ -13,10 +13,9 @@ import torch_fidelity
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
-from benchmarks.random_inception import Images
+from benchmarks.random_inception import Images, random_weights
 from colgan_search.evaluation import scores
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.images import RealImages, to_bytes
@@ -113,21 +112,10 @@ def test_classifier_scores_equal_torch_fidelity(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def inception_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Random InceptionV3 weights that tell images apart: batch norms fitted to a few images, a large last layer."""
+def inception_weights(tmp_path: Path) -> Path:
+    """Random InceptionV3 weights that tell images apart."""
     path = tmp_path / "inception.pth"
-    with monkeypatch.context() as patch, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
-        patch.setattr("torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url", lambda *a, **k: {})
-        module = FeatureExtractorInceptionV3("random", ["2048", "logits_unbiased"])
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.momentum = None
-    with torch.no_grad():
-        module.train()(colour_images(3, seed=1))
-        module.fc.weight.mul_(3)
-    torch.save(module.state_dict(), path)
+    random_weights(path, colour_images(3, seed=1), seed=3)
     return path
 
 
