@@ -23,7 +23,6 @@ app = typer.Typer(
     name="colgan-search",
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Finds the best knowledge transfer graph for collaborative GANs.",

@@ -2,10 +2,13 @@
 
 import json
 from dataclasses import asdict
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
 from colgan_search.cli import console, options, show, show_confirmed
+from colgan_search.errors import BadInput
 from colgan_search.file_names import DEFAULT_WORK_DIR
 
 EXAMPLE = "colgan-search status --study digits"
@@ -15,16 +18,28 @@ def command(
     study: options.Study = None,
     storage: options.Storage = None,
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it until it is done, or Ctrl-C.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show done, running and failed trials, the workers, and the best trial so far."""
+    """Show done, running and failed trials, the workers, and the best trial so far.
+
+    With --watch as `launch` shows it, from any machine: workers of all machines, the time left of each trial, this
+    machine's GPUs, the last trouble. Without a terminal a line for every result.
+    """
     from colgan_search.api.space import extent_of, space_lines
     from colgan_search.api.work_and_storage import opened_study, work_folder
     from colgan_search.evaluation.classifier_card import poor
     from colgan_search.search.care.monitor import Monitor
     from colgan_search.search.proposing.race import is_race
 
+    if watch and as_json:
+        raise BadInput("--watch goes on, --json is of one moment: leave one out")
     with opened_study(storage, work_folder(work_dir), study, writing=False) as opened:
+        if watch:
+            from colgan_search.cli.watch import until_finished
+
+            until_finished(opened)
+            return
         now = Monitor(opened).snapshot()
         failures = opened.slots.failures()
         doubt = poor(now.classifier_accuracy)

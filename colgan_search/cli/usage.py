@@ -1,5 +1,7 @@
 """What a wrong command line is told: the word that was refused, and what would be right."""
 
+import re
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -19,10 +21,24 @@ def explain(error: Any) -> str:
     if context is None:
         return text
     if text.startswith("No such option"):
-        text += f"; the options are {', '.join(_options(context.command))}"
+        known = _options(context.command)
+        text = f"{_without_hint(text)}{_near(text, known)}; the options are {', '.join(known)}"
     elif text.startswith("No such command"):
-        text += f"; the commands are {', '.join(context.command.commands)}"
+        known = list(context.command.commands)
+        text = f"{_without_hint(text)}{_near(text, known)}; the commands are {', '.join(known)}"
     return f"{text}\nTry '{context.command_path} --help'."
+
+
+def _without_hint(text: str) -> str:
+    """The message without what typer itself may suggest."""
+    return re.split(r"\.? (?:Did you mean|\(Possible options)", text)[0]
+
+
+def _near(text: str, known: list[str]) -> str:
+    """A word that the refused one, which stands in quotes or at the end, may have been meant for."""
+    refused = re.findall(r"'([^']*)'", text)
+    found = get_close_matches(refused[0] if refused else text.split()[-1], known, n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _options(command: Any) -> list[str]:

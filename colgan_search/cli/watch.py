@@ -10,12 +10,14 @@ from colgan_search.cli import console, show
 from colgan_search.cli.live_view import LiveView
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.extensions.launchers import Workers
+from colgan_search.launchers.gpu_use import GpuWatch
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.signals import restored, stop_asked
 
 PLAIN_LINE_SECONDS = 30.0
+LOOK_SECONDS = 1.0
 AWAY_SECONDS = 5.0
 """Between two lines that say that the database is away."""
 
@@ -28,11 +30,37 @@ def until_done(study: OpenStudy, workers: Workers) -> Ended:
         _stops_as_drain(workers)
         if not terminal.is_terminal:
             return run_to_end(study, workers, PlainLines(monitor).look)
-        view = LiveView(study, monitor, workers.running, terminal)
-        with Live(console=terminal, refresh_per_second=4, transient=False) as live:
+        with GpuWatch() as gpus, Live(console=terminal, refresh_per_second=4, transient=False) as live:
+            view = LiveView(study, monitor, workers.running, terminal, gpus=lambda: gpus.latest)
             ended = run_to_end(study, workers, lambda: live.update(view.render(workers.draining)))
             live.update(view.render(workers.draining))
         return ended
+
+
+def until_finished(study: OpenStudy) -> None:
+    """Shows a study that others work on until it has all its results. KeyboardInterrupt ends only the looking."""
+    terminal = console.console()
+    monitor = Monitor(study)
+    if not terminal.is_terminal:
+        lines = PlainLines(monitor)
+        while not _finished(lines.look, study):
+            time.sleep(LOOK_SECONDS)
+        return
+    with GpuWatch() as gpus, Live(console=terminal, refresh_per_second=4, transient=False) as live:
+        view = LiveView(study, monitor, 0, terminal, gpus=lambda: gpus.latest)
+        while not _finished(lambda: live.update(view.render(draining=False)), study):
+            time.sleep(LOOK_SECONDS)
+
+
+def _finished(look: Callable[[], None], study: OpenStudy) -> bool:
+    """Looks, and says whether that was the end; while the database is away, it is not."""
+    look()
+    try:
+        return study.slots.budget().finished
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return False
 
 
 def _stops_as_drain(workers: Workers) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from colgan_search.cli.live_view import LiveView
+from colgan_search.launchers.gpu_use import GpuUse
 from colgan_search.search.budget.workers import ProcessId, Registry
 from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.database.tables import workers
 from colgan_search.search.study.opening import OpenStudy
 from tests.fleet import fake_config, make_study
+from tests.integration.cli_helpers import fill
 from tests.integration.test_results import finish
 from tests.unit.test_pace import Clock
 
@@ -73,7 +77,52 @@ def test_the_first_epochs_tell_the_time_left(study: OpenStudy, view: View) -> No
         view.clock.now += 10.0
     # 10 s an epoch, 60 epochs a trial, three trials less two epochs.
     assert "0/3 trials, about 29 min 40 s left" in shown
-    assert re.search(r":1 +cpu +training +0 +2/60", shown)
+    assert re.search(r":1 +cpu +training +0 +2/60 +9 min 40 s", shown)
+    assert ("heard of" in shown) == (view.console.width == 200)
+
+
+def test_the_last_trouble_and_how_much_luck_is_in_a_run(study: OpenStudy, view: View, tmp_path: Path) -> None:
+    claim = study.slots.claim("gpu7:12:00000001", 600.0)
+    assert claim is not None and study.slots.release(claim, "TrialFault: out of memory\n\x1b[31mred")
+    enter(study, 1)
+    shown = view()
+    assert "last trouble" in shown and "before a trial, gpu7:12: TrialFault: out of memory\\n" in shown
+    assert "\x1b" not in shown and len([line for line in shown.splitlines() if "last trouble" in line]) == 1
+    assert "lie" not in shown  # nothing has run twice
+
+
+def test_the_spread_of_runs_of_one_graph_is_beside_the_luckiest(prepared_file: Path, tmp_path: Path) -> None:
+    file = tmp_path / "again.db"
+    file.write_bytes(prepared_file.read_bytes())
+    repeated = fake_config("again", k=1, search={"sampler": "repeat", "first": ["dcgan"]})
+    again = make_study(f"sqlite:///{file}", 3, repeated)
+    fill(again, 3)
+    values = [trial.value or 0.0 for trial in again.load().trials]
+    shown = " ".join(View(again, 200, 50)().split())
+    sd = statistics.stdev(values)
+    assert f"its graph: {statistics.fmean(values):.3f} +- {sd / 3**0.5:.3f}, mean of 3 runs" in shown
+    assert f"runs of one graph lie {sd:.2f} apart" in shown
+    again.storage.close()
+
+
+def test_a_worker_that_says_nothing_for_a_lease_is_silent(study: OpenStudy, view: View) -> None:
+    registry = Registry(study.storage, study.uid)
+    registry.update(enter(study, 1), "training", 0, 5, 60)
+    lease = study.config.service.lease_seconds
+    with study.storage.transaction() as db:
+        db.execute(workers.update().values(seen=workers.c.seen - 1.5 * lease))
+    assert re.search(r":1 +cpu +silent +0 +5/60", view())
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_this_machines_gpus_are_shown(study: OpenStudy, width: int) -> None:
+    view = View(study, width, 24)
+    view.view._gpus = lambda: [GpuUse(0, 87.0, 12.25, 80.0), GpuUse(1, None, None, None)]
+    enter(study, 1)
+    lines = [line.strip() for line in view().splitlines() if line.startswith("GPU")]
+    assert lines == (
+        ["GPU 0: 87 %, 12.2 of 80.0 GiB; 1:"] if width == 80 else ["GPU 0: 87 %, 12.2 of 80.0 GiB", "GPU 1:"]
+    )
 
 
 def test_at_the_end_the_last_state_stays(study: OpenStudy, view: View, tmp_path: Path) -> None:

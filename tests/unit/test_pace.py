@@ -124,3 +124,19 @@ def test_one_look_at_the_first_trials_tells_their_seconds() -> None:
     # What goes on from a checkpoint, has no epoch yet or is too short says nothing.
     unknown = [at(4, 45.0, trial=1), at(0, 45.0), at(None, 45.0), at(4, 1.9), at(4, None)]
     assert first_trial_times(unknown, {0}) == []
+
+
+def test_the_time_left_of_a_trial_is_by_its_own_epochs(clock: Clock) -> None:
+    pace = Pace(clock)
+    see(pace, clock, (0, row(epoch=None)), (1, row(epoch=0)), (21, row(epoch=2)))
+    # 10 s an epoch, 18 of 20 epochs to go; four seconds later four less.
+    assert pace.left([row(epoch=2)], None) == {"a": pytest.approx(180.0)}
+    clock.now += 4.0
+    assert pace.left([row(epoch=2)], None) == {"a": pytest.approx(176.0)}
+
+
+def test_a_trial_that_was_not_seen_to_move_takes_what_others_took(clock: Clock) -> None:
+    pace = Pace(clock)
+    see(pace, clock, (0, row(epoch=5)))
+    assert pace.left([row(epoch=5), row("b", 1, epoch=None)], None) == {}
+    assert pace.left([row(epoch=5), row("b", 1, epoch=None)], 80.0) == {"a": pytest.approx(60.0)}

@@ -71,6 +71,15 @@ class SlotTable:
         """Slots over which anything went wrong, however they ended, with the reasons."""
         return self._closings(slots.c.faults != "[]")
 
+    def last_fault(self) -> tuple[int | None, dict[str, Any]] | None:
+        """Number of the trial (None if there was none yet) and what went wrong last; None if nothing ever did."""
+        which = slots.c.uid == self.uid, slots.c.faults != "[]"
+        with self.storage.engine.connect() as db:
+            found = db.execute(sa.select(slots.c.trial_number, slots.c.faults).where(*which))
+            rows = trust.rows(found, slots, f"{self.storage.name}: study {self.uid}")
+        every = [(row.trial_number, entry) for row in rows for entry in Faults(row.faults).entries]
+        return max(every, key=lambda one: one[1]["at"] or 0.0, default=None)
+
     def _closings(self, which: sa.ColumnElement[bool]) -> list[Closing]:
         with self.storage.engine.connect() as db:
             rows = self._rows(db, slots.c.uid == self.uid, which)

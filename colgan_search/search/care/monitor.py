@@ -1,8 +1,9 @@
 """How a study stands at this moment: for the live view, `status` and plain progress lines."""
 
+import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import takewhile
 
 from colgan_search.extensions.extractors import EXTRACTORS
@@ -32,6 +33,8 @@ class Snapshot:
     """Standard deviation of `seconds_left`; None as long as only one time is known."""
     cuts: Cuts = NO_CUTS
     """What was pruned, and how often that was wrong."""
+    trial_left: Mapping[str, float] = field(default_factory=dict)
+    """Worker -> seconds that its trial still takes; without those of which nothing is known."""
     reused: int = 0
     """Trials that were taken over from other studies; none of the budget's."""
 
@@ -70,8 +73,14 @@ class Monitor:
             self._accuracy,
             None if left is None else left.spread,
             cuts([*self._completed, *self._pruned], self.study.config.objective),
+            self._pace.left(workers, self._usual()),
             sum(trial.reused_from is not None for trial in self._completed),
         )
+
+    @property
+    def completed(self) -> Sequence[TrialRecord]:
+        """The complete trials as of the last snapshot, best first."""
+        return self._completed
 
     def _read(self) -> None:
         """The complete trials, best first, and the pruned. Those below the first that has not ended are read once."""
@@ -86,6 +95,11 @@ class Monitor:
     def _of_this_study(self) -> list[TrialRecord]:
         """The results that took a slot of it."""
         return [trial for trial in (*self._completed, *self._pruned) if trial.reused_from is None]
+
+    def _usual(self) -> float | None:
+        times = [trial.seconds for trial in self._of_this_study() if trial.seconds is not None]
+        times = times or [trial.seconds for trial in self._pace.trial_times()]
+        return statistics.fmean(times) if times else None
 
     def _left(self, budget: Budget, workers: tuple[WorkerRow, ...]) -> TimeLeft | None:
         self._pace.see(workers)

@@ -74,6 +74,25 @@ class Pace:
                 found.append(TrialTime(seconds / epochs * run.epochs, LOOK_SECONDS / epochs * run.epochs))
         return found
 
+    def left(self, workers: Sequence[WorkerRow], usual: float | None) -> dict[str, float]:
+        """Worker -> seconds until its trial's last epoch, by that trial's own epochs once they were seen to move.
+
+        Before that by the `usual` seconds of a trial (None: not known). Scoring at the end is extra.
+        """
+        now = self._clock()
+        found = {}
+        for row in workers:
+            if row.epoch is None or not row.epochs or row.trial_number is None:
+                continue
+            run = self._runs.get(row.worker)
+            epochs = 0 if run is None or run.trial != row.trial_number else run.latest[1] - run.first[1]
+            if run is not None and epochs > 0:
+                each = (run.latest[0] - run.first[0]) / epochs
+                found[row.worker] = max(0.0, each * (run.epochs - run.latest[1]) - (now - run.latest[0]))
+            elif usual is not None:
+                found[row.worker] = usual * (1.0 - min(1.0, row.epoch / row.epochs))
+        return found
+
 
 def first_trial_times(workers: Sequence[WorkerRow], first: Collection[int]) -> list[TrialTime]:
     """What a trial takes by one look, if no trial has ended: workers came to their epochs since they started.
