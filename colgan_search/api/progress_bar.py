@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from colgan_search.api.report_words import duration
 from colgan_search.records import score_text
 from colgan_search.search.care.monitor import Monitor
 from colgan_search.search.database.retry import is_outage
@@ -21,10 +22,18 @@ def shown_progress(monitor: Monitor | None) -> Iterator[Callable[[], None]]:
     if monitor is None:
         yield lambda: None
         return
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "{task.fields[best]}")
+    bar_itself = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    columns = ("{task.description}", *bar_itself, "{task.fields[left]}", "{task.fields[best]}")
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        "{task.fields[left]}",
+        "{task.fields[best]}",
+    )
     shown = [TextColumn(column) if isinstance(column, str) else column for column in columns]
     with Progress(*shown, console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task(monitor.study.name, total=monitor.study.slots.budget().total, best="")
+        task = bar.add_task(monitor.study.name, total=monitor.study.slots.budget().total, best="", left="")
 
         label = monitor.study.config.objective.label
 
@@ -36,7 +45,8 @@ def shown_progress(monitor: Monitor | None) -> Iterator[Callable[[], None]]:
                     raise
                 return
             best = "" if now.best is None or now.best.value is None else f"best {label} {score_text(now.best.value, 3)}"
-            bar.update(task, completed=now.budget.done, total=now.budget.total, best=best)
+            left = "" if now.seconds_left is None else f"{duration(now.seconds_left)} left"
+            bar.update(task, completed=now.budget.done, total=now.budget.total, best=best, left=left)
 
         look()
         yield look

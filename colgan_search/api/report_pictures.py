@@ -120,7 +120,7 @@ def _samples(facts: Facts, work: WorkFolder, keep: Keep) -> None:
             keep(
                 f"samples-{number}",
                 samples_figure(images, titles),
-                f"images of trial {trial.number}, {trial.graph}: the same z through every generator",
+                f"graph {number}: images of trial {trial.number}, {trial.graph}; the same z through every generator",
                 "png",
             )
             break

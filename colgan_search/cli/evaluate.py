@@ -9,6 +9,7 @@ from rich.table import Table
 
 from colgan_search.cli import console, options, show
 from colgan_search.cli.configs import named
+from colgan_search.cli.long_work_bar import long_work_shown
 from colgan_search.cli.wording import as_typed
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import BadInput
@@ -90,7 +91,7 @@ def command(
     request = EvaluateRequest(
         settings, run, images, real, overrides, kid, precision_recall, seed, work_dir, device, cache, ema
     )
-    with named(config or (f"study {study!r}" if study else "cifar10" if run is None else str(run))):
+    with named(config or (f"study {study!r}" if study else "cifar10" if run is None else str(run))), long_work_shown():
         found = evaluate(request)
     wrong = found.calibration is not None and not found.calibration.ok
     if as_json:

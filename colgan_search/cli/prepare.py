@@ -8,6 +8,7 @@ import typer
 
 from colgan_search.cli import console, options
 from colgan_search.cli.configs import named
+from colgan_search.cli.long_work_bar import long_work_shown
 from colgan_search.config import find_config, load_config, shipped_configs
 
 EXAMPLE = "colgan-search prepare colgan_data --config digits"
@@ -41,7 +42,7 @@ def command(
     shipped = find_config(config) in shipped_configs().values()
     text = None if shipped else find_config(config).read_text(encoding="utf-8")
     request = PrepareRequest(settings, config, folder, text, mirror, device, statistics)
-    with named(config):
+    with named(config), long_work_shown():
         prepared = prepare(request, console.note)
     if as_json:
         data = {"folder": str(prepared.folder), "files": prepared.digests, "options": prepared.options}

@@ -14,6 +14,7 @@ from colgan_search.cli.configs import of_config, overridden, set_by
 from colgan_search.cli.training_view import TrainingView
 from colgan_search.config import load_config
 from colgan_search.file_names import DEFAULT_WORK_DIR, WorkFolder
+from colgan_search.long_work import heard_by
 from colgan_search.records import score_text
 from colgan_search.signals import stop_asked
 
@@ -55,7 +56,7 @@ def command(
     folder = out or default_folder(WorkFolder(work_dir), settings, wanted, graph)
     stop = stop_asked()
     request = TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
-    with of_config(config, settings), TrainingView(seeds, Console(stderr=True)) as view:
+    with of_config(config, settings), TrainingView(seeds, Console(stderr=True)) as view, heard_by(view.on_long_work):
         trained = train_graph(request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note)
     if as_json:
         console.out(json.dumps({**trained.summary(), "folder": str(folder)}))

@@ -1,5 +1,6 @@
 """What `train` shows while it trains: a bar on a terminal, a line per epoch elsewhere, both with the time left."""
 
+import io
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -9,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from colgan_search import records
 from colgan_search.cli import console
+from colgan_search.cli.long_work_bar import LongWorkBar
 
 
 class TrainingView:
@@ -24,6 +26,8 @@ class TrainingView:
         self._score = ""
         self._epoch = ""
         self._bar: Progress | None = None
+        self._lines = LongWorkBar(Console(file=io.StringIO()), clock)
+        """Says in lines what takes long, where there is no terminal."""
         if terminal.is_terminal and not terminal.is_dumb_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -64,6 +68,15 @@ class TrainingView:
         """One more iteration has ended."""
         self._move(seed_number, iteration)
         self._draw()
+
+    def on_long_work(self, what: str, done: int, total: int) -> None:
+        """Something beside the iterations: the classifier is trained, or images are scored."""
+        if self._bar is None:
+            self._lines(what, done, total)
+        elif done < total:
+            self._bar.update(self._task, description=what, text=f"{done:,}/{total:,}")
+        elif self._began is not None:
+            self._draw()
 
     def seconds_left(self) -> float | None:
         """Until all seeds are trained, by the iterations since this began or was taken up; None before the first."""

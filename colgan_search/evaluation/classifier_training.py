@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from colgan_search.errors import Interrupted
 from colgan_search.files import never
 from colgan_search.images import RealImages
+from colgan_search.long_work import tell
 from colgan_search.records import ShouldStop
 from colgan_search.seeds import derive_seed
 
@@ -35,6 +36,7 @@ def train_classifier(module: nn.Module, real: RealImages, epochs: int, should_st
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * batches)
         shuffle = _generator("shuffle")
         for epoch in range(epochs):
+            tell("training the classifier", epoch, epochs)
             for chosen in kept[torch.randperm(len(kept), generator=shuffle)].to(device).tensor_split(batches):
                 if should_stop():
                     raise Interrupted(f"stopped while training the classifier (epoch {epoch + 1} of {epochs})")
@@ -43,6 +45,7 @@ def train_classifier(module: nn.Module, real: RealImages, epochs: int, should_st
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
+        tell("training the classifier", epochs, epochs)
         return _accuracy(module.eval(), images, labels, held_out.to(device))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from colgan_search.errors import Diverged, Interrupted, OutOfMemory, first_line
 from colgan_search.evaluation.extractors import Extractor
 from colgan_search.files import never
+from colgan_search.long_work import tell
 from colgan_search.records import ShouldStop
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Extraction:
 
         while done < count:
             look(done)
+            tell(f"scoring {what}", done, count)
             stop = min(done + self.batch, count)
             try:
                 found = self._in_groups(source(done, stop), done, look)
@@ -63,6 +65,7 @@ class Extraction:
                 kept_features.append(found[0].cpu())
             kept_logits.append(found[1])
             done = stop
+        tell(f"scoring {what}", done, count)
         all_features = torch.cat(kept_features) if features else None
         logits = torch.cat(kept_logits)
         for name, values in (("features", all_features), ("logits", logits)):
