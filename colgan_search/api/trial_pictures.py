@@ -11,7 +11,7 @@ from colgan_search.config import StudyConfig
 from colgan_search.figures.compact import drawing, sample_grid
 from colgan_search.figures.epochs import epochs_figure
 from colgan_search.figures.graph_picture import graph_figure
-from colgan_search.file_names import GENERATORS_FILE
+from colgan_search.file_names import GENERATORS_FILE, GRAPH_PICTURE
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_bytes
 from colgan_search.records import Outcome, score_text
@@ -39,7 +39,7 @@ class TrialPictures:
             kind, content = sample_grid(self._images(folder), labels)
             pictures.append(Picture(f"samples.{kind}", content))
         figure = graph_figure(graph, values, f"trial {number}", objective=objective)
-        pictures.append(Picture("graph.png", drawing(figure)))
+        pictures.append(Picture(GRAPH_PICTURE, drawing(figure)))
         if outcome.history:
             pictures.append(Picture("scores.png", drawing(epochs_figure({f"trial {number}": outcome}))))
         return pictures

@@ -18,7 +18,7 @@ from colgan_search.file_names import WorkFolder
 from colgan_search.roster import Roster
 from colgan_search.search.care.housekeeping import tidy
 from colgan_search.search.optuna_private import trial_rows
-from colgan_search.search.proposing import propose, space
+from colgan_search.search.proposing import ask_lock, propose, space
 from colgan_search.search.proposing.history import BEST, History
 from colgan_search.search.proposing.sampler import sampler_seed
 from colgan_search.search.study.opening import OpenStudy
@@ -47,8 +47,9 @@ def _costs(study: OpenStudy, work: Path) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("sampler", ["graph", "tpe", "random"])
 def test_a_trials_statements_and_round_trips_do_not_grow_with_the_study(
-    sampler: str, prepared_postgres_url: str, tmp_path: Path
+    sampler: str, prepared_postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ask_lock, "LEASE_SECONDS", 600.0)  # on a busy machine a proposal may take long enough to renew
     costs = {}
     for filled in (20, 400):
         config = fake_config(f"s{filled}", k=3, search={"sampler": sampler}, service={"lease_seconds": 600.0})
