@@ -19,7 +19,7 @@ ARGUMENTS = (
         "seeds",
         "skip_broken",
     ),
-    *("storage", "study", "top", "trials", "until", "weights", "work_dir", "workers"),
+    *("storage", "study", "top", "trials", "until", "weights", "work_dir", "workers", "workers_per_gpu"),
 )
 """Whose option has the same name."""
 
