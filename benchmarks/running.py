@@ -19,11 +19,11 @@ BESIDE_THE_RESULTS = "beside the results of this repository, as NAME-DEVICE.json
 
 def main(words: Sequence[str]) -> int:
     """Runs `NAME [options]`; 0, or 2 for an unknown name or bad input, said in one line."""
-    if not words or words[0] in ("-h", "--help"):
-        print("python -m benchmarks NAME [options]; NAME --help has its options\n")
-        print("\n".join(f"{one.name:<12}{one.says}" for one in BENCHMARKS))
-        return 0 if words else BadInput.exit_code
     try:
+        if not words or words[0] in ("-h", "--help"):
+            print("python -m benchmarks NAME [options]; NAME --help has its options\n")
+            print("\n".join(f"{one.name:<12}{one.says}" for one in BENCHMARKS))
+            return 0 if words else BadInput.exit_code
         _run(BENCHMARKS.get(words[0]), words[1:])
     except ColganError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -222,6 +222,11 @@ class Outcome(Record):
         description="held-out accuracy, 0..1, of the classifier that scored (its digest is in the protocol); None with "
         "another extractor, or not recorded",
     )
+    fast_path_off: str | None = Field(
+        None,
+        description="why a worker's self-check on its GPU refused the fast path (runtime.fast); None where it agreed, "
+        "or nothing was checked",
+    )
 
     @field_serializer("seed", when_used="json")
     def _seed_as_text(self, seed: int) -> str:

@@ -18,7 +18,7 @@ from colgan_search.api.study_scoring import study_experiment
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, require_study_folder, storage_text, work_folder
 from colgan_search.config import StudyConfig
 from colgan_search.config.schema import ServiceSettings
-from colgan_search.errors import Interrupted, Outage
+from colgan_search.errors import GpuFull, Interrupted, Outage, OutOfMemory, in_one_line
 from colgan_search.experiment import choose_device
 from colgan_search.file_names import WorkFolder
 from colgan_search.files import make_private
@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 CHECKPOINTS_VARIABLE = "COLGAN_CHECKPOINTS"
 
+FAST_PATH_OFF = ", fast path off"
+"""After a worker's device, where `status` shows it."""
 LEAVE_SECONDS = 10.0
 """After a drain, for preparations that look at it by themselves."""
 
@@ -142,6 +144,7 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
     with own_gpu(choose_device(study.config.runtime, request.device), folder) as device:
         if device.type == "cuda":
             torch.cuda.set_device(device)
+        shares_gpu = request.shares_gpu and device.type == "cuda"
         store = None if checkpoints is None else open_store(checkpoints, study.name, study.uid)
 
         def accepted(number: int) -> None:
@@ -149,20 +152,32 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
             if store is not None:
                 tidy_store(study, store)
 
-        with _left_in_time(drain):
-            experiment = patiently(lambda: study_experiment(study, folder, device, drain.is_set, store), "preparing")
-        run: Experiment = experiment
-        if device.type == "cuda":
-            run = measured(experiment, recorder(CudaGpu(str(device)), folder.root))
+        run: Experiment
+        said = str(device)
+        try:
+            with _left_in_time(drain):
+                experiment = patiently(
+                    lambda: study_experiment(study, folder, device, drain.is_set, store), "preparing"
+                )
+            run = experiment
+            if device.type == "cuda":
+                if experiment.check_fast_path() is not None:
+                    said += FAST_PATH_OFF
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats(device)  # what the check took is no trial's
+                run = measured(experiment, recorder(CudaGpu(str(device)), folder.root))
+        except torch.OutOfMemoryError as error:
+            kind = GpuFull if shares_gpu else OutOfMemory
+            raise kind(f"{device} has too little free memory to begin: {in_one_line(error)}") from error
         return Worker(
             study,
             run,
             folder,
-            str(device),
+            said,
             drain,
             accepted,
             showcase_of(study, request.config),
-            shares_gpu=request.shares_gpu and device.type == "cuda",
+            shares_gpu=shares_gpu,
         ).run()
 
 

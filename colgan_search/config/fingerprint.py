@@ -26,6 +26,7 @@ NOT_RESULTS: tuple[tuple[str, ...], ...] = (
 CAME_LATER: dict[str, Any] = {
     "discriminators": 1,
     "discriminator_transfer": None,
+    "training.tf32": True,
     "evaluation.metrics": [],
     "evaluation.fresh_images": False,
     "search.objective": "is",

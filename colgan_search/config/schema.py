@@ -73,6 +73,11 @@ class TrainingSettings(Section):
     ramp: Literal["iteration", "epoch"] = Field(
         "iteration", description="unit in which linear gates progress (our reading)"
     )
+    tf32: bool = Field(
+        True,
+        description="on a GPU, convolutions of training and scoring may round their factors to TensorFloat-32, as "
+        "PyTorch's usual is; false = float32",
+    )
 
 
 class EvaluationSettings(Section):

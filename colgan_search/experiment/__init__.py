@@ -1,5 +1,6 @@
 """One graph and its settings in, one Outcome out. Knows neither Optuna nor the command line."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,19 +11,23 @@ from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import Diverged, GraphError, Pruned
 from colgan_search.evaluation.classifier import require_classes
 from colgan_search.evaluation.scores import Evaluator
-from colgan_search.experiment.device import choose_device
+from colgan_search.experiment.device import choose_device, tf32
 from colgan_search.experiment.run import Run
 from colgan_search.extensions.extractors import EXTRACTORS
+from colgan_search.extensions.fast import REFERENCE
 from colgan_search.file_names import AVERAGES_FILE, GENERATORS_FILE, WorkFolder
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.checkpoint_store import CheckpointStore
 from colgan_search.gan.datasets.loading import load_images
+from colgan_search.gan.self_check import self_check
 from colgan_search.gan.shared_checkpoint import SharedCheckpoint
 from colgan_search.gan.trainer import require_images, train
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import RealImages
 from colgan_search.records import OnProgress, Outcome, ShouldStop
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "AVERAGES_FILE",
@@ -75,6 +80,8 @@ class Experiment:
         self.config = config
         self.device = device
         self.checkpoints = checkpoints
+        self.runtime = config.runtime
+        self.fast_path_off: str | None = None
         self.real = load_real(config)
         self.evaluator = Evaluator(
             config.evaluation,
@@ -84,6 +91,21 @@ class Experiment:
             objective=config.objective,
             should_stop=should_stop,
         )
+
+    def check_fast_path(self) -> str | None:
+        """Compares it, on the device, with the float32 reference; the reason if it is refused.
+
+        Then all later trainings are computed as the reference, and their outcomes say so.
+        """
+        allowed = self.config.training.tf32
+        with tf32(allowed):
+            check = self_check(self.config, self.config.runtime.fast, self.device)
+        log.log(logging.INFO if check.problem is None else logging.WARNING, "%s: %s", self.device, check.words)
+        log.info("%s: convolutions %s", self.device, "may use TensorFloat-32" if allowed else "in float32")
+        self.fast_path_off = check.problem
+        fast = self.config.runtime.fast if check.problem is None else REFERENCE
+        self.runtime = self.config.runtime.model_copy(update={"fast": fast})
+        return check.problem
 
     def __call__(
         self,
@@ -110,6 +132,19 @@ class Experiment:
         if self.checkpoints is not None:
             checkpoint = SharedCheckpoint(folder, identity, self.checkpoints)
         run = Run(graph, seed, config.evaluation, self.evaluator, config.network.z, on_progress, should_stop)
+        with tf32(config.training.tf32):
+            return self._run(run, graph, seed, folder, checkpoint, on_iteration)
+
+    def _run(
+        self,
+        run: Run,
+        graph: KnowledgeTransferGraph,
+        seed: int,
+        folder: Path,
+        checkpoint: CheckpointFile,
+        on_iteration: Callable[[int], None],
+    ) -> Outcome:
+        config = self.config
         try:
             state = train(
                 graph,
@@ -117,7 +152,7 @@ class Experiment:
                 config.network,
                 config.transfer,
                 config.training,
-                config.runtime,
+                self.runtime,
                 discriminator_transfer=config.discriminator_transfer,
                 seed=seed,
                 device=self.device,
@@ -130,8 +165,11 @@ class Experiment:
             save_generators(folder / GENERATORS_FILE, run.score_at_end(state), graph)
             if state.averages:
                 save_generators(folder / AVERAGES_FILE, [average.module for average in state.averages], graph)
-            return run.outcome(None)
+            return self._said(run.outcome(None))
         except Diverged as diverged:
-            return run.outcome(str(diverged))
+            return self._said(run.outcome(str(diverged)))
         except Pruned as pruned:
-            return run.cut_outcome(pruned.evaluation)
+            return self._said(run.cut_outcome(pruned.evaluation))
+
+    def _said(self, outcome: Outcome) -> Outcome:
+        return outcome.model_copy(update={"fast_path_off": self.fast_path_off})

@@ -1,5 +1,8 @@
 """Which device a training runs on, and a clear word when it is not here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from colgan_search.config import RuntimeSettings
@@ -33,3 +36,17 @@ def choose_device(runtime: RuntimeSettings, wanted: str | None = None) -> torch.
 def device_name(device: torch.device) -> str:
     """`cpu`, or the GPU's model."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Inside, convolutions on a GPU may round to TensorFloat-32, or may not; other products never do.
+
+    Whatever PyTorch's version, its environment or another package has chosen. Without effect on a CPU.
+    """
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = allowed, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before

@@ -10,6 +10,8 @@ import pytest
 from benchmarks import running
 from colgan_search.evaluation.comparing import of_means
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
 MAKER: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "make_speed_table.py"))
 
 SMALL = [
@@ -32,7 +34,6 @@ def cells(folder: Path, words: str) -> str:
     return next(line for line in MAKER["table"](folder).splitlines() if words in line)
 
 
-@pytest.mark.slow
 def test_trial(tmp_path: Path) -> None:
     result = ran(tmp_path, "trial", "--rounds", "1", *SMALL)
     assert set(result["trials"]) == {"fast path", "with none of runtime.fast", "plain reference"}
@@ -41,7 +42,6 @@ def test_trial(tmp_path: Path) -> None:
     assert "not run | not run" not in cells(tmp_path, "a whole trial")
 
 
-@pytest.mark.slow
 def test_search(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     words = ["--trials", "2", "--rounds", "1", "--processes", "2", "--plain-threads", "1", "--score-seeds", "2", *SMALL]
@@ -60,7 +60,6 @@ def test_search(tmp_path: Path) -> None:
     assert again["searches"] == result["searches"] and again["scores"] == result["scores"]
 
 
-@pytest.mark.slow
 def test_start(tmp_path: Path) -> None:
     result = ran(tmp_path, "start", "--rounds", "1")
     seconds = {name: row["cpu_seconds"]["median"] for name, row in result["starts"].items()}
@@ -68,14 +67,12 @@ def test_start(tmp_path: Path) -> None:
     assert "not run | –" not in cells(tmp_path, "--help")
 
 
-@pytest.mark.slow
 def test_evaluator(tmp_path: Path) -> None:
     result = ran(tmp_path, "evaluator", "--size", "16", "--images", "4", "--batch", "4", "--blocks", "1")
     assert result["scores"]["is_mean"]["difference"] < 1e-3
     assert "not run | not run" not in cells(tmp_path, "InceptionV3")
 
 
-@pytest.mark.slow
 def test_service(tmp_path: Path) -> None:
     result = ran(tmp_path, "service", "--trials", "1000", "--measure", "2", "--storage", f"sqlite:///{tmp_path}/s.db")
     assert result["database"].startswith("sqlite") and result["costs"][0]["trials"] == 1000

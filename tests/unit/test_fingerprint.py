@@ -52,6 +52,7 @@ OTHER_VALUES: dict[str, Any] = {
     "training.real_batches": "fresh",
     "training.ema": 0.99,
     "training.ramp": "epoch",
+    "training.tf32": False,
     "evaluation.extractor": "classifier",
     "evaluation.images": 999,
     "evaluation.splits": 3,
