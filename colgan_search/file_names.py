@@ -28,6 +28,9 @@ BUNDLE = (GRAPH, CONFIG, GENERATORS_FILE, AVERAGES_FILE, SAMPLES, SCORES, COMMAN
 RUN_FILE, OUTCOME_FILE, GRAPH_PICTURE = "run.json", "outcome.json", "graph.png"
 """What `train` leaves beside its seeds: what was trained; of every seed its outcome; the graph drawn."""
 
+TELEMETRY_FILE, FRAMES_FILE, STRIP_FILE, FILM_FILE = "telemetry.csv", "frames.npz", "strip.png", "film.gif"
+"""Of a training, in its run folder: the table of its epochs, samples of fixed z on the way, and these as pictures."""
+
 SEED_PREFIX = "seed-"
 SEEDS = f"{SEED_PREFIX}*"
 

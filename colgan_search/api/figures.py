@@ -12,6 +12,7 @@ from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, w
 from colgan_search.errors import BadInput
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.figures import draw_graph
+from colgan_search.figures.curves import draw_curves, read_curves
 from colgan_search.figures.effects import draw_effects
 from colgan_search.figures.epochs import draw_epochs
 from colgan_search.figures.pens import HOUSE, PAPER
@@ -20,14 +21,15 @@ from colgan_search.figures.samples import draw_samples
 from colgan_search.figures.saving import FORMATS
 from colgan_search.figures.trials_boxplot import draw_trials_boxplot
 from colgan_search.figures.tsne import draw_tsne
+from colgan_search.file_names import TELEMETRY_FILE
 from colgan_search.records import score_text
 from colgan_search.search.care.insight import Insight, insight
 from colgan_search.search.study.opening import open_study
 
 SAMPLES, TSNE, BOXES = "figure5-samples", "figure6-tsne", "figure7-trials"
 GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS = "figure8-graph", "figure8-graph-paper", "epochs", "ramps"
-EFFECTS = "effects"
-FIGURES = (SAMPLES, TSNE, BOXES, GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS, EFFECTS)
+EFFECTS, CURVES = "effects", "curves"
+FIGURES = (SAMPLES, TSNE, BOXES, GRAPH, PAPERS_GRAPH, EPOCHS, RAMPS, EFFECTS, CURVES)
 """All figures, by the names of their files."""
 RIVALS_HALF = f"{TSNE} (MAD-GAN's half)"
 
@@ -112,6 +114,16 @@ def draw_figures(request: FiguresRequest, say: Callable[[str], None] = lambda te
             draw_effects(seen.effects, paths(EFFECTS), title, label=label, importance=importance)
         else:
             drawn.missing[EFFECTS] = source.insight
+    if CURVES in request.only:
+        table = None if source.weights is None else source.weights.file.parent / TELEMETRY_FILE
+        if table is not None and table.is_file():
+            curves = read_curves(table.read_text(encoding="utf-8"), str(table))
+            of = source.objective
+            draw_curves(curves, paths(CURVES), source.name, number=of.number, label=of.label)
+        else:
+            drawn.missing[CURVES] = (
+                source.absent.get("weights") or f"{table}: is not there: an earlier version trained it"
+            )
     if source.weights is None:
         drawn.missing.update({name: source.absent["weights"] for name in (SAMPLES, TSNE) if name in request.only})
         return drawn

@@ -24,13 +24,6 @@ def shown_progress(monitor: Monitor | None) -> Iterator[Callable[[], None]]:
         return
     bar_itself = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     columns = ("{task.description}", *bar_itself, "{task.fields[left]}", "{task.fields[best]}")
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        "{task.fields[left]}",
-        "{task.fields[best]}",
-    )
     shown = [TextColumn(column) if isinstance(column, str) else column for column in columns]
     with Progress(*shown, console=Console(file=sys.stderr)) as bar:
         task = bar.add_task(monitor.study.name, total=monitor.study.slots.budget().total, best="", left="")

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from colgan_search import presets
+from colgan_search.api.tensorboard import require_tensorboard, tensorboard_rows
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, existing_parent, work_folder
 from colgan_search.bundles.bundle import write_bundle, write_config
 from colgan_search.config import StudyConfig, fingerprint, load_config, with_overrides
@@ -53,6 +54,8 @@ class TrainRequest:
     out: Path
     work_dir: Path = DEFAULT_WORK_DIR
     device: str | None = None
+    tensorboard: Path | None = None
+    """Folder for TensorBoard, which can look on: losses, accuracies, gates, scores, samples. None = none."""
     command: str = "colgan_search.train"
     """What is kept in the bundles as the command that made them."""
 
@@ -98,6 +101,8 @@ def train_graph(
     found. BadInput if `out` belongs to
     another graph or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
     """
+    if request.tensorboard is not None:
+        require_tensorboard()
     if request.seeds < 1:
         raise BadInput(f"--seeds {request.seeds} is not allowed: at least 1")
     check_config(request.config)
@@ -222,7 +227,8 @@ def _one_seed(
         return Outcome.model_validate_json(path.read_text(encoding="utf-8"))
     seed = derive_seed(request.config.seed, "train", number)
     write_config(folder, request.config)  # at once: `evaluate` scores the checkpoint of an unfinished training with it
-    outcome = experiment(request.graph, seed, folder, on_progress, should_stop, on_iteration)
+    with tensorboard_rows(request.tensorboard, folder.name) as on_row:
+        outcome = experiment(request.graph, seed, folder, on_progress, should_stop, on_iteration, on_row)
     if outcome.scores is not None:
         write_bundle(
             folder,

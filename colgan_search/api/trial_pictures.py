@@ -8,10 +8,19 @@ import torch
 
 from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig
-from colgan_search.figures.compact import drawing, sample_grid
+from colgan_search.figures.compact import drawing, film, sample_grid, smaller, strip
+from colgan_search.figures.curves import curves_figure, read_curves
 from colgan_search.figures.epochs import epochs_figure
 from colgan_search.figures.graph_picture import graph_figure
-from colgan_search.file_names import GENERATORS_FILE, GRAPH_PICTURE
+from colgan_search.file_names import (
+    FILM_FILE,
+    FRAMES_FILE,
+    GENERATORS_FILE,
+    GRAPH_PICTURE,
+    STRIP_FILE,
+    TELEMETRY_FILE,
+)
+from colgan_search.files import atomic_path
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_bytes
 from colgan_search.records import Outcome, score_text
@@ -42,6 +51,27 @@ class TrialPictures:
         pictures.append(Picture(GRAPH_PICTURE, drawing(figure)))
         if outcome.history:
             pictures.append(Picture("scores.png", drawing(epochs_figure({f"trial {number}": outcome}))))
+        return [*pictures, *self._of_the_way(folder, f"trial {number}")]
+
+    def _of_the_way(self, folder: Path, title: str) -> list[Picture]:
+        """The training's table and its curves, and samples over the epochs: these also as files in its run folder."""
+        pictures = []
+        if (table := folder / TELEMETRY_FILE).is_file():
+            text = table.read_text(encoding="utf-8")
+            objective = self.config.objective
+            curves = curves_figure(read_curves(text, str(table)), title, number=objective.number, label=objective.label)
+            pictures += [Picture("curves.png", drawing(curves)), Picture(TELEMETRY_FILE, text.encode())]
+        if (file := folder / FRAMES_FILE).is_file():
+            with np.load(file, allow_pickle=False) as kept:
+                epochs, images = kept["epochs"].tolist(), kept["images"].transpose(0, 1, 2, 4, 5, 3)
+            frames = list(zip(epochs, [list(moment) for moment in images], strict=True))
+            whole = strip(frames)
+            with atomic_path(folder / STRIP_FILE) as temporary:
+                whole.save(temporary, format="PNG")
+            with atomic_path(folder / FILM_FILE) as temporary:
+                temporary.write_bytes(film(frames))
+            kind, content = smaller(whole)
+            pictures.append(Picture(f"{Path(STRIP_FILE).stem}.{kind}", content))
         return pictures
 
     def _images(self, folder: Path) -> list[np.ndarray]:

@@ -33,6 +33,10 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for weights, scores and picture; else in the work folder.")
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", help="Folder for TensorBoard: losses, scores, samples as they come."),
+    ] = None,
     device: options.Device = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
@@ -55,7 +59,7 @@ def command(
 
     folder = out or default_folder(WorkFolder(work_dir), settings, wanted, graph)
     stop = stop_asked()
-    request = TrainRequest(settings, wanted, seeds, folder, work_dir, device, console.typed())
+    request = TrainRequest(settings, wanted, seeds, folder, work_dir, device, tensorboard, console.typed())
     with of_config(config, settings), TrainingView(seeds, Console(stderr=True)) as view, heard_by(view.on_long_work):
         trained = train_graph(request, view.on_progress, stop.is_set, on_iteration=view.on_iteration, say=console.note)
     if as_json:

@@ -13,6 +13,7 @@ from colgan_search.evaluation.classifier import require_classes
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device, tf32
 from colgan_search.experiment.run import Run
+from colgan_search.experiment.telemetry import OnRow
 from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.extensions.fast import REFERENCE
 from colgan_search.file_names import AVERAGES_FILE, GENERATORS_FILE, WorkFolder
@@ -115,14 +116,16 @@ class Experiment:
         on_progress: OnProgress,
         should_stop: ShouldStop,
         on_iteration: Callable[[int], None] = lambda iteration: None,
+        on_row: OnRow = lambda epoch, numbers, samples: None,
     ) -> Outcome:
         """Trains `graph` from `seed`, or resumes it from `folder`, and scores its generators.
 
-        `folder` holds the checkpoints, and at the end the generators that count (`evaluation.point`) and, with
-        `training.ema`, their moving averages as they are at the end. `should_stop` may raise Pruned: the training
-        ends when it has that interim score, with an outcome that says so and no generators. `on_iteration` hears of
-        every iteration finished, 1..T, and must be quick. Raises Interrupted (checkpointed) and TrialFault (see
-        `gan.trainer.train`); divergence is an outcome of the objective's worst value.
+        `folder` holds the checkpoints, and at the end the table of the epochs (`telemetry`), the generators that count
+        (`evaluation.point`) and, with `training.ema`, their moving averages as they are at the end. `should_stop` may
+        raise Pruned: the training ends when it has that interim score, with an outcome that says so and no generators.
+        `on_iteration` hears of every iteration finished, 1..T, `on_row` of every epoch (`telemetry.OnRow`); both must
+        be quick. Raises Interrupted (checkpointed) and
+        TrialFault (see `gan.trainer.train`); divergence is an outcome of the objective's worst value.
         """
         config = self.config
         if graph.roster != config.roster:
@@ -131,7 +134,8 @@ class Experiment:
         checkpoint = CheckpointFile(folder, identity)
         if self.checkpoints is not None:
             checkpoint = SharedCheckpoint(folder, identity, self.checkpoints)
-        run = Run(graph, seed, config.evaluation, self.evaluator, config.network.z, on_progress, should_stop)
+        z_size, ramp = config.network.z, config.training.ramp
+        run = Run(graph, seed, config.evaluation, self.evaluator, z_size, on_progress, should_stop, ramp, on_row)
         with tf32(config.training.tf32):
             return self._run(run, graph, seed, folder, checkpoint, on_iteration)
 
@@ -160,16 +164,16 @@ class Experiment:
                 on_start=run.on_start,
                 on_epoch=run.on_epoch,
                 on_iteration=on_iteration,
+                on_losses=run.on_losses,
                 should_stop=run.should_stop,
             )
             save_generators(folder / GENERATORS_FILE, run.score_at_end(state), graph)
             if state.averages:
                 save_generators(folder / AVERAGES_FILE, [average.module for average in state.averages], graph)
-            return self._said(run.outcome(None))
+            outcome = run.outcome(None)
         except Diverged as diverged:
-            return self._said(run.outcome(str(diverged)))
+            outcome = run.outcome(str(diverged))
         except Pruned as pruned:
-            return self._said(run.cut_outcome(pruned.evaluation))
-
-    def _said(self, outcome: Outcome) -> Outcome:
+            outcome = run.cut_outcome(pruned.evaluation)
+        run.write_telemetry(folder)
         return outcome.model_copy(update={"fast_path_off": self.fast_path_off})

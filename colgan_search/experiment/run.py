@@ -1,7 +1,8 @@
 """What happens around one training: scores on the way and at the end, progress, the clock."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from colgan_search.errors import Pruned
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.best_point import BestPoint
 from colgan_search.experiment.device import device_name
+from colgan_search.experiment.telemetry import OnRow, Telemetry
 from colgan_search.gan.state import TrainingState
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import (
@@ -37,12 +39,14 @@ class Run:
         z_size: int,
         on_progress: OnProgress,
         should_stop: ShouldStop,
+        ramp: str = "iteration",
+        on_row: OnRow = lambda epoch, numbers, samples: None,
     ) -> None:
         self.graph = graph
         self.seed = seed
         self.settings = settings
         self.evaluator = evaluator
-        self.z_size = z_size
+        self.z_size, self.ramp, self.on_row = z_size, ramp, on_row
         self.on_progress = on_progress
         self._asked_to_stop = should_stop
         self._started = time.monotonic()
@@ -52,6 +56,7 @@ class Run:
         self._history: list[EpochScores] = []
         self._variants: dict[str, Scores] = {}
         self._fresh: GeneratorScore | None = None
+        self._telemetry: Telemetry | None = None
 
     @property
     def seconds(self) -> float:
@@ -75,12 +80,15 @@ class Run:
         self._state = state
         self._seconds_before = float(state.extra.get("seconds", 0.0))
         self._history = [EpochScores.model_validate(moment) for moment in state.extra.get("history", [])]
+        self._telemetry = Telemetry(state.extra, self.graph, self.z_size, self.ramp, self.on_row)
         if self.settings.point == "best":
             self._best = BestPoint(state.extra, state.k)
         self._tell(state, None)
 
     def on_epoch(self, state: TrainingState) -> None:
         """Scores with few images now and then; the history is kept in the checkpoint."""
+        if self._telemetry is not None:
+            self._telemetry.on_epoch(state)
         every = self.settings.every_epochs
         at_end = state.epoch == state.epochs
         due = every is not None and (state.epoch % every == 0 or at_end)
@@ -92,6 +100,16 @@ class Run:
         if self._best is not None:
             self._best.see(state.epoch, scores, state.generators)
         self._remember(state, scores)
+
+    def on_losses(self, values: Iterable[tuple[int, str, float]]) -> None:
+        """Hears of losses and accuracies, some dozens of iterations at a time."""
+        if self._telemetry is not None:
+            self._telemetry.on_losses(values)
+
+    def write_telemetry(self, folder: Path) -> None:
+        """Leaves the table of the training's epochs, and samples on the way, in its folder."""
+        if self._telemetry is not None:
+            self._telemetry.write(folder, self._history)
 
     def score_at_end(self, state: TrainingState) -> list[nn.Module]:
         """Scores in full what the training has left, and gives the generators that count.
@@ -172,6 +190,8 @@ class Run:
 
     def _remember(self, state: TrainingState, scores: Scores) -> None:
         self._history.append(EpochScores(epoch=state.epoch, scores=scores))
+        if self._telemetry is not None:
+            self._telemetry.on_scores(self._history[-1])
         state.extra["history"] = [moment.model_dump(mode="json") for moment in self._history]
         self._tell(state, scores)
 

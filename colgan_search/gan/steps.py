@@ -98,6 +98,7 @@ def discriminator_phase(
     real: Sequence[Sequence[Tensor]],
     own_z: Sequence[Sequence[Tensor]],
     steps: Literal["per_generator", "per_batch", "joint"],
+    right: dict[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Phase 1 (section 3.3.1): every D learns real images and those of every G_i from z of its own, turn by turn.
 
@@ -105,7 +106,8 @@ def discriminator_phase(
     `training.discriminator_steps`. With several discriminators each step's loss gains the gated losses of the edges
     D_a -> D_b, of its real and of its generated batch; all learn at once, from what the others are before the step (our
     reading). Returns the detached losses: of every D's turns (equation 1, real and generated summed), and of every edge
-    D_a -> D_b before its gate, its mean over the batches.
+    D_a -> D_b before its gate, its mean over the batches. `right`, if given, gets the share 0..1 of the images that
+    every D took for what they are, before its step: of the first turn's real ones, and of every generator's.
     """
     nodes = state.roster.discriminator_nodes
     for discriminator in state.discriminators:
@@ -123,7 +125,11 @@ def discriminator_phase(
             ]
             taught = _teachers(state, lessons, shown)
             for j, (node, discriminator) in enumerate(zip(nodes, state.discriminators, strict=True)):
-                parts, gated = _judged(discriminator, node, shown[j], turn + 1, lessons, progress, taught, transferred)
+                logits, gated = _judged(discriminator, node, shown[j], lessons, progress, taught, transferred)
+                found = list(zip(shown[j], logits, strict=True))
+                parts = [real_loss(one) if batch == "real" else fake_loss(one, turn + 1) for batch, one in found]
+                if right is not None:
+                    _count(right, node, turn, found)
                 loss = torch.stack(parts).sum()
                 summed[j].append(loss.detach())
                 if gated:
@@ -134,22 +140,30 @@ def discriminator_phase(
             if steps != "joint" or turn == state.k - 1:
                 for optimizer in state.discriminator_optimizers:
                     optimizer.step()
-        for node, found in zip(nodes, summed, strict=True):
-            losses[f"{node.name} on G{turn + 1}"] = torch.stack(found).sum()
-    return losses | {name: torch.stack(found).mean() for name, found in transferred.items()}
+        for node, of_turn in zip(nodes, summed, strict=True):
+            losses[f"{node.name} on G{turn + 1}"] = torch.stack(of_turn).sum()
+    return losses | {name: torch.stack(each).mean() for name, each in transferred.items()}
+
+
+def _count(right: dict[str, Tensor], node: Node, turn: int, found: Sequence[tuple[Batch, Tensor]]) -> None:
+    """The share of each batch that is taken for what it is; logits [N, k+1], class k (from 0) is real."""
+    for batch, logits in found:
+        if batch == "real" and turn > 0:
+            continue
+        known = logits.detach().argmax(dim=1) == (logits.shape[1] - 1 if batch == "real" else turn)
+        right[f"{node.name} knows {'real' if batch == 'real' else f'G{turn + 1}'}"] = known.float().mean()
 
 
 def _judged(
     discriminator: Any,
     node: Node,
     shown: Mapping[Batch, Tensor],
-    turn: int,
     lessons: Lessons,
     progress: float,
     taught: Mapping[tuple[Edge, Batch], Any],
     transferred: dict[str, list[Tensor]],
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Equation 1 on each batch of a step, and the gated losses of the edges into this discriminator.
+    """The logits of each batch of a step, for equation 1, and the gated losses of the edges into this discriminator.
 
     In the order of the text: the generated batch sees D as the real one has left it.
     """
@@ -168,8 +182,7 @@ def _judged(
                 gated.append(gate.weight(progress) * loss)
     else:
         logits = discriminator.forward_batches(list(shown.values()))
-    found = zip(shown, logits, strict=True)
-    return [real_loss(one) if batch == "real" else fake_loss(one, turn) for batch, one in found], gated
+    return logits, gated
 
 
 def _teachers(

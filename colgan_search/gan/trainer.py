@@ -12,13 +12,16 @@ from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSetti
 from colgan_search.errors import ConfigError, Interrupted, OutOfMemory, in_one_line
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
-from colgan_search.gan.finite_watch import FiniteWatch
+from colgan_search.gan.finite_watch import FiniteWatch, OnLosses
 from colgan_search.gan.state import TrainingState, draw_z, layout, new_state, node_seed
 from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
 from colgan_search.gates import progress_at
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_pixels
 from colgan_search.roster import Node
+
+ACCURACIES_EVERY = 8
+"""Iterations between those in which it is counted how many images the discriminators know."""
 
 
 def train(
@@ -36,6 +39,7 @@ def train(
     on_start: Callable[[TrainingState], None] = lambda state: None,  # once, with the state as new or as resumed
     on_epoch: Callable[[TrainingState], None] = lambda state: None,  # after every epoch; may change `extra` and modes
     on_iteration: Callable[[int], None] = lambda iteration: None,  # iterations finished, 1..T
+    on_losses: OnLosses | None = None,  # and D's accuracies; every value before `on_epoch` and before a checkpoint
     should_stop: Callable[[], bool] = lambda: False,  # asked before every iteration
     clock: Callable[[], float] = time.monotonic,  # seconds
 ) -> TrainingState:
@@ -73,7 +77,7 @@ def train(
             state.restore(saved)
         on_start(state)
         real = real.to(device)
-        watch = FiniteWatch(runtime.fast.losses_every)
+        watch = FiniteWatch(runtime.fast.losses_every, on_losses)
         saved_at = clock()
 
         def save() -> None:
@@ -126,7 +130,12 @@ def train(
                     [draw_z(random, training.batch, network.z, device) for _ in state.generators]
                     for random in state.own_z
                 ]
-                losses = discriminator_phase(state, lessons, progress, pixels, own_z, training.discriminator_steps)
+                right: dict[str, Tensor] | None = None
+                if on_losses is not None and state.iteration % ACCURACIES_EVERY == 0:
+                    right = {}
+                losses = discriminator_phase(
+                    state, lessons, progress, pixels, own_z, training.discriminator_steps, right
+                )
 
                 # Phase 2: the generators, one z shared by all
                 shared_z = draw_z(state.shared_z, training.batch, network.z, device)
@@ -138,7 +147,7 @@ def train(
 
                 # Progress
                 state.iteration += 1
-                watch.see(state.iteration, losses)
+                watch.see(state.iteration, losses if right is None else losses | right)
                 on_iteration(state.iteration)
                 if checkpoint is not None and clock() - saved_at >= 60.0 * runtime.checkpoint_minutes:
                     save()

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
@@ -18,6 +19,7 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from optuna_dashboard._note import get_note_from_system_attrs
 from PIL import Image
 
+from colgan_search.api.guarding import Guard
 from colgan_search.config.artifacts import ArtifactSettings
 from colgan_search.errors import ConfigError, DataError
 from colgan_search.file_names import WorkFolder
@@ -29,6 +31,7 @@ from colgan_search.search.artifacts.table_store import TableStore, has_table
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.care import overview
 from colgan_search.search.care.copying import copy_study
+from colgan_search.search.care.dashboard import dashboard_application
 from colgan_search.search.care.showing import Showcase
 from colgan_search.search.database import tables
 from colgan_search.search.database.opening import open_storage
@@ -118,6 +121,16 @@ def get_note_of(study: OpenStudy, number: int) -> str:
     return str(body)
 
 
+def ask(application: Guard, path: str) -> tuple[str, dict[str, str], bytes]:
+    """Status, headers and body of the answer to a GET of this machine's."""
+    path, _, query = path.partition("?")
+    environ = {"PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": "localhost", "REQUEST_METHOD": "GET"}
+    setup_testing_defaults(environ)
+    said: list[tuple[str, list[tuple[str, str]]]] = []
+    body = b"".join(application(environ, lambda status, headers, *error: said.append((status, headers))))
+    return said[0][0], dict(said[0][1]), body
+
+
 @pytest.mark.slow
 def test_two_workers_on_two_work_folders_share_one_table(prepared_postgres_url: str, tmp_path: Path) -> None:
     study = make_study(prepared_postgres_url, 6, fake_config())
@@ -131,6 +144,24 @@ def test_two_workers_on_two_work_folders_share_one_table(prepared_postgres_url: 
         thread.start()
     for thread in threads:
         thread.join()
+    # As a browser gets them from the dashboard, which finds the store by itself.
+    application = Guard(dashboard_application(study.storage))
+    status, _, body = ask(application, "/api/studies/1?after=0")
+    assert status == "200 OK"
+    shown = json.loads(body)
+    assert shown["artifacts"] == [] and len(shown["trials"]) == 6
+    workers = set()
+    for trial in shown["trials"]:
+        workers |= {json.loads(one["value"]) for one in trial["user_attrs"] if one["key"] == "worker"}
+        assert [(one["filename"], one["mimetype"]) for one in trial["artifacts"]] == [
+            ("graph.png", "image/png"),
+            ("scores.csv", "text/csv"),
+        ]
+        picture = trial["artifacts"][0]["artifact_id"]
+        status, headers, body = ask(application, f"/artifacts/1/{trial['trial_id']}/{picture}")
+        assert (status, body) == ("200 OK", f"graph {trial['number']}".encode())
+        assert headers["Content-Type"] == "image/png" and "sandbox" in headers["Content-Security-Policy"]
+    assert workers
     assert {number: set(files) for number, files in contents(study, tmp_path).items()} == {
         number: {"graph.png", "scores.csv"} for number in range(6)
     }

@@ -102,6 +102,8 @@ FREE_VALUES: dict[str, Any] = {
     "cluster.on": "slurm",
     "cluster.workers": 4,
     "cluster.checkpoints": "/shared/checkpoints",
+    "artifacts.store": "none",
+    "artifacts.max_megabytes": 1.0,
 }
 
 SHIPPED = {

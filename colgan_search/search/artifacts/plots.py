@@ -50,6 +50,7 @@ def edge_effects(effects: Sequence[Mapping[str, Any]], colours: Mapping[str, str
                 "type": "scatter",
                 "mode": "markers",
                 "name": gate,
+                "orientation": "h",
                 "x": [effect["mean"] for effect in its],
                 "y": [effect["edges"] for effect in its],
                 "marker": {"size": 8, "color": colours.get(gate, INK)},

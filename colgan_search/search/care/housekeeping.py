@@ -6,7 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from colgan_search.file_names import CHECKPOINTS, TRIAL_PREFIX, UNFINISHED, WorkFolder
+from colgan_search.file_names import (
+    CHECKPOINTS,
+    FILM_FILE,
+    FRAMES_FILE,
+    STRIP_FILE,
+    TELEMETRY_FILE,
+    TRIAL_PREFIX,
+    UNFINISHED,
+    WorkFolder,
+)
 from colgan_search.gan.checkpoint_store import CheckpointStore
 from colgan_search.search.optuna_private import trial_rows
 from colgan_search.search.study.opening import OpenStudy
@@ -38,7 +47,7 @@ def tidy_store(study: OpenStudy, store: CheckpointStore) -> None:
 
 
 def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
-    """What finished trials have left: all checkpoints, the generators of all but the best, all of the failed
+    """What finished trials have left: all checkpoints, generators and telemetry of all but the best, all of the failed
     and the pruned.
 
     Keeps the generators of the `runtime.keep_best` best trials among those that ran here. A trial
@@ -60,10 +69,11 @@ def of_trials(study: OpenStudy, work: WorkFolder) -> list[Leftover]:
         found += _files(folder, (CHECKPOINTS, UNFINISHED), f"trial {trial.number} is complete")
         why = f"trial {trial.number} is not among the best {study.config.runtime.keep_best} of this machine"
         weights = _files(folder, ("*.safetensors",), why)
+        telemetry = _files(folder, (TELEMETRY_FILE, FRAMES_FILE, STRIP_FILE, FILM_FILE), why)
         if kept < study.config.runtime.keep_best:
             kept += bool(weights)  # a trial that was finished elsewhere has none here
         else:
-            found += weights
+            found += [*weights, *telemetry]
     return found
 
 
