@@ -82,8 +82,8 @@ def _safely(name: str, checks: Callable[[], Iterable[Check]]) -> list[Check]:
 
 def _launcher(name: str, config: StudyConfig | None) -> Iterator[Check]:
     launcher = LAUNCHERS.get(name)
-    known = config is not None and config.cluster.on == name
-    yield from launcher.checks(config.cluster if known and config is not None else launcher.settings(on=name))
+    known = config is not None and config.cluster.kind == name
+    yield from launcher.checks(config.cluster if known and config is not None else launcher.settings(kind=name))
 
 
 def _config(config: StudyConfig | None, own: OwnFiles, work: WorkFolder) -> Iterator[Check]:

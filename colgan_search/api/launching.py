@@ -54,7 +54,7 @@ class LaunchRequest:
     workers: int | None = None
     device: str | None = None
     launcher: str | None = None
-    """Who starts the workers: a member of `extensions.launchers.LAUNCHERS`; None = the config's `cluster.on`."""
+    """Who starts the workers: a member of `extensions.launchers.LAUNCHERS`; None = the config's `cluster.kind`."""
     reuse: tuple[str, ...] = ()
     """Other studies of the database whose measured graphs are taken over as replicates."""
     out: Path | None = None
@@ -148,8 +148,8 @@ def prepare_launch(request: LaunchRequest, say: Callable[[str], None] = lambda t
 def chosen_launcher(request: LaunchRequest) -> tuple[Launcher, LauncherSettings]:
     """Who starts the workers, with its settings: the config's, where that means the same one, and as many as wanted."""
     config = request.config
-    launcher = LAUNCHERS.get(request.launcher or config.cluster.on)
-    settings = config.cluster if config.cluster.on == launcher.name else launcher.settings(on=launcher.name)
+    launcher = LAUNCHERS.get(request.launcher or config.cluster.kind)
+    settings = config.cluster if config.cluster.kind == launcher.name else launcher.settings(kind=launcher.name)
     if request.workers is not None:
         settings = settings.model_copy(update={"workers": request.workers})
     return launcher, settings

@@ -14,7 +14,7 @@ On = Annotated[
     typer.Option(
         "--on",
         help="Who starts the workers: local (this machine), slurm, kubernetes, skypilot, or a launcher of a package; "
-        "else the config's cluster.on.",
+        "else the config's cluster.kind.",
     ),
 ]
 Out = Annotated[
@@ -44,9 +44,9 @@ Checkpoints = Annotated[
 
 def on_cluster(config: StudyConfig, on: str | None) -> StudyConfig:
     """The config with this launcher; its `cluster` section stays if it is of that launcher. ConfigError if unknown."""
-    if on is None or on == config.cluster.on:
+    if on is None or on == config.cluster.kind:
         return config
-    return with_overrides(config, {"cluster": {"on": on}}, "--on")
+    return with_overrides(config, {"cluster": {"kind": on}}, "--on")
 
 
 def with_cluster(config: StudyConfig, lines: Sequence[str] | None, **values: Any) -> StudyConfig:

@@ -30,7 +30,7 @@ NAMED_INSIDE: tuple[tuple[type, Registry[Any], str, str | None], ...] = (
     (DataSettings, DATASETS, "name", None),
     (NetworkSettings, NETWORKS, "name", "dcgan"),
     (TransferSettings, TRANSFERS, "kind", "features"),
-    (LauncherSettings, LAUNCHERS, "on", "local"),
+    (LauncherSettings, LAUNCHERS, "kind", "local"),
 )
 """Sections that are what one of their own keys names."""
 NAMED_BESIDE: dict[str, tuple[Registry[Any], str]] = {

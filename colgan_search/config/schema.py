@@ -31,7 +31,7 @@ AnyData = Annotated[SerializeAsAny[DataSettings], BeforeValidator(chosen_by(DATA
 """A data set's settings: those of the member that `name` names."""
 AnyTransfer = Annotated[SerializeAsAny[TransferSettings], BeforeValidator(chosen_by(TRANSFERS, "kind", "features"))]
 """A transfer kind's settings: those of the member that `kind` names."""
-AnyLauncher = Annotated[SerializeAsAny[LauncherSettings], BeforeValidator(chosen_by(LAUNCHERS, "on", "local"))]
+AnyLauncher = Annotated[SerializeAsAny[LauncherSettings], BeforeValidator(chosen_by(LAUNCHERS, "kind", "local"))]
 """A launcher's settings: those of the member that `on` names."""
 
 

@@ -25,7 +25,7 @@ LEFT_CODE = 143
 class LauncherSettings(Section):
     """Who starts the workers of a study, and how. Not part of the fingerprint, and not kept in the database."""
 
-    on: str = Field("local", description="who starts the workers: local, slurm, kubernetes, skypilot, or a package's")
+    kind: str = Field("local", description="who starts the workers: local, slurm, kubernetes, skypilot, or a package's")
     workers: int | None = Field(
         None, ge=0, le=100_000, description="worker processes; null = as many as are sensible, 0 = none"
     )

@@ -72,7 +72,7 @@ def made(name: str, settings: Mapping[str, Any], **changes: Any) -> tuple[Cluste
     """A launcher, its settings as a config gives them, and an order as `launch` makes it."""
     launcher = LAUNCHERS.get(name)
     assert isinstance(launcher, ClusterLauncher)
-    data = config_data(**changes) | {"cluster": {"on": name, **settings}}
+    data = config_data(**changes) | {"cluster": {"kind": name, **settings}}
     config = parse_config(data, "test")
     storage = None if launcher.brings_database(config.cluster) else "postgresql://colgan:secret@db.example:5432/colgan"
     wanted = ordering.order(config, "small", storage, Path("/shared/work"), Path("/shared/out"), 40)
@@ -172,7 +172,7 @@ def test_golden_files(file: str, launcher: str, settings: Mapping[str, Any]) -> 
 )
 def test_hostile_and_senseless_settings_are_refused(launcher: str, key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=r"cluster"):
-        parse_config(config_data() | {"cluster": {"on": launcher, key: value}}, "test")
+        parse_config(config_data() | {"cluster": {"kind": launcher, key: value}}, "test")
 
 
 def test_study_paths_and_texts_are_quoted(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_password_is_in_a_file_of_its_own_and_in_no_other(launcher: str, tmp_p
 
     member, section, _ = made(launcher, {})
     url = f"postgresql://colgan:{quote(PASSWORD, safe='')}@db.example:5432/colgan"
-    config = parse_config(config_data() | {"cluster": {"on": launcher}}, "test")
+    config = parse_config(config_data() | {"cluster": {"kind": launcher}}, "test")
     wanted = ordering.order(config, "small", url, tmp_path, tmp_path / "out", 40)
     for _ in range(2):  # the second time over what is there
         written = ordering.write(member, section, wanted, url)
@@ -237,7 +237,7 @@ def test_random_passwords_are_kept(tmp_path: Path) -> None:
 
 
 def test_sqlite_is_refused(tmp_path: Path) -> None:
-    config = parse_config(config_data() | {"cluster": {"on": "slurm"}}, "test")
+    config = parse_config(config_data() | {"cluster": {"kind": "slurm"}}, "test")
     with pytest.raises(StorageError, match="SQLite serves one machine"):
         ordering.order(config, "small", f"sqlite:///{tmp_path / 's.db'}", tmp_path, tmp_path, 4)
 
@@ -257,7 +257,7 @@ def test_the_section_is_no_part_of_the_fingerprint_and_not_kept_in_a_database(tm
     from tests.fleet import make_study
 
     plain: StudyConfig = parse_config(config_data(), "test")
-    config = with_overrides(plain, {"cluster": {"on": "slurm", "lines": ["module load cuda"]}})
+    config = with_overrides(plain, {"cluster": {"kind": "slurm", "lines": ["module load cuda"]}})
     assert fingerprint(config) == fingerprint(plain)
     study = make_study(f"sqlite:///{tmp_path / 's.db'}", 1, config)
     assert study.config.cluster == config.cluster
@@ -271,3 +271,10 @@ def test_a_scheduler_that_is_not_here_says_how_to_hand_it_in(tmp_path: Path, mon
         launcher, section, _ = made(name, {})
         with pytest.raises(BadInput, match=word):
             launcher.hand_in(section, "small", tmp_path, {})
+
+
+def test_the_section_in_the_documentation_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text(encoding="utf-8")
+    text = page.split("```yaml\n")[1].split("```")[0]
+    script = texts("slurm", yaml.safe_load(text)["cluster"])["workers.sbatch"]
+    assert script.count("module load cuda/12.8") == 1

@@ -106,7 +106,7 @@ def test_launch_on_slurm_submits_and_tells_when_all_elements_are_gone(
     [
         (["--on", "slurm", "--image", "a"], "--image: cluster.image: unknown key"),
         (["--on", "kubernetes", "--partition", "a"], "--partition: cluster.partition: unknown key"),
-        (["--partition", "a"], "--partition: cluster.partition: unknown key; known here: on, workers, checkpoints"),
+        (["--partition", "a"], "--partition: cluster.partition: unknown key; known here: kind, workers, checkpoints"),
         (["--on", "slurm", "--partition", "a b"], "--partition: cluster.partition: 'a b' is not allowed"),
         (["--on", "slurm", "--device", "cuda:1"], "--device cuda:1: slurm gives workers their devices"),
         (["--on", "slurm", "--workers", "20000"], "--workers 20000 is not allowed"),
@@ -216,7 +216,7 @@ Slurmctld(primary) at vm is UP
 def test_the_doctor_says_what_a_cluster_would_do(line: str, workers: int, check: str, level: str) -> None:
     key = line.split("=")[0].strip()
     text = "\n".join(line if key and one.startswith(key) else one for one in CONFIG.splitlines())
-    found = {one.name: one for one in judged(parsed(text), SlurmSettings(on="slurm", workers=workers))}
+    found = {one.name: one for one in judged(parsed(text), SlurmSettings(kind="slurm", workers=workers))}
     assert {name: one.level for name, one in found.items() if one.level != "ok"} == (
         {check: level} if level != "ok" else {}
     )

@@ -14,6 +14,7 @@ ELSEWHERE = {
     ("docs/operations.md", "REVOKE ALL"): "tests/integration/test_roles.py",
     ("docs/operations.md", "2026-01-31T12:00"): "tests/unit/test_logs.py",
     ("docs/operations.md", "for name in DB"): "tests/integration/test_compose.py",
+    ("docs/clusters.md", "cluster: {kind: slurm"): "tests/cluster/test_files.py",
     ("docs/speed.md", "python -m benchmarks"): "tests/unit/test_fast.py",
     ("docs/how-to/own-images.md", "flowers/"): "tests/integration/test_documentation_runs.py",
     ("docs/how-to/own-images.md", "name: flowers"): "tests/integration/test_documentation_runs.py",

@@ -86,7 +86,7 @@ def test_the_reference_is_up_to_date_and_has_every_key_of_every_shipped_config()
                 ("network", "name"),
                 ("transfer", "kind"),
                 ("discriminator_transfer", "kind"),
-                ("cluster", "on"),
+                ("cluster", "kind"),
             }:
                 yield path, key
 

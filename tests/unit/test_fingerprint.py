@@ -99,7 +99,7 @@ FREE_VALUES: dict[str, Any] = {
     "service.hang_minutes": 1.0,
     "service.max_faults": 9,
     "service.max_vanished": 3,
-    "cluster.on": "slurm",
+    "cluster.kind": "slurm",
     "cluster.workers": 4,
     "cluster.checkpoints": "/shared/checkpoints",
     "artifacts.store": "none",
