@@ -55,7 +55,7 @@ CASES = [
     Bad(
         "unknown launcher",
         "launch --config small.yaml --on slorm",
-        ("unknown launcher 'slorm'", "known are: k"),
+        ("unknown launcher 'slorm'", "known are: local"),
     ),
     config("unknown first preset", "'mad-max'", "mad-gan", search__first=["mad-max"]),
     config("first graph with another k", "k = 3", "k = 2", search__first=["G1=D:t/G2=D:t/G3=D:t"]),

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from colgan_search.cli.app import app
-from tests.documentation import ROOT, SHELL, blocks, commands, pages
+from colgan_search.config import parse_config
+from tests.documentation import ROOT, SHELL, Block, blocks, commands, pages
+from tests.integration.cli_helpers import config_data
 
 ELSEWHERE = {
     ("README.md", "pip install"): ".ci/run",
@@ -17,7 +20,6 @@ ELSEWHERE = {
     ("docs/clusters.md", "cluster: {kind: slurm"): "tests/cluster/test_files.py",
     ("docs/speed.md", "python -m benchmarks"): "tests/unit/test_fast.py",
     ("docs/how-to/own-images.md", "flowers/"): "tests/integration/test_documentation_runs.py",
-    ("docs/how-to/own-images.md", "name: flowers"): "tests/integration/test_documentation_runs.py",
     ("README.md", "from colgan_search import"): "tests/integration/test_api_page.py",
     ("docs/how-to/own-parts.md", "from colgan_search.gates"): "tests/integration/test_documentation_runs.py",
     ("docs/how-to/own-parts.md", "[project.entry-points"): "tests/integration/test_documentation_runs.py",
@@ -57,9 +59,25 @@ def test_every_block_is_run_by_somebody(page: str) -> None:
     left = []
     for block in blocks(page):
         keys = [key for key in ELSEWHERE if key[0] == page and block.text.startswith(key[1])]
-        if not keys and not (block.language in SHELL and block.commands):
+        if not keys and block.language != "yaml" and not (block.language in SHELL and block.commands):
             left.append(f"{page}:{block.line} {block.text[:40]!r}")
     assert left == [], "name in ELSEWHERE who runs it"
+
+
+def parts(block: Block) -> list[dict[str, Any]]:
+    """A whole config, or a line for each example of one of its sections."""
+    whole = yaml.safe_load(block.text) if "name:" in block.text.splitlines()[0] else None
+    return (
+        [whole] if whole else [yaml.safe_load(line) for line in block.text.splitlines() if line.split("#")[0].strip()]
+    )
+
+
+@pytest.mark.parametrize("page", pages())
+def test_configs_and_their_sections_are_valid(page: str) -> None:
+    for block in blocks(page):
+        if block.language == "yaml":
+            for part in parts(block):
+                parse_config({**config_data(), **part}, f"{page}:{block.line}")
 
 
 def test_who_runs_blocks_is_there_and_no_entry_is_left_over() -> None:
