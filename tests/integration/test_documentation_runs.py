@@ -14,7 +14,7 @@ from colgan_search.gates import Gate
 from tests.documentation import ROOT, blocks, commands
 from tests.integration.cli_helpers import SMALL, write_config
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet_process")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("quiet_process")]
 
 SMALLER = {
     "launch --config digits --trials 12": "launch --config small.yaml --trials 3 --workers 1",
@@ -31,6 +31,8 @@ NOT_HERE = {
     "launch --trials 1500": "weeks on GPUs",
     "launch --config cifar10 --trials 1500": "weeks on GPUs",
     "worker --study cifar10": "test_attach.py, on PostgreSQL",
+    "launch --config cifar10 --trials 1500 --on slurm --workers 16 --partition gpu --minutes 1440": "tests/cluster",
+    "drain --study cifar10": "test_drain.py",
     "reproduce table1 --scale digits --seeds 5": "test_reproduce.py, smaller",
     "dashboard": "test_dashboard.py: it serves until it is stopped",
     "worker --study flowers --data-root flowers": "test_own_files.py: a worker of another machine",
