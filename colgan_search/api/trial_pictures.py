@@ -27,6 +27,8 @@ from colgan_search.records import Outcome, score_text
 from colgan_search.search.artifacts.keeping import Picture
 from colgan_search.seeds import derive_seed
 
+SMALL = 32
+"""Height in pixels up to which the dashboard's strip has all images of all moments."""
 SAMPLES = 16
 """Images of each generator; the same z for all of them, and in every trial."""
 
@@ -70,6 +72,8 @@ class TrialPictures:
                 whole.save(temporary, format="PNG")
             with atomic_path(folder / FILM_FILE) as temporary:
                 temporary.write_bytes(film(frames))
+            if images[0].shape[2] > SMALL:  # the dashboard's: fewer, as every kilobyte is one of the database's
+                whole = strip([(epoch, [one[:2] for one in moment]) for epoch, moment in frames[1::2] or frames])
             kind, content = smaller(whole)
             pictures.append(Picture(f"{Path(STRIP_FILE).stem}.{kind}", content))
         return pictures

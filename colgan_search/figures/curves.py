@@ -58,6 +58,7 @@ def curves_figure(table: Table, title: str | None = None, *, number: str = "is_m
     for words, belongs in PANELS:
         columns = [name for name in table if belongs(name)] if words != "{label}" else _scores(table, number)
         columns = [name for name in columns if any(math.isfinite(value) for value in table[name])]
+        columns = [name for name in columns if not name.startswith("gate ") or any(table[name])]  # not cut-off edges
         if columns:
             panels.append((words.format(label=label), columns))
     if not panels:
@@ -89,9 +90,19 @@ def _draw(axes: Axes, table: Table, columns: Sequence[str], words: str) -> None:
             lw=1.4,
             marker=style.marker if len(points) < 40 else None,
             ms=3,
-            label=name.removeprefix("gate ").partition(" knows ")[2] or name.removeprefix("gate "),
+            label=_short(name),
         )
     axes.set_title(words, fontsize=TEXT_SIZE, color=INK, loc="left").set_parse_math(False)
     axes.legend(
         loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=SMALL_SIZE - 1, handlelength=2.6, ncols=1
     )
+
+
+def _short(name: str) -> str:
+    """`D knows G1` and `G1 is_mean` are both G1, each in a panel of its own."""
+    if " on " in name or "->" in name:
+        return name.removeprefix("gate ")
+    judge, _, known = name.partition(" knows ")
+    if known:
+        return known if judge == "D" else f"{judge}: {known}"
+    return name.partition(" ")[0]

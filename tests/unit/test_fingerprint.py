@@ -103,6 +103,7 @@ FREE_VALUES: dict[str, Any] = {
     "cluster.workers": 4,
     "cluster.checkpoints": "/shared/checkpoints",
     "artifacts.store": "none",
+    "artifacts.place": "pictures",
     "artifacts.max_megabytes": 1.0,
 }
 
@@ -153,6 +154,8 @@ def changed(key: str, value: Any) -> StudyConfig:
     for section in sections:
         inner = inner.setdefault(section, {})
     inner[last] = value
+    if key == "artifacts.place":
+        inner["store"] = "folder"
     if key == "transfer.kind":
         data["transfer"]["layers"] = [3, 4]
     if key == "discriminators":
