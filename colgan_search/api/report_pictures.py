@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from colgan_search.api.report_facts import Facts, interval
-from colgan_search.errors import ColganError
+from colgan_search.errors import ColganError, GraphError
 from colgan_search.file_names import GENERATORS_FILE, WorkFolder
+from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import score_text
 from colgan_search.search.care.insight import Insight
+from colgan_search.symmetry import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,9 +96,20 @@ def _values(facts: Facts, keep: Keep, many: str) -> None:
         rows.append(Leader(f"graph {number}", runs, one.estimate, low, high))
     keep("leaders", leaders_figure(rows, objective.label), "the leading graphs' runs and estimates")
     boxes = {"the search's trials": values} if not facts.race_values else {}
+    shown = {one.graph.to_text(): f"graph {number}" for number, one in enumerate(facts.leaders, start=1)}
     for place, (name, runs) in enumerate(facts.race_values.items(), start=1):
-        boxes[name if "=" not in name else f"candidate {place}"] = runs
+        boxes[_box_name(name, shown, place)] = runs
     keep("boxes", trials_boxplot_figure(boxes, label=objective.label), "the values as boxes", many)
+
+
+def _box_name(name: str, shown: dict[str, str], place: int) -> str:
+    """A baseline's own name; a candidate's number among the graphs that are drawn."""
+    if "=" not in name:
+        return name
+    try:
+        return shown.get(canonical(KnowledgeTransferGraph.from_text(name)).to_text(), f"candidate {place}")
+    except GraphError:  # too many relabellings to compare
+        return f"candidate {place}"
 
 
 def _samples(facts: Facts, work: WorkFolder, keep: Keep) -> None:

@@ -10,14 +10,13 @@ import sqlalchemy as sa
 from colgan_search.cli.app import run
 from colgan_search.search.care.reusing import reuse
 from colgan_search.search.database.opening import open_storage
+from colgan_search.search.database.tables import artifacts
 from colgan_search.search.ranking.confirmed import alone_name
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy, open_study
 from colgan_search.search.study.shared_files import SharedFiles
 from tests.fleet import fake_config, make_study
 from tests.integration.cli_helpers import fake_study, fill
-
-OURS = ("colgan_studies", "colgan_slots", "colgan_workers", "colgan_files")
 
 
 def _names(url: str) -> list[str]:
@@ -119,6 +118,21 @@ def test_a_study_of_another_version_or_of_a_broken_config_can_be_deleted(
     assert "colgan-search did not make" in capsys.readouterr().err
     assert run(["delete", "digits", "--yes"]) == 0
     assert _names(prepared_url) == ["another-programs"]
+
+
+def test_a_database_from_before_the_table_of_artifacts(study: OpenStudy, prepared_url: str) -> None:
+    artifacts.drop(study.storage.engine)
+    assert run(["delete", "digits", "--yes"]) == 0
+    assert _names(prepared_url) == []
+
+
+def test_the_pictures_of_a_study_go_with_it(study: OpenStudy, prepared_url: str) -> None:
+    picture = {"uid": study.uid, "artifact": "a", "trial_number": 1, "bytes": 3, "content": b"png"}
+    with study.storage.transaction() as db:
+        db.execute(artifacts.insert().values([picture, {**picture, "uid": "0" * 32}]))
+    assert run(["delete", "digits", "--yes"]) == 0
+    with study.storage.engine.connect() as db:
+        assert db.execute(sa.select(artifacts.c.uid)).scalars().all() == ["0" * 32]
 
 
 def test_rename_goes_through_every_row_and_the_folder(

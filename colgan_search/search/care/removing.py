@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from colgan_search.config import ServiceSettings, StudyConfig, parse_config
 from colgan_search.errors import ColganError, StudyError
 from colgan_search.search import trust
+from colgan_search.search.artifacts.table_store import has_table
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.care.drained import busy, workers_at
 from colgan_search.search.database import tables
@@ -62,6 +63,9 @@ def remove_study(storage: Storage, found: Removal, *, force: bool = False) -> in
     they leave then at their next word to the database, and lose what they train."""
     if found.workers and not force:
         raise busy(found.name, list(found.workers), found.lease_seconds)
+    # The table of artifacts came later than the others: a database of this version may be without it.
+    ours = [table for table in tables.metadata.sorted_tables if "uid" in table.c]
+    ours = [table for table in ours if table is not tables.artifacts or has_table(storage)]
     with storage.lock(f"study {found.name}"), storage.transaction() as db:
         if found.uid is not None:
             # The slots first, as who writes a proposed trial takes them.
@@ -70,7 +74,6 @@ def remove_study(storage: Storage, found: Removal, *, force: bool = False) -> in
         if number is None:
             raise StudyError(f"{storage.name}: study {found.name!r} was deleted or renamed by another process")
         count = study_rows.delete(db, number)
-        for table in tables.metadata.sorted_tables:
-            if found.uid is not None and "uid" in table.c:
-                db.execute(table.delete().where(table.c.uid == found.uid))
+        for table in ours if found.uid is not None else []:
+            db.execute(table.delete().where(table.c.uid == found.uid))
     return count
