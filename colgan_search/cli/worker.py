@@ -62,7 +62,7 @@ def command(
 
     logs.set_up(log_file, terminal=not leave_with_parent, as_json=as_json)
     signalled = threading.Event()
-    drain = stop_asked(signalled.set, again=lambda: os._exit(130))
+    drain = stop_asked(first=signalled.set, again=lambda: os._exit(130))
     if leave_with_parent:
         threading.Thread(target=_drain_when_parent_is_gone, args=(drain,), daemon=True).start()
     settings = None if config is None else load_config(config)

@@ -23,7 +23,7 @@ from tests.integration.cli_helpers import config_data
 
 GOLDEN = Path(__file__).parent / "golden"
 SKY = json.loads((Path(__file__).parent / "skypilot-schema.json").read_text())
-KUBERNETES_VERSIONS = ("1.31", "1.37")
+OLDEST, NEWEST = "1.31", "1.37"
 PASSWORD = "p@ss:w/rd%1'\"\\$(touch pwned)"
 
 KUBERNETES: dict[str, dict[str, Any]] = {
@@ -84,9 +84,12 @@ def texts(name: str, settings: Mapping[str, Any], secret: str | None = None) -> 
     return launcher.files(section, Order(**{**vars(wanted), "secret": secret}))
 
 
-@pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
-@pytest.mark.parametrize("settings", KUBERNETES.values(), ids=KUBERNETES.keys())
-def test_kubernetes_files_are_valid(settings: Mapping[str, Any], version: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "version"),
+    [*((case, NEWEST) for case in KUBERNETES), ("postgres and a dashboard", OLDEST), ("kueue", OLDEST)],
+)
+def test_kubernetes_files_are_valid(case: str, version: str) -> None:
+    settings = KUBERNETES[case]
     found = texts("kubernetes", settings, "/shared/out/password")
     kustomization = yaml.safe_load(found["kustomization.yaml"])
     assert sorted([*kustomization["resources"], "kustomization.yaml"]) == sorted(found)
