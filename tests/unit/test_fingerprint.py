@@ -75,8 +75,8 @@ OTHER_VALUES: dict[str, Any] = {
     "pruning.reduction_factor": 3,
     "pruning.startup_trials": 6,
 }
-ONE_OF = ("network.name", "discriminator_transfer", "artifacts.place")
-"""A single base GAN is built in; a transfer among discriminators is for several of them, a place for other stores."""
+ONE_OF = ("network.name", "discriminator_transfer")
+"""A single base GAN is built in, and a transfer among discriminators is for several of them."""
 FREE_VALUES: dict[str, Any] = {
     "name": "another",
     "data.root": "/somewhere/else",

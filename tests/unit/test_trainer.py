@@ -51,13 +51,13 @@ class Spy:
         self.progress: list[float] = []
         first, second = trainer.discriminator_phase, trainer.generator_phase
 
-        def discriminator_phase(state, lessons, progress, real, own_z, how):  # type: ignore[no-untyped-def]
+        def discriminator_phase(state, lessons, progress, real, own_z, how, *more):  # type: ignore[no-untyped-def]
             (batches,), (own,) = real, own_z  # one discriminator
             assert len(batches) == state.k
             self.turns.append([id(batch) for batch in batches])
             self.real.extend({id(batch): batch for batch in batches}.values())
             self.own_z.extend(own)
-            return first(state, lessons, progress, real, own_z, how)
+            return first(state, lessons, progress, real, own_z, how, *more)
 
         def generator_phase(state, lessons, progress, z):  # type: ignore[no-untyped-def]
             self.progress.append(progress)
