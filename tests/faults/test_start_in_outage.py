@@ -87,7 +87,7 @@ def poll():
     print("ready", flush=True)
     sys.stdin.readline()
     return 0
-workers = SimpleNamespace(poll=poll, draining=True, failed=[], refused=False)
+workers = SimpleNamespace(poll=poll, draining=True, failed=[], refused=False, stays=None)
 Launched.start_workers = lambda self: workers
 main()
 """

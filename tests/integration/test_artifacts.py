@@ -152,7 +152,7 @@ def test_two_workers_on_two_work_folders_share_one_table(prepared_postgres_url: 
     assert shown["artifacts"] == [] and len(shown["trials"]) == 6
     workers = set()
     for trial in shown["trials"]:
-        workers |= {json.loads(one["value"]) for one in trial["user_attrs"] if one["key"] == "worker"}
+        workers |= {one["value"] for one in trial["user_attrs"] if one["key"] == "worker"}
         assert [(one["filename"], one["mimetype"]) for one in trial["artifacts"]] == [
             ("graph.png", "image/png"),
             ("scores.csv", "text/csv"),
