@@ -153,11 +153,12 @@ def test_two_workers_on_two_work_folders_share_one_table(prepared_postgres_url: 
     workers = set()
     for trial in shown["trials"]:
         workers |= {one["value"] for one in trial["user_attrs"] if one["key"] == "worker"}
-        assert [(one["filename"], one["mimetype"]) for one in trial["artifacts"]] == [
-            ("graph.png", "image/png"),
-            ("scores.csv", "text/csv"),
-        ]
-        picture = trial["artifacts"][0]["artifact_id"]
+        there = {one["filename"]: one for one in trial["artifacts"]}
+        assert {name: one["mimetype"] for name, one in there.items()} == {
+            "graph.png": "image/png",
+            "scores.csv": "text/csv",
+        }
+        picture = there["graph.png"]["artifact_id"]
         status, headers, body = ask(application, f"/artifacts/1/{trial['trial_id']}/{picture}")
         assert (status, body) == ("200 OK", f"graph {trial['number']}".encode())
         assert headers["Content-Type"] == "image/png" and "sandbox" in headers["Content-Security-Policy"]
