@@ -67,6 +67,7 @@ def test_start(tmp_path: Path) -> None:
     assert "not run | –" not in cells(tmp_path, "--help")
 
 
+@pytest.mark.endurance
 def test_evaluator(tmp_path: Path) -> None:
     result = ran(tmp_path, "evaluator", "--size", "16", "--images", "4", "--batch", "4", "--blocks", "1")
     assert result["scores"]["is_mean"]["difference"] < 1e-3
