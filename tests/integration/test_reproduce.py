@@ -115,6 +115,7 @@ def test_a_searchs_best_graph_is_trained_again_with_new_seeds(tmp_path: Path) ->
         assert sentence in text and sentence in data["notes"][0]
 
 
+@pytest.mark.slow
 def test_an_extended_search_with_another_best_graph(tmp_path: Path) -> None:
     """The old best graph's study stays what it is, and the new one gets its own."""
     url = f"sqlite:///{tmp_path}/s.db"

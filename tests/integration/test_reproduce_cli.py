@@ -80,6 +80,7 @@ def test_a_file_as_out_is_refused_before_anything_runs(
     assert [file.name for file in tmp_path.iterdir()] == ["taken"] and (tmp_path / "taken").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_without_workers_here(typed: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     words = ("reproduce", "table3", "--scale", "digits", "--trials", "4", "--seeds", "2", "--workers", "0")
     words += ("--storage", "sqlite:///s.db")

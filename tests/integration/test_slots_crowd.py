@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 
+import pytest
 import sqlalchemy as sa
 
 from colgan_search.search.budget.slot_records import Budget
@@ -53,6 +54,7 @@ def test_exact_budget_under_eight_threads_that_die_and_fault(prepared_url: str) 
     assert states["accepted"] == total and set(states) <= {"accepted", "failing"}
 
 
+@pytest.mark.slow
 def test_the_total_changes_under_claiming_workers_and_stays_exact(prepared_url: str) -> None:
     opened = [open_storage(prepared_url, create=True) for _ in range(4)]
     Slots(opened[0], "u").begin_study(10)

@@ -202,6 +202,7 @@ def test_other_images_are_another_classifier(tmp_path: Path, quick_training: lis
     assert len(quick_training) == 2 and len(weights_files(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_train_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, report = context.Barrier(2), tmp_path / "report"

@@ -39,6 +39,7 @@ def test_each_next_worker_takes_a_gpu_with_the_fewest(tmp_path: Path) -> None:
         assert index == 0
 
 
+@pytest.mark.slow
 def test_the_place_of_a_killed_worker_is_free_again(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

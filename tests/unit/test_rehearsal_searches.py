@@ -130,6 +130,7 @@ def test_a_proposal_that_was_not_measured_becomes_the_nearest_that_was() -> None
     assert searched.by_trials[0].regret == 0.0
 
 
+@pytest.mark.slow
 def test_noise_is_as_large_as_the_function_and_may_be_shared() -> None:
     graph = KnowledgeTransferGraph.from_text("G1=D:t/G2=D:t/G3=D:t")
     for name, shared in (("maximum", 0.0), ("interactions", 0.5)):

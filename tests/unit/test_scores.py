@@ -119,6 +119,7 @@ def inception_weights(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_inception_scores_equal_torch_fidelity(tmp_path: Path, inception_weights: Path) -> None:
     generated, real = colour_images(8, seed=2), colour_images(6, seed=3)
     chosen = settings(extractor="inception", weights=str(inception_weights), splits=2, batch=4)
