@@ -52,6 +52,7 @@ def test_a_table_of_given_graphs(tmp_path: Path) -> None:
     assert json.loads(made.json())["rows"][3]["our_is"] == rows[3].our_is
 
 
+@pytest.mark.slow
 def test_more_seeds_go_on_where_fewer_ended(tmp_path: Path) -> None:
     """A study of 3 trainings gets the fourth and fifth: the first three stay what they are."""
     url = f"sqlite:///{tmp_path}/s.db"
@@ -67,6 +68,7 @@ def test_more_seeds_go_on_where_fewer_ended(tmp_path: Path) -> None:
         assert len({seed.seed for seed in row.per_seed}) == 5
 
 
+@pytest.mark.slow
 def test_table_3_repeats_table_1s_dcgans(tmp_path: Path) -> None:
     """The paper prints them twice, digit for digit: they are trained once."""
     url = f"sqlite:///{tmp_path}/s.db"
@@ -138,6 +140,7 @@ def test_an_extended_search_with_another_best_graph(tmp_path: Path) -> None:
     assert row.our_is == pytest.approx(statistics.fmean(values(url, str(row.study)))) and row.study != before.study
 
 
+@pytest.mark.slow
 def test_fewer_than_there_are_is_not_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/s.db"
     wanted = Reproduction("table3", "digits", seeds=4, trials=6, storage=url, work_dir=tmp_path)

@@ -65,6 +65,7 @@ def search(roster: Roster, gates: Sequence[str], number: int, workers: int = 1, 
     return [graphs, study]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("roster", "gates"),
     [(Roster(1), GATES), (Roster(2), GATES), (Roster(3), TWO), (Roster(2, 2), TWO), (Roster(4), TWO), (Roster(6), TWO)],

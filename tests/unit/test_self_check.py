@@ -81,6 +81,7 @@ def test_float32_forbids_tf32_inside_alone() -> None:
     assert torch.backends.cudnn.allow_tf32
 
 
+@pytest.mark.slow
 def test_a_refused_fast_path_is_not_used_and_the_outcome_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
