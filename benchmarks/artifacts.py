@@ -1,6 +1,6 @@
 """How much a database grows by what trials leave for the dashboard: a real worker and pictures, an instant experiment.
 
-    python -m benchmarks.artifacts --trials 1500
+    python -m benchmarks artifacts --trials 1500
 
 on a PostgreSQL of its own (that of the tests), at the paper's size: k = 3, 64 x 64 x 3. The pictures are drawn as of
 trained generators, some dozens of them, and then used again and again; the images are noise of 32 x 32 made larger,
@@ -8,22 +8,20 @@ which costs JPEG more than CIFAR-10's. `--none` is the same without pictures, no
 """
 
 import argparse
-import json
-import platform
 import random
 import statistics
 import tempfile
 import threading
 import time
-from datetime import datetime, timezone
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.benchmark import Benchmark
 from benchmarks.metering import metering
-from colgan_search import __version__
 from colgan_search.api.trial_pictures import SAMPLES, TrialPictures
 from colgan_search.file_names import GENERATORS_FILE, WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
@@ -94,7 +92,7 @@ def experiment(
     )
 
 
-def measure(url: str, trials: int, shown: bool, work: Path) -> dict[str, Any]:
+def growth(url: str, trials: int, shown: bool, work: Path) -> dict[str, Any]:
     """Lets one worker do so many trials; what the database has grown by, and what it cost."""
     config = fake_config("growth", k=K, search={"sampler": "random"}, service={"lease_seconds": 600.0})
     study = create_or_open(open_storage(url, create=True), config, "growth", trials)
@@ -127,29 +125,37 @@ def measure(url: str, trials: int, shown: bool, work: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     parser.add_argument("--trials", type=int, default=1500)
-    parser.add_argument("--none", action="store_true")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    parser.add_argument("--none", action="store_true", help="without pictures, notes and plots")
+
+
+def measure(asked: argparse.Namespace) -> dict[str, Any]:
+    """The growth of a database of its own."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         server = Postgres(Path(folder) / "postgres")
         server.start()
         try:
-            found = measure(server.new_database(), options.trials, not options.none, Path(folder) / "work")
+            return growth(server.new_database(), asked.trials, not asked.none, Path(folder) / "work")
         finally:
             server.stop()
-    found |= {
-        "version": __version__,
-        "machine": platform.processor() or platform.machine(),
-        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
-    print(json.dumps(found, indent=1))
-    if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    main()
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """In words."""
+    yield f"{result['trials']} trials: the database grew by {result['growth_mb']} MB, {result['tables_mb']}"
+    drawing = f"drawing takes {result['cpu_ms_to_draw']} ms of CPU time"
+    yield f"{result['trials_with_pictures']} trials keep pictures; {drawing}"
+
+
+ARTIFACTS = Benchmark(
+    "artifacts",
+    "how much a database grows by what trials leave for the dashboard",
+    options,
+    measure,
+    lines,
+    device=False,
+    packages=("torch", "sqlalchemy", "psycopg2-binary"),
+)

@@ -1,25 +1,22 @@
 """What it costs to write down a training: epochs with and without telemetry, in turn, in one process.
 
-    python -m benchmarks.telemetry --rounds 20
+    python -m benchmarks telemetry --rounds 20
 
 k = 3, all through, feature transfer, at the digits' size (one epoch is 56 iterations), on one thread. Medians of ratios
 within a round, by the thread's CPU time; what is written at the end is not among it, and given by itself.
 """
 
 import argparse
-import json
-import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from colgan_search import __version__
+from benchmarks.benchmark import Benchmark
 from colgan_search.config import load_config
 from colgan_search.experiment.telemetry import Telemetry
 from colgan_search.gan.state import TrainingState
@@ -67,11 +64,13 @@ def epoch(real: torch.Tensor, config: Any, observed: bool) -> tuple[float, float
     return seconds, written
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+
+
+def measure(asked: argparse.Namespace) -> dict[str, Any]:
+    """Ratios of epochs with telemetry to those without."""
     torch.set_num_threads(1)
     config = load_config("digits")
     random = torch.Generator().manual_seed(0)
@@ -80,28 +79,27 @@ def main() -> None:
     real = torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
     epoch(real, config, True)
     ratios, plain, written = [], [], []
-    for number in range(options.rounds):
+    for number in range(asked.rounds):
         order = (False, True) if number % 2 == 0 else (True, False)
         found = {observed: epoch(real, config, observed) for observed in order}
         ratios.append(found[True][0] / found[False][0])
         plain.append(found[False][0])
         written.append(found[True][1])
     quarters = statistics.quantiles(ratios, n=4)
-    result = {
+    return {
         "ratio": round(statistics.median(ratios), 4),
         "middle_half": [round(quarters[0], 4), round(quarters[2], 4)],
-        "rounds": options.rounds,
+        "rounds": asked.rounds,
         "iteration_ms": round(1e3 * statistics.median(plain) / 56, 2),
         "written_ms": round(1e3 * statistics.median(written), 2),
-        "version": __version__,
-        "machine": platform.processor() or platform.machine(),
-        "torch": torch.__version__,
-        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    print(json.dumps(result, indent=1))
-    if options.json is not None:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    main()
+def lines(result: dict[str, Any]) -> Iterator[str]:
+    """In words."""
+    low, high = result["middle_half"]
+    yield f"an epoch with telemetry: {result['ratio']} times one without (middle half {low} to {high})"
+    yield f"writing it at the end: {result['written_ms']} ms"
+
+
+TELEMETRY = Benchmark("telemetry", "what it costs to write down a training", options, measure, lines, device=False)

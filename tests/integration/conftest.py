@@ -4,14 +4,18 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from optuna.trial import FrozenTrial
 
 from colgan_search.search.budget.slots import Slots
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.database.tables import now, studies
+from colgan_search.search.proposing import propose
+from tests.integration.cli_helpers import fake_study, optuna_study, small_config
 from tests.integration.file_server import Server
 
 
@@ -69,3 +73,16 @@ def four(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Slots:
 def one(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Slots:
     """The same, of one slot."""
     return _old_study(storage, monkeypatch, 1)
+
+
+@pytest.fixture
+def trials(storage_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[FrozenTrial]:
+    """The trials of a study of 4 results, 3 done and 1 running, in the storage that COLGAN_STORAGE names."""
+    study = fake_study(storage_url, small_config(tmp_path), total=4, done=3)
+    claim = study.slots.claim("host:2:00000002", 60.0)
+    assert claim is not None
+    propose.assign(study, claim)
+    study.storage.close()
+    monkeypatch.setenv("COLGAN_STORAGE", storage_url)
+    monkeypatch.chdir(tmp_path)
+    return optuna_study(storage_url).trials

@@ -19,11 +19,13 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from optuna_dashboard._note import get_note_from_system_attrs
 from PIL import Image
 
+from benchmarks.filling import fill
 from colgan_search.api.guarding import Guard
 from colgan_search.config.artifacts import ArtifactSettings
 from colgan_search.errors import ConfigError, DataError
 from colgan_search.file_names import WorkFolder
 from colgan_search.records import Outcome
+from colgan_search.sampling import winner
 from colgan_search.search.artifacts import stores
 from colgan_search.search.artifacts.keeping import Picture, keep
 from colgan_search.search.artifacts.stores import AllStores, store_of
@@ -334,6 +336,21 @@ def test_a_bucket_by_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_settings_are_refused(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=r"artifacts.*" + said):
         fake_config(artifacts=settings)
+
+
+def test_the_page_asks_for_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 30 trials without replicates the ranking, the effects and the spread of runs all need it; it takes seconds."""
+    asked = []
+    real = winner.winners_model
+    monkeypatch.setattr(winner, "winners_model", lambda seen: asked.append(seen) or real(seen))
+    study = make_study(f"sqlite:///{tmp_path / 'study.db'}", 30, fake_config())
+    fill(study, 30)
+    overview.show(study, study.slots.budget())
+    assert len(asked) == 1
+    theirs = study.load()
+    plots = get_plotly_graph_objects(theirs._storage.get_study_system_attrs(theirs._study_id))
+    assert len(plots) == 3 and "What matters" in get_note(theirs)
+    study.storage.close()
 
 
 def test_the_page_is_made_again_as_the_study_grows() -> None:

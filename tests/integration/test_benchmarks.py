@@ -78,3 +78,17 @@ def test_service(tmp_path: Path) -> None:
     result = ran(tmp_path, "service", "--trials", "1000", "--measure", "2", "--storage", f"sqlite:///{tmp_path}/s.db")
     assert result["database"].startswith("sqlite") and result["costs"][0]["trials"] == 1000
     assert "not run" not in cells(tmp_path, "1,000th")
+
+
+def test_telemetry(tmp_path: Path) -> None:
+    file = tmp_path / "telemetry.json"
+    assert running.main(["telemetry", "--rounds", "2", "--json", str(file)]) == 0
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert result["rounds"] == 2 and result["iteration_ms"] > 0 and result["machine"]["cpus"] > 0
+
+
+def test_artifacts(tmp_path: Path) -> None:
+    file = tmp_path / "artifacts.json"
+    assert running.main(["artifacts", "--trials", "3", "--json", str(file)]) == 0
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert result["trials_with_pictures"] == 3 and result["growth_mb"] > 0

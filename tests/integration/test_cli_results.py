@@ -17,22 +17,8 @@ from colgan_search import __version__
 from colgan_search.cli.app import run
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search.database.urls import normalise_url
-from colgan_search.search.proposing import propose
 from tests.fake_worker import fake_value
 from tests.integration.cli_helpers import WAIT_SECONDS, answer, environment, fake_study, optuna_study, small_config
-
-
-@pytest.fixture
-def trials(storage_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[FrozenTrial]:
-    """The trials of a study of 4 results, 3 done and 1 running, in the storage that COLGAN_STORAGE names."""
-    study = fake_study(storage_url, small_config(tmp_path), total=4, done=3)
-    claim = study.slots.claim("host:2:00000002", 60.0)
-    assert claim is not None
-    propose.assign(study, claim)
-    study.storage.close()
-    monkeypatch.setenv("COLGAN_STORAGE", storage_url)
-    monkeypatch.chdir(tmp_path)
-    return optuna_study(storage_url).trials
 
 
 def test_results_agree_with_optuna(

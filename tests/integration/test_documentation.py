@@ -8,6 +8,7 @@ import yaml
 
 from colgan_search.cli.app import app
 from colgan_search.config import parse_config
+from colgan_search.errors import ConfigError
 from tests.documentation import ROOT, SHELL, Block, blocks, commands, pages
 from tests.integration.cli_helpers import config_data
 
@@ -75,9 +76,17 @@ def parts(block: Block) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("page", pages())
 def test_configs_and_their_sections_are_valid(page: str) -> None:
     for block in blocks(page):
-        if block.language == "yaml":
-            for part in parts(block):
-                parse_config({**config_data(), **part}, f"{page}:{block.line}")
+        for part in parts(block) if block.language == "yaml" else ():
+            config = parse_config({**config_data(), **part}, f"{page}:{block.line}")
+            read = config.model_dump(mode="json")
+            said = [(key, name) for key, section in part.items() if isinstance(section, dict) for name in section]
+            assert [(key, name) for key, name in said if name not in read[key]] == []
+
+
+def test_a_config_that_is_not_valid_is_seen() -> None:
+    (part,) = parts(Block("a", 1, "yaml", "artifacts: {stroe: none}"))
+    with pytest.raises(ConfigError, match=r"artifacts\.stroe"):
+        parse_config({**config_data(), **part}, "a")
 
 
 def test_who_runs_blocks_is_there_and_no_entry_is_left_over() -> None:

@@ -10,21 +10,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from colgan_search.cli.app import run
-from colgan_search.search.proposing import propose
-from tests.integration.cli_helpers import answer, fake_study, optuna_study, small_config
-
-
-@pytest.fixture
-def trials(storage_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[FrozenTrial]:
-    """Three results and a running trial, in the storage that COLGAN_STORAGE names."""
-    study = fake_study(storage_url, small_config(tmp_path), total=4, done=3)
-    claim = study.slots.claim("host:2:00000002", 60.0)
-    assert claim is not None
-    propose.assign(study, claim)
-    study.storage.close()
-    monkeypatch.setenv("COLGAN_STORAGE", storage_url)
-    monkeypatch.chdir(tmp_path)
-    return optuna_study(storage_url).trials
+from tests.integration.cli_helpers import answer
 
 
 def test_parquet_keeps_numbers_and_moments(trials: list[FrozenTrial], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,9 @@
 """A study's own page at the dashboard: a note with how it stands, and its plots; made anew as the study grows."""
 
 import json
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -18,6 +21,9 @@ from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.search.study.results import TrialRecord
 from colgan_search.symmetry import extent
+
+if TYPE_CHECKING:
+    from colgan_search.surrogate import GraphModel
 
 SHOWN = "colgan:shown"
 """System attribute: how many results the page was made of."""
@@ -59,10 +65,11 @@ def show(study: OpenStudy, budget: Budget) -> None:
     objective = study.config.objective
     records = results.trials(study)
     complete = results.best_first(records, objective)
-    ranking = rank(records, study.config)
-    insight = insight_of(study, complete, importance=False)
+    model = cache(lambda: model_of_records(complete, study.config))  # once for all: it is what takes the time
+    ranking = rank(records, study.config, model)
+    insight = insight_of(study, complete, model, importance=False)
     text = note_text(study, budget, records, ranking, insight)
-    figures = figures_of(study, complete, ranking, insight)
+    figures = figures_of(study, complete, ranking, insight, model)
     with study.storage.transaction() as db:
         number = trial_rows.study_id(db, study.name, study.uid)
         old = study_writes.attributes_like(db, number, PLOT)
@@ -79,7 +86,11 @@ def show(study: OpenStudy, budget: Budget) -> None:
 
 
 def figures_of(
-    study: OpenStudy, complete: list[TrialRecord], ranking: Ranking | None, insight: Insight | str
+    study: OpenStudy,
+    complete: list[TrialRecord],
+    ranking: Ranking | None,
+    insight: Insight | str,
+    model: "Callable[[], GraphModel | None]",
 ) -> dict[str, str]:
     """Name -> plotly's JSON."""
     objective = study.config.objective
@@ -87,7 +98,7 @@ def figures_of(
     if not values or ranking is None:
         return {}
     values.sort()
-    spread = _sd_of_runs(study, complete, ranking)
+    spread = _sd_of_runs(len(complete), ranking, model)
     best = plots.best_so_far(values, spread, objective.label, higher_is_better=objective.higher_is_better)
     parts = min(PARTS, len(values))
     boxes = {}
@@ -103,12 +114,12 @@ def figures_of(
     return figures
 
 
-def _sd_of_runs(study: OpenStudy, complete: list[TrialRecord], ranking: Ranking) -> float | None:
+def _sd_of_runs(complete: int, ranking: Ranking, model: "Callable[[], GraphModel | None]") -> float | None:
     """Of the runs of one graph: by the replicates, or else as the model believes it; None if neither knows."""
     if ranking.sd_of_runs is not None:
         return ranking.sd_of_runs
-    model = model_of_records(complete, study.config) if len(complete) >= FEWEST else None
-    return None if model is None else model.noise
+    made = model() if complete >= FEWEST else None
+    return None if made is None else made.noise
 
 
 def note_text(
