@@ -147,6 +147,20 @@ def test_kubernetes_with_a_database_of_its_own(told: Path, tmp_path: Path, capsy
 
 
 @pytest.mark.usefixtures("quiet_process")
+def test_kubernetes_jobs_that_have_ended_are_made_anew_so_that_a_study_can_be_extended(
+    told: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    monkeypatch.setenv("ANSWER_KUBECTL", json.dumps(ended))
+    command = ["launch", "--config", "small.yaml", "--on", "kubernetes", "--set", "cluster.postgres=true"]
+    assert run([*command, "--trials", "5", "--out", "out"]) == 0
+    calls = [arguments for _, arguments, _, _ in lines(told)]
+    deleted = [call[call.index("job") + 1] for call in calls if "delete" in call]
+    assert deleted == ["colgan-small", "colgan-small-study"]
+    assert calls[-1][:2] == ["apply", "-k"], "and only then applied"
+
+
+@pytest.mark.usefixtures("quiet_process")
 def test_skypilot_gets_one_job_for_each_worker_that_is_not_there(
     told: Path, prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
