@@ -1,8 +1,11 @@
 """The Dockerfile against what it builds from: its paths, extras, requirements, user, and the commands that it names."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,7 +41,7 @@ def test_it_copies_what_is_there_and_nothing_else_gets_into_the_build() -> None:
 def test_it_runs_as_a_user_of_its_own_in_a_folder_that_is_his() -> None:
     (made,) = [words for words in of("RUN") if words.startswith("useradd")]
     assert "--uid 1000 " in made and " colgan " in made and "chown colgan:colgan /runs" in made
-    assert of("USER") == ["colgan"] and of("WORKDIR") == of("VOLUME") == ["/runs"]
+    assert of("USER") == ["1000:1000"] and of("WORKDIR") == of("VOLUME") == ["/runs"]
     order = [name for name, _ in instructions()]
     assert order.index("USER") > max(i for i, name in enumerate(order) if name in ("RUN", "COPY"))
     assert "HOME=/runs" in of("ENV")[0], "else libraries write where they may not"
@@ -71,6 +74,18 @@ def test_a_signal_reaches_the_program() -> None:
     assert of("STOPSIGNAL") == ["SIGTERM"]
     for kind in ("ENTRYPOINT", "CMD"):
         assert of(kind)[0].startswith("["), "a shell would not pass it on"
+
+
+def test_hadolint_has_nothing_to_say(tmp_path: Path) -> None:
+    program = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("there is no hadolint on this machine")
+    ran = subprocess.run([program, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    (tmp_path / "Dockerfile").write_text(
+        (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("USER 1000:1000", "USER root")
+    )
+    assert "DL3002" in subprocess.run([program, tmp_path / "Dockerfile"], capture_output=True, text=True).stdout
 
 
 @pytest.mark.parametrize("index", ["", "a place"])
