@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import cached, is_parametrized
 
 from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.extensions.transfers import Maps
@@ -83,7 +83,7 @@ class Discriminator(DiscriminatorNetwork):
         for number, (convolution, activation) in enumerate(
             zip(self.convolutions, self.activations, strict=True), start=1
         ):
-            convolved = convolution(x)
+            convolved = _convolved(convolution, x)
             kept = number in layers
             # LeakyReLU works in place: what is kept is not to change.
             x = activation(convolved.clone() if kept and maps == "convolution" else convolved)
@@ -110,6 +110,16 @@ class Discriminator(DiscriminatorNetwork):
             else:
                 x = activation(convolution(x))
         return list(torch.split(x.flatten(1), counts))
+
+
+def _convolved(convolution: Any, x: Tensor) -> Tensor:
+    """convolution(x); the weights under spectral norm in float32, whatever autocast does with the rest."""
+    if not is_parametrized(convolution) or not torch.is_autocast_enabled(x.device.type):
+        return convolution(x)  # type: ignore[no-any-return]
+    with cached():
+        with torch.autocast(x.device.type, enabled=False):
+            _ = convolution.weight  # computed here, once, and kept for the next line
+        return convolution(x)  # type: ignore[no-any-return]
 
 
 class Generator(GeneratorNetwork):

@@ -27,7 +27,15 @@ class Sigmas:
 
 @torch.no_grad()
 def iterate(convolution: Any, batches: int) -> Sigmas:
-    """As many power iterations as that many forward passes in train mode would make; u and v are kept for the next."""
+    """As many power iterations as that many forward passes in train mode would make; u and v are kept for the next.
+
+    In float32 also under autocast.
+    """
+    with torch.autocast(convolution.parametrizations.weight.original.device.type, enabled=False):
+        return _iterate(convolution, batches)
+
+
+def _iterate(convolution: Any, batches: int) -> Sigmas:
     weight, norm = convolution.parametrizations.weight.original, convolution.parametrizations.weight[0]
     _, inputs, height, width = weight.shape
     matrix = innermost(weight)
@@ -57,7 +65,8 @@ def judge(
 ) -> Tensor:
     """LeakyReLU(convolution(x)) with the weights over each batch's sigma; slope 1 = no activation.
 
-    `x` [N, B, H, W] holds J batches of `counts` samples, one after the other.
+    `x` [N, B, H, W] holds J batches of `counts` samples, one after the other. Under autocast the convolution and its
+    gradients are in half precision, everything of sigma's in float32.
     """
     weight = convolution.parametrizations.weight.original
     how = (list(convolution.stride), list(convolution.padding), slope, tuple(counts), products)
@@ -88,39 +97,40 @@ class _Judge(torch.autograd.Function):
         stride, padding, slope, counts, products = ctx.how
         u, v, inverse = ctx.sigmas.u, ctx.sigmas.v, ctx.sigmas.inverse
         for_x, for_weight = ctx.needs_input_grad[:2]
+        x_half, weight_half = x.to(y.dtype), weight.to(y.dtype)  # what the convolution met, under autocast
         inner = gradient if slope == 1.0 else torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)
         of_x: Tensor | None
         direct: Tensor | None = None  # the weight's gradient with sigma held
         of_bias = of_weight = None
         if for_weight:
-            of_biases = torch.stack([part.sum((0, 2, 3)) for part in torch.split(inner, counts)])
+            of_biases = torch.stack([part.sum((0, 2, 3), dtype=bias.dtype) for part in torch.split(inner, counts)])
             of_bias = of_biases.sum(0)
             # The gradient before the activation times its input is the gradient after it times its output.
             products_of = zip(torch.split(gradient, counts), torch.split(y, counts), strict=True)
-            along = torch.stack([torch.dot(_flat(g), _flat(out)) for g, out in products_of]) - of_biases @ bias
+            along = torch.stack([torch.dot(_flat(g, bias), _flat(out, bias)) for g, out in products_of]) - of_biases @ bias
         scaled = inner.clone() if inner is gradient else inner
         for part, one in zip(torch.split(scaled, counts), inverse, strict=True):
             part.mul_(one)
         if ctx.whole:
             flat = scaled.flatten(1)
-            of_x = (flat @ innermost(weight)).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2) if for_x else None
-            direct = flat.t() @ innermost(x) if for_weight else None
+            of_x = (flat @ innermost(weight_half)).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2) if for_x else None
+            direct = flat.t() @ innermost(x_half) if for_weight else None
         else:
             few = products and for_x and (stride, padding) == ([2, 2], [1, 1]) and weight.shape[1] <= FEW
-            of_x = spread(scaled, weight) if few and weight.shape[2:] == (4, 4) else None
+            of_x = spread(scaled, weight_half) if few and weight.shape[2:] == (4, 4) else None
             mask = [for_x and of_x is None, for_weight, False]
             if any(mask):
                 pair = stride, padding, [1, 1], False, [0, 0], 1
-                rest, full, _ = torch.ops.aten.convolution_backward(scaled, x, weight, None, *pair, mask)
+                rest, full, _ = torch.ops.aten.convolution_backward(scaled, x_half, weight_half, None, *pair, mask)
                 of_x = rest if of_x is None else of_x
                 direct = innermost(full) if for_weight else None
         if direct is not None:
             # d sigma / d W = u v^T, and the output goes with 1 / sigma
-            whole = torch.addmm(direct, (u * (along * inverse)[:, None]).t(), v, alpha=-1)
+            whole = torch.addmm(direct.to(weight.dtype), (u * (along * inverse)[:, None]).t(), v, alpha=-1)
             height, width = weight.shape[2:]
             of_weight = whole.view(len(weight), height, width, -1).permute(0, 3, 1, 2)
         return of_x, of_weight, of_bias, None, None
 
 
-def _flat(images: Tensor) -> Tensor:
-    return images.permute(0, 2, 3, 1).reshape(-1)
+def _flat(images: Tensor, like: Tensor) -> Tensor:
+    return images.permute(0, 2, 3, 1).reshape(-1).to(like.dtype)
