@@ -96,7 +96,7 @@ class CapturedIteration:
         assert self._replay is not None
         for kept, new in zip(self._drawn.tensors, drawn.tensors, strict=True):
             kept.copy_(new)
-        self._weights.copy_(self.iteration.weights(progress))
+        self._weights.copy_(self.iteration.weights(progress), non_blocking=True)
         self._replay()
         values = self._found.clone().unbind()  # the next replay writes over them
         losses, right = self._names

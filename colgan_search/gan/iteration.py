@@ -78,7 +78,9 @@ class Iteration:
 
     def weights(self, progress: float) -> Tensor:
         """What the gates of `lessons.gated` weigh at `progress` 0..1, float32 [edges], on the CPU."""
-        return torch.tensor([gate.weight(progress) for _, gate in self.lessons.gated], dtype=torch.float32)
+        weights = [gate.weight(progress) for _, gate in self.lessons.gated]
+        pinned = self.state.device.type == "cuda"  # else the copy would wait for the GPU
+        return torch.tensor(weights, dtype=torch.float32, pin_memory=pinned)
 
 
 def real_batches(training: TrainingSettings, k: int) -> int:
