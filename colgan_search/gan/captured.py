@@ -92,6 +92,7 @@ class CapturedIteration:
             except RuntimeError as error:
                 self.problem = f"an iteration cannot be recorded: {in_one_line(error)}"
                 log.warning("%s; it goes on without CUDA graphs", self.problem)
+                self.iteration.state.train_mode()  # it may have ended in the middle
                 return self(drawn, progress, counted)
         assert self._replay is not None
         for kept, new in zip(self._drawn.tensors, drawn.tensors, strict=True):
