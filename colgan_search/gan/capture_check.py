@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
 from colgan_search.errors import in_one_line
 from colgan_search.gan.captured import RECORDERS, WARM_UP, CapturedIteration
@@ -57,4 +56,4 @@ def replaying_problem(
 def _weights(state: TrainingState) -> Sequence[Tensor]:
     """Each network's, as one vector."""
     networks: list[nn.Module] = [*state.generators, *state.discriminators]
-    return [parameters_to_vector(network.parameters()).detach() for network in networks]
+    return [torch.cat([weight.detach().reshape(-1) for weight in network.parameters()]) for network in networks]

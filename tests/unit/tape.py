@@ -15,6 +15,10 @@ REFUSED = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.de
 """Operators whose result Python waits for: CUDA refuses them while it records."""
 
 
+UNSAID = {torch.ops.aten.native_batch_norm.default: (3, 4)}
+"""Operators that write over arguments of which their schema does not say so: running mean and variance."""
+
+
 class Tape(TorchDispatchMode):
     """Every operator that runs inside, with its very tensors."""
 
@@ -30,7 +34,8 @@ class Tape(TorchDispatchMode):
         if func in REFUSED:
             raise RuntimeError(f"{func} is not permitted when stream is capturing")
         for number, argument in enumerate(func._schema.arguments):
-            if argument.alias_info is not None and argument.alias_info.is_write:
+            written = argument.alias_info is not None and argument.alias_info.is_write
+            if written or number in UNSAID.get(func, ()):
                 given = args[number] if number < len(args) else kwargs.get(argument.name)
                 for tensor in tree_leaves(given):
                     self._keep(tensor)

@@ -57,7 +57,7 @@ def trained(text: str, fast: Any, **more: Any) -> tuple[TrainingState, list[tupl
     "changes",
     [
         {"ramp": "epoch"},
-        {"discriminator_steps": "per_batch", "real_batches": "fresh", "epochs": 5},
+        {"discriminator_steps": "per_batch", "real_batches": "fresh", "epochs": 7},
         {"discriminator_steps": "joint", "ema": 0.9},
     ],
 )
@@ -90,9 +90,16 @@ def test_a_stopped_training_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
     assert digest(found) == digest(wanted)
 
 
-def test_divergence_is_seen() -> None:
-    with pytest.raises(Diverged, match="at iteration"):
-        trained(ONE, CAPTURED, how=training(learning_rate=1e30, epochs=12))
+def test_divergence_is_seen_in_a_replay() -> None:
+    kept: list[TrainingState] = []
+
+    def poison(iteration: int) -> None:
+        if iteration == 5:
+            with torch.no_grad():
+                kept[0].generators[1].convolutions[0].weight.fill_(float("nan"))  # type: ignore[operator, union-attr]
+
+    with pytest.raises(Diverged, match="is nan at iteration 6$"):
+        trained(ONE, CAPTURED, on_start=kept.append, on_iteration=poison)
 
 
 def waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,21 +95,20 @@ class Discriminator(DiscriminatorNetwork):
         """See `DiscriminatorNetwork.forward_batches`; as one batch, where no batch norm forbids it."""
         if not (self.training and self.fast.spectral) or self.norm.batch_inside:
             return super().forward_batches(batches)
-        if self.fast.one_pass:
+        if self.fast.one_pass and len({len(images) for images in batches}) == 1:
             return self._forward_batches(batches)
         return [logits for images in batches for logits in self._forward_batches([images])]
 
     def _forward_batches(self, batches: Sequence[Tensor]) -> list[Tensor]:
-        counts = [len(images) for images in batches]
         x = torch.cat(list(batches)) if len(batches) > 1 else batches[0]
         for convolution, activation in zip(self.convolutions, self.activations, strict=True):
             if is_parametrized(convolution):
                 slope = 1.0 if isinstance(activation, nn.Flatten) else SLOPE
                 sigmas = iterate(convolution, len(batches))
-                x = judge(x, convolution, counts, slope, products=self.fast.matrix_products, sigmas=sigmas)
+                x = judge(x, convolution, slope, products=self.fast.matrix_products, sigmas=sigmas)
             else:
                 x = activation(convolution(x))
-        return list(torch.split(x.flatten(1), counts))
+        return list(torch.split(x.flatten(1), len(batches[0])))
 
 
 def _convolved(convolution: Any, x: Tensor) -> Tensor:
