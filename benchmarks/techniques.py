@@ -19,9 +19,9 @@ from benchmarks import plain
 from colgan_search.config import TrainingSettings
 from colgan_search.extensions.fast import REFERENCE, USUAL, FastSettings
 from colgan_search.gan.finite_watch import FiniteWatch
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.state import layout, new_state
-from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.presets import preset

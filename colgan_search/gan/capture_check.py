@@ -43,7 +43,9 @@ def replaying_problem(
             return captured.problem
         wanted, _ = again(drawn, progress, counted=True)
         off = loss_difference(losses, wanted)
-        steps = [[after - was for after, was in zip(_weights(one), before, strict=True)] for one in (state, again.state)]
+        steps = [
+            [after - was for after, was in zip(_weights(one), before, strict=True)] for one in (state, again.state)
+        ]
         apart = vector_difference(*steps)
         if off > allowed or apart > STEP:
             return (

@@ -37,7 +37,7 @@ class CudaGraphRecorder(Recorder):
     """PyTorch's CUDA graphs, on a stream of their own."""
 
     def __init__(self, device: torch.device) -> None:
-        self._stream = torch.cuda.Stream(device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from colgan_search.config import FastSettings, TrainingSettings
-from colgan_search.gan.state import TrainingState, layout
 from colgan_search.gan.lessons import Lessons
+from colgan_search.gan.state import TrainingState, layout
 from colgan_search.gan.steps import Progress, discriminator_phase, generator_phase
 from colgan_search.images import to_pixels
-
 
 Numbers = tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
 """Losses and accuracies by name, scalars on the device."""
@@ -56,10 +55,7 @@ class Iteration:
         k = self.state.k
         # One real batch for all k turns of a D (our reading), or one for each
         pixels = [
-            [
-                to_pixels(self.real[numbers]).contiguous(memory_format=layout(self.fast))
-                for numbers in batches
-            ]
+            [to_pixels(self.real[numbers]).contiguous(memory_format=layout(self.fast)) for numbers in batches]
             * (k // len(batches))
             for batches in drawn.real
         ]

@@ -1,4 +1,4 @@
-"""In which precision the networks of a training compute; losses, spectral norm's sigma, weights and Adam are in float32."""
+"""In which precision the networks of a training compute; losses, spectral norm's sigma and Adam are in float32."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext

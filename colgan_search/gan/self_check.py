@@ -11,12 +11,12 @@ from torch import Tensor
 from colgan_search.config import StudyConfig
 from colgan_search.errors import in_one_line
 from colgan_search.extensions.fast import REFERENCE, FastSettings
-from colgan_search.gan.state import TrainingState, layout, new_state
 from colgan_search.gan.capture_check import replaying_problem
 from colgan_search.gan.captured import RECORDERS
 from colgan_search.gan.differences import gradient, loss_difference, vector_difference
 from colgan_search.gan.iteration import Drawn, Iteration, real_batches
 from colgan_search.gan.lessons import Lessons
+from colgan_search.gan.state import TrainingState, layout, new_state
 from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gates import CUTOFF, THROUGH
 from colgan_search.graph import KnowledgeTransferGraph

@@ -15,8 +15,8 @@ from colgan_search.gan.captured import RECORDERS, CapturedIteration
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.finite_watch import FiniteWatch, OnLosses
 from colgan_search.gan.iteration import Drawn, Iteration, real_batches
-from colgan_search.gan.state import TrainingState, draw_z, new_state, node_seed
 from colgan_search.gan.lessons import Lessons
+from colgan_search.gan.state import TrainingState, draw_z, new_state, node_seed
 from colgan_search.gates import progress_at
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.roster import Node
@@ -77,9 +77,10 @@ def train(
         if checkpoint is not None and (saved := checkpoint.load()) is not None:
             state.restore(saved)
         on_start(state)
-        iterate = Iteration(state, lessons, real.to(device), training, runtime.fast)
+        launched = Iteration(state, lessons, real.to(device), training, runtime.fast)
+        iterate: Iteration | CapturedIteration = launched
         if runtime.fast.cuda_graph and device.type in RECORDERS:
-            iterate = CapturedIteration(iterate, RECORDERS[device.type](device), on_losses is not None)
+            iterate = CapturedIteration(launched, RECORDERS[device.type](device), on_losses is not None)
         watch = FiniteWatch(runtime.fast.losses_every, on_losses)
         saved_at = clock()
 
@@ -114,7 +115,9 @@ def train(
 
                 # An epoch sees every image once
                 start = position * turns * training.batch
-                numbers = [order[start : start + turns * training.batch].split(training.batch) for order in orders]
+                numbers = [
+                    torch.split(order[start : start + turns * training.batch], training.batch) for order in orders
+                ]
 
                 if training.ramp == "iteration":
                     progress = progress_at(state.iteration, state.iterations)

@@ -1,4 +1,4 @@
-"""A CUDA graph's behaviour on the CPU: operators are recorded as tensors flow, undone, and done again without Python."""
+"""A CUDA graph's behaviour on the CPU: operators are recorded with their tensors, undone, and done again."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -98,7 +98,7 @@ def test_divergence_is_seen_in_a_replay() -> None:
             with torch.no_grad():
                 kept[0].generators[1].convolutions[0].weight.fill_(float("nan"))  # type: ignore[operator, union-attr]
 
-    with pytest.raises(Diverged, match="is nan at iteration 6$"):
+    with pytest.raises(Diverged, match=r"is nan at iteration 6$"):
         trained(ONE, CAPTURED, on_start=kept.append, on_iteration=poison)
 
 

@@ -11,10 +11,10 @@ from colgan_search.config import RuntimeSettings, TransferSettings
 from colgan_search.errors import Interrupted
 from colgan_search.extensions.fast import REFERENCE, FastSettings
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.networks.products import from_point, to_few_channels
 from colgan_search.gan.state import TrainingState, layout, new_state
-from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.gan.transfers.image import ImageTransferSettings

@@ -13,8 +13,8 @@ from colgan_search.config import RuntimeSettings, TransferSettings
 from colgan_search.errors import ConfigError, Interrupted
 from colgan_search.gan import iteration
 from colgan_search.gan.checkpoint import CheckpointFile
-from colgan_search.gan.state import TrainingState, new_state
 from colgan_search.gan.lessons import Lessons
+from colgan_search.gan.state import TrainingState, new_state
 from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gan.trainer import train
 from colgan_search.gan.transfers.features import FeatureTransferSettings

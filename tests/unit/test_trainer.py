@@ -7,8 +7,8 @@ from colgan_search.config import TransferSettings
 from colgan_search.errors import ConfigError, Diverged, TrialFault
 from colgan_search.gan import iteration
 from colgan_search.gan.finite_watch import FiniteWatch
-from colgan_search.gan.state import TrainingState, draw_z
 from colgan_search.gan.lessons import Lessons
+from colgan_search.gan.state import TrainingState, draw_z
 from colgan_search.gan.steps import discriminator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.graph import KnowledgeTransferGraph
@@ -213,8 +213,8 @@ def test_divergence_names_the_loss_and_the_iteration(value: float) -> None:
 
 def test_the_watch_waits_but_never_forgets() -> None:
     watch = FiniteWatch()
-    for iteration in range(1, watch.every):
-        watch.see(iteration, {"a": torch.tensor(1.0), "b": torch.tensor(float("nan") if iteration >= 5 else 0.0)})
+    for number in range(1, watch.every):
+        watch.see(number, {"a": torch.tensor(1.0), "b": torch.tensor(float("nan") if number >= 5 else 0.0)})
     with pytest.raises(Diverged, match="loss of b is nan at iteration 5"):
         watch.see(watch.every, {"a": torch.tensor(1.0), "b": torch.tensor(0.0)})
     watch.check()  # looked at once

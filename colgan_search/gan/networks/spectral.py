@@ -79,7 +79,7 @@ class _Judge(torch.autograd.Function):
             y = F.linear(innermost(x), innermost(weight))[:, :, None, None]
         else:
             y = F.conv2d(x, weight, None, stride, padding)
-        batches = y.unflatten(0, (len(sigmas.inverse), -1))
+        batches = y.unflatten(0, (len(sigmas.inverse), -1))  # type: ignore[no-untyped-call]
         torch.addcmul(bias.view(-1, 1, 1), batches, sigmas.inverse.view(-1, 1, 1, 1, 1), out=batches)
         if slope != 1.0:
             F.leaky_relu_(y, slope)
