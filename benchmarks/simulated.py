@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import greenlet
+import psycopg2.extensions
 import sqlalchemy as sa
 
 from benchmarks.virtual_time import VirtualTime
@@ -69,6 +70,8 @@ def simulated(study: OpenStudy, virtual: VirtualTime, seen: Seen) -> Iterator[No
         stack.enter_context(patch.object(history.History, "refresh", _takes_its_time(history.History.refresh, virtual)))
         suggest = _timed(Proposer._suggest, seen.proposal_seconds)
         stack.enter_context(patch.object(Proposer, "_suggest", _takes_its_time(suggest, virtual)))
+        stack.callback(psycopg2.extensions.set_wait_callback, psycopg2.extensions.get_wait_callback())
+        psycopg2.extensions.set_wait_callback(None)  # no signal is waited for here
         stack.enter_context(_clock(study, virtual))
         stack.enter_context(_counted(study, virtual, seen))
         yield
@@ -152,18 +155,21 @@ def _clock(study: OpenStudy, virtual: VirtualTime) -> Iterator[None]:
         connection.commit()
         told[0] = 0.0
 
-    def begun(connection: sa.Connection) -> None:
+    def executes(_: Any, cursor: Any, statement: str, parameters: Any, __: Any, many: bool) -> tuple[str, Any]:
         if told[0] != virtual.now:
-            with connection.connection.cursor() as cursor:
-                cursor.execute("SET simulated.now = %s", (repr(virtual.now),))
             told[0] = virtual.now
+            tells = f"SET simulated.now = '{virtual.now!r}';"
+            if not many:
+                return f"{tells} {statement}", parameters  # in one round trip
+            cursor.execute(tells)
+        return statement, parameters
 
     def taken_back(_: sa.Connection) -> None:
         told[0] = 0.0  # and so is the setting
 
-    listeners = ("connect", connected), ("begin", begun), ("rollback", taken_back)
+    listeners = ("connect", connected), ("before_cursor_execute", executes), ("rollback", taken_back)
     for name, listener in listeners:
-        sa.event.listen(engine, name, listener)
+        sa.event.listen(engine, name, listener, retval=name == "before_cursor_execute")
     engine.dispose()
     try:
         yield

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 REPORT_SECONDS = 1.0
 """The live view of a small study is at most so old."""
 
-SHOWN_A_SECOND = 50.0
+SHOWN_A_SECOND = 20.0
 """So many workers of a study say each second how far they are, at most; else that of a thousand were most of what the
 database is asked (docs/clusters.md)."""
 
