@@ -2,9 +2,10 @@
 
 import io
 import json
+import threading
 import uuid
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import optuna
 import pytest
@@ -12,15 +13,20 @@ from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.artifacts.exceptions import ArtifactNotFound
 
 from colgan_search.cli.app import run
+from colgan_search.file_names import WorkFolder
+from colgan_search.records import Outcome
 from colgan_search.search.artifacts import stores
+from colgan_search.search.artifacts.keeping import Picture
 from colgan_search.search.artifacts.stores import AllStores
 from colgan_search.search.care.copying import copy_study
+from colgan_search.search.care.showing import Showcase
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.database.tables import artifacts
 from colgan_search.search.optuna_private.handles import set_system_attribute
 from colgan_search.search.study.opening import OpenStudy
-from tests.fleet import fake_config
-from tests.integration.cli_helpers import fake_study
+from colgan_search.search.worker import Worker
+from tests.fake_worker import FakeExperiment
+from tests.fleet import fake_config, make_study
 
 
 class Bucket:
@@ -55,17 +61,18 @@ def names(url: str) -> list[str]:
         storage.close()
 
 
-def with_pictures(url: str, name: str, settings: dict[str, str], store: object, tmp_path: Path) -> OpenStudy:
-    """Three results with two pictures each, and one of the study, put there by Optuna's own call."""
-    study = fake_study(url, fake_config(name, artifacts=settings), total=3, done=3)
-    (tmp_path / "picture.png").write_bytes(b"a picture")
-    for of in (study.load(), *(trial for trial in study.load().trials for _ in range(2))):
-        upload_artifact(
-            artifact_store=store,  # type: ignore[arg-type]
-            file_path=str(tmp_path / "picture.png"),
-            study_or_trial=of,
-            storage=study.storage.optuna,
-        )
+def two_files(number: int, outcome: Outcome, folder: Path) -> list[Picture]:
+    return [Picture("graph.png", b"a picture"), Picture("samples.png", b"another one")]
+
+
+def with_pictures(url: str, name: str, settings: dict[str, str], store: Any, tmp_path: Path) -> OpenStudy:
+    """Three results of a worker with two pictures each, and one of the study, put there by Optuna's own call."""
+    study = make_study(url, 3, fake_config(name, artifacts=settings))
+    shown = Showcase(study, store, two_files)
+    worker = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path / "w"), "cpu", threading.Event(), showcase=shown)
+    assert worker.run().accepted == 3
+    (tmp_path / "picture.png").write_bytes(b"of a person")
+    upload_artifact(artifact_store=store, file_path=str(tmp_path / "picture.png"), study_or_trial=study.load())
     return study
 
 
@@ -130,7 +137,7 @@ def test_nothing_is_deleted_where_the_folder_is_not_to_be_had(
         folder.mkdir()
     assert run(["delete", "digits", "--yes"]) == 2
     said = capsys.readouterr().err
-    words = {"permission": "COLGAN_DATA", "folder": "is no folder on this machine", "content": "is it mounted here?"}
+    words = {"permission": "COLGAN_DATA", "folder": "is no folder on this machine", "content": "Is it mounted here?"}
     assert words[missing] in said and "--leave-pictures" in said and "Traceback" not in said
     assert names(url) == ["digits"] and len(study.load().trials) == 3
     assert run(["delete", "digits", "--yes", "--leave-pictures", "--json"]) == 0
@@ -174,7 +181,8 @@ def test_a_copy_in_the_same_database_keeps_the_pictures_that_both_show(
 
 def test_with_a_worker_at_it_no_picture_goes(study: OpenStudy, url: str, folder: Path) -> None:
     study.slots.set_total(4)
-    assert study.slots.claim("elsewhere:7:00000001", 60.0) is not None
+    claim = study.slots.claim("elsewhere:7:00000001", 3.0)
+    assert claim is not None and study.slots.renew(claim, 3.0)
     assert run(["delete", "digits", "--yes"]) == 2
     assert len(list(folder.iterdir())) == 8 and names(url) == ["digits"]
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import shutil
 import threading
 from pathlib import Path
 
@@ -64,6 +65,12 @@ def report(url: str, capsys: pytest.CaptureFixture[str]) -> tuple[Path, str]:
     return Path("r.html"), capsys.readouterr().err
 
 
+@pytest.fixture
+def url(prepared_file: Path, tmp_path: Path) -> str:
+    shutil.copyfile(prepared_file, tmp_path / "study.db")
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
@@ -90,29 +97,29 @@ def test_samples_curves_and_strips_come_from_the_database(
 
 
 def test_what_gave_way_to_better_trials_is_not_shown(
-    prepared_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    searched(prepared_url, tmp_path / "elsewhere", max_megabytes=0.001)  # room for one trial's
-    page, _ = report(prepared_url, capsys)
+    searched(url, tmp_path / "elsewhere", max_megabytes=0.0006)  # room for one trial's
+    page, _ = report(url, capsys)
     assert len(shown_in(page, "jpeg")) == 1
 
 
-def test_what_is_no_picture_is_not_shown(prepared_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    searched(prepared_url, tmp_path / "elsewhere", not_pictures)
-    page, _ = report(prepared_url, capsys)
+def test_what_is_no_picture_is_not_shown(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    searched(url, tmp_path / "elsewhere", not_pictures)
+    page, _ = report(url, capsys)
     text = page.read_text(encoding="utf-8")
     assert "No samples" in text and "No curves" in text
     assert not any(b"alert" in content for content in shown_in(page, "png"))
 
 
 def test_a_folder_is_read_where_its_owner_said_so(
-    prepared_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
-    searched(prepared_url, tmp_path / "elsewhere", store="folder", place=str(folder))
-    page, said = report(prepared_url, capsys)
+    searched(url, tmp_path / "elsewhere", store="folder", place=str(folder))
+    page, said = report(url, capsys)
     assert "No samples" in page.read_text(encoding="utf-8") and said.count("COLGAN_DATA") == 1
     monkeypatch.setenv("COLGAN_DATA", str(tmp_path))
-    page, said = report(prepared_url, capsys)
+    page, said = report(url, capsys)
     assert len(shown_in(page, "jpeg")) == 3 and "COLGAN_DATA" not in said
