@@ -105,7 +105,6 @@ def _rendered(template: str, known: Facts, drawn: dict[str, Picture], sources: d
         "source": sources,
         "interval": interval,
         "verdict": verdict,
-        "sampled": any(name.startswith("samples-") for name in drawn),
         "trained": [n for n in range(1, SAMPLED + 1) if f"curves-{n}" in drawn or f"strip-{n}" in drawn],
         "tint": lambda cell: _tint(known, cell),
         "seen": known.insight if isinstance(known.insight, Insight) else None,
