@@ -19,9 +19,10 @@ from benchmarks import plain
 from colgan_search.config import TrainingSettings
 from colgan_search.extensions.fast import REFERENCE, USUAL, FastSettings
 from colgan_search.gan.finite_watch import FiniteWatch
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.state import layout, new_state
-from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.presets import preset
 from colgan_search.roster import Roster
@@ -49,7 +50,9 @@ CASES = {
     "32 x 32": Case(32, 3, 32, 100, (2, 3), 1000.0),
 }
 OFF: dict[str, FastSettings] = {
-    name: USUAL.model_copy(update={name: getattr(REFERENCE, name)}) for name in FastSettings.model_fields
+    name: USUAL.model_copy(update={name: getattr(REFERENCE, name)})
+    for name in FastSettings.model_fields
+    if getattr(USUAL, name) != getattr(REFERENCE, name)
 } | {"all": REFERENCE}
 PREDICTED: dict[str, dict[str, float]] = {
     "digits": {

@@ -15,13 +15,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from benchmarks import plain, techniques
 from benchmarks.benchmark import Benchmark
-from colgan_search.config import RuntimeSettings, TrainingSettings
+from colgan_search.config import FastSettings, RuntimeSettings, TrainingSettings
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.trainer import train
 from colgan_search.gan.transfers.features import FeatureTransferSettings
@@ -43,12 +43,17 @@ class Variant:
     deterministic: bool = False
     tf32: bool = True
     """May cuDNN use TF32 in convolutions (PyTorch's default)? Without effect on a CPU."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    cuda_graph: bool = False
 
 
 VARIANTS = {
     "all-through": Variant("all-through"),
     "all-through, deterministic": Variant("all-through", deterministic=True),
     "all-through, convolutions in float32": Variant("all-through", tf32=False),
+    "all-through, bfloat16": Variant("all-through", precision="bfloat16"),
+    "all-through, one CUDA graph": Variant("all-through", cuda_graph=True),
+    "all-through, bfloat16, one CUDA graph": Variant("all-through", precision="bfloat16", cuda_graph=True),
     "mad-gan": Variant("mad-gan"),
     "one DCGAN": Variant("dcgan", k=1),
 }
@@ -109,8 +114,8 @@ def block(variant: Variant, real: torch.Tensor, width: int, batch: int, device: 
             real,
             DcganSettings(width=width, z=100),
             FeatureTransferSettings(kind="features", layers=LAYERS, alpha=1000.0),
-            TrainingSettings(epochs=1, batch=batch),
-            RuntimeSettings(deterministic=variant.deterministic),
+            TrainingSettings(epochs=1, batch=batch, precision=variant.precision),
+            RuntimeSettings(deterministic=variant.deterministic, fast=FastSettings(cuda_graph=variant.cuda_graph)),
             seed=1,
             device=device,
             on_iteration=moments,

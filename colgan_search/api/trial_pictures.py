@@ -49,9 +49,10 @@ class TrialPictures:
             pictures.append(Picture(f"samples.{kind}", content))
         figure = graph_figure(graph, values, f"trial {number}", objective=objective)
         pictures.append(Picture(GRAPH_PICTURE, drawing(figure)))
-        if outcome.history:
+        on_the_way = self._of_the_way(folder, f"trial {number}")
+        if outcome.history and not on_the_way:  # else the curves have the scores
             pictures.append(Picture("scores.png", drawing(epochs_figure({f"trial {number}": outcome}))))
-        return [*pictures, *self._of_the_way(folder, f"trial {number}")]
+        return [*pictures, *on_the_way]
 
     def _of_the_way(self, folder: Path, title: str) -> list[Picture]:
         """The training's table and its curves, and samples over the epochs: these also as files in its run folder."""

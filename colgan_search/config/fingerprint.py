@@ -27,6 +27,7 @@ CAME_LATER: dict[str, Any] = {
     "discriminators": 1,
     "discriminator_transfer": None,
     "training.tf32": True,
+    "training.precision": "float32",
     "evaluation.metrics": [],
     "evaluation.fresh_images": False,
     "search.objective": "is",

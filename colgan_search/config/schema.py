@@ -78,6 +78,11 @@ class TrainingSettings(Section):
         description="on a GPU, convolutions of training and scoring may round their factors to TensorFloat-32, as "
         "PyTorch's usual is; false = float32",
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="in which the networks of a training compute; with bfloat16 (PyTorch's autocast) losses, spectral "
+        "norm, weights and Adam stay in float32",
+    )
 
 
 class EvaluationSettings(Section):

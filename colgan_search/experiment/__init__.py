@@ -15,7 +15,6 @@ from colgan_search.experiment.device import choose_device, tf32
 from colgan_search.experiment.run import Run
 from colgan_search.experiment.telemetry import OnRow
 from colgan_search.extensions.extractors import EXTRACTORS
-from colgan_search.extensions.fast import REFERENCE
 from colgan_search.file_names import AVERAGES_FILE, GENERATORS_FILE, WorkFolder
 from colgan_search.gan.building import check_settings
 from colgan_search.gan.checkpoint import CheckpointFile
@@ -96,7 +95,8 @@ class Experiment:
     def check_fast_path(self) -> str | None:
         """Compares it, on the device, with the float32 reference; the reason if it is refused.
 
-        Then all later trainings are computed as the reference, and their outcomes say so.
+        Then all later trainings are computed as the reference, or without CUDA graphs if these alone are refused, and
+        their outcomes say so.
         """
         allowed = self.config.training.tf32
         with tf32(allowed):
@@ -104,8 +104,7 @@ class Experiment:
         log.log(logging.INFO if check.problem is None else logging.WARNING, "%s: %s", self.device, check.words)
         log.info("%s: convolutions %s", self.device, "may use TensorFloat-32" if allowed else "in float32")
         self.fast_path_off = check.problem
-        fast = self.config.runtime.fast if check.problem is None else REFERENCE
-        self.runtime = self.config.runtime.model_copy(update={"fast": fast})
+        self.runtime = self.config.runtime.model_copy(update={"fast": check.fast})
         return check.problem
 
     def __call__(

@@ -25,12 +25,21 @@ class FastSettings(Section):
     )
     one_adam: bool = Field(True, description="one fused Adam for all generators")
     channels_last: bool = Field(True, description="weights and images with the channels innermost in memory")
+    cuda_graph: bool = Field(
+        False, description="on CUDA, an iteration is recorded once and replayed as one graph; not yet run on a GPU"
+    )
     losses_every: int = Field(32, ge=1, le=10_000, description="iterations between looks at the losses for NaN and Inf")
 
 
 USUAL = FastSettings()
-"""All of it."""
+"""All that is on by itself."""
 REFERENCE = FastSettings(
-    spectral=False, one_pass=False, matrix_products=False, one_adam=False, channels_last=False, losses_every=1
+    spectral=False,
+    one_pass=False,
+    matrix_products=False,
+    one_adam=False,
+    channels_last=False,
+    cuda_graph=False,
+    losses_every=1,
 )
 """Everything off: each step as PyTorch's own modules do it."""

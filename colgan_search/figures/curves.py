@@ -14,6 +14,9 @@ from colgan_search.errors import BadInput
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.figures.styles import INK, SMALL_SIZE, TEXT_SIZE, heading, look, tidy_axes
 
+WIDTH, PANEL, TOP, BOTTOM, LEFT, LEGEND, LETTER = 8.2, 1.75, 0.62, 0.5, 0.62, 0.62, 0.085
+"""In inches: the figure, a panel, what is above and below and left of them; a legend's line, and a letter in it."""
+
 Table = Mapping[str, Sequence[float]]
 """Column -> a number for each epoch; NaN where there is none."""
 
@@ -63,7 +66,17 @@ def curves_figure(table: Table, title: str | None = None, *, number: str = "is_m
             panels.append((words.format(label=label), columns))
     if not panels:
         raise BadInput("the table has nothing to draw: the training ended before its first epoch")
-    figure = Figure(figsize=(8.2, 0.5 + 1.75 * len(panels)), layout="constrained")
+    height = TOP + PANEL * len(panels) + BOTTOM
+    figure = Figure(figsize=(WIDTH, height))
+    # Places of our own: Matplotlib's layout engine takes as long as all the drawing, and a worker draws every trial's.
+    longest = max(len(_short(name)) for _, columns in panels for name in columns)
+    figure.subplots_adjust(
+        left=LEFT / WIDTH,
+        right=1 - (LEGEND + LETTER * longest) / WIDTH,
+        top=1 - TOP / height,
+        bottom=BOTTOM / height,
+        hspace=0.42,
+    )
     all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (words, columns) in zip(all_axes, panels, strict=True):
         _draw(axes, table, columns, words)

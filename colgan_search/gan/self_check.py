@@ -1,19 +1,23 @@
 """Before the first training on a GPU: does the fast path give there what the slow one does?"""
 
 import copy
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from colgan_search.config import StudyConfig
 from colgan_search.errors import in_one_line
 from colgan_search.extensions.fast import REFERENCE, FastSettings
+from colgan_search.gan.capture_check import replaying_problem
+from colgan_search.gan.captured import RECORDERS
+from colgan_search.gan.differences import gradient, loss_difference, vector_difference
+from colgan_search.gan.iteration import Drawn, Iteration, real_batches
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.state import TrainingState, layout, new_state
-from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gates import CUTOFF, THROUGH
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.roster import EdgeKind
@@ -26,14 +30,18 @@ LOSSES, GRADIENTS = 1e-4, 1e-3
 """What may differ in float32: a loss by so much of itself, a network's gradient by so much of its length."""
 LOSSES_TF32, GRADIENTS_TF32 = 1e-2, 5e-2
 """The same where the fast path's convolutions may round to TensorFloat-32, which the reference never does."""
+LOSSES_HALF, GRADIENTS_HALF = 5e-2, 3e-1
+"""The same where the training computes in bfloat16."""
 
 
 @dataclass(frozen=True)
 class SelfCheck:
     """What came out."""
 
+    fast: FastSettings
+    """What to train with."""
     problem: str | None
-    """Why the fast path is not to be used; None if it agrees."""
+    """Why that is not what was asked for; None if all of it agrees."""
     losses: float = 0.0
     """The largest relative difference of a loss."""
     gradients: float = 0.0
@@ -43,7 +51,8 @@ class SelfCheck:
     def words(self) -> str:
         """For the log."""
         if self.problem is not None:
-            return f"the fast path is off: {self.problem}"
+            what = "the fast path is off" if self.fast == REFERENCE else "CUDA graphs are off"
+            return f"{what}: {self.problem}"
         return (
             f"the fast path agrees with the float32 reference in {ITERATIONS} iterations: losses within "
             f"{self.losses:.0e}, gradients within {self.gradients:.0e}"
@@ -58,9 +67,9 @@ def self_check(config: StudyConfig, fast: FastSettings, device: torch.device) ->
     """
     graph = _all_through(config)
     lessons = Lessons.of(graph, config.transfer, config.discriminator_transfer)
-    tf32 = device.type == "cuda" and (torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
-    allowed = (LOSSES_TF32, GRADIENTS_TF32) if tf32 else (LOSSES, GRADIENTS)
-    reference = _state(graph, config, REFERENCE, device)
+    allowed = _allowed(config, device)
+    in_float32 = config.model_copy(update={"training": config.training.model_copy(update={"precision": "float32"})})
+    reference = _state(graph, in_float32, REFERENCE, device)
     losses = gradients = 0.0
     for iteration in range(ITERATIONS):
         for phase in (_discriminators, _generators):
@@ -72,19 +81,55 @@ def self_check(config: StudyConfig, fast: FastSettings, device: torch.device) ->
             except torch.OutOfMemoryError:
                 raise  # the reference would need as much
             except Exception as error:
-                return SelfCheck(f"iteration {iteration + 1} failed: {in_one_line(error)}")
+                return SelfCheck(REFERENCE, f"iteration {iteration + 1} failed: {in_one_line(error)}")
             with _float32():
                 wanted = phase(reference, lessons, config, REFERENCE, iteration)
-            losses = max(losses, _of_losses(found[0], wanted[0]))
-            gradients = max(gradients, _of_gradients(found[1], wanted[1]))
+            losses = max(losses, loss_difference(found[0], wanted[0]))
+            gradients = max(gradients, vector_difference(found[1], wanted[1]))
             if losses > allowed[0] or gradients > allowed[1]:
                 return SelfCheck(
+                    REFERENCE,
                     f"in iteration {iteration + 1} its losses differ from the float32 reference's by {losses:.1e} "
                     f"(allowed {allowed[0]:.0e}), its gradients by {gradients:.1e} (allowed {allowed[1]:.0e})",
                     losses,
                     gradients,
                 )
-    return SelfCheck(None, losses, gradients)
+    if fast.cuda_graph and device.type in RECORDERS:
+        problem = _replaying_problem(graph, lessons, config, fast, device, allowed[0])
+        if problem is not None:
+            return SelfCheck(fast.model_copy(update={"cuda_graph": False}), problem, losses, gradients)
+    return SelfCheck(fast, None, losses, gradients)
+
+
+def _allowed(config: StudyConfig, device: torch.device) -> tuple[float, float]:
+    """The largest differences of a loss and of a gradient."""
+    if config.training.precision != "float32":
+        return LOSSES_HALF, GRADIENTS_HALF
+    tf32 = device.type == "cuda" and (torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+    return (LOSSES_TF32, GRADIENTS_TF32) if tf32 else (LOSSES, GRADIENTS)
+
+
+def _replaying_problem(
+    graph: KnowledgeTransferGraph,
+    lessons: Lessons,
+    config: StudyConfig,
+    fast: FastSettings,
+    device: torch.device,
+    allowed: float,
+) -> str | None:
+    """See `capture_check.replaying_problem`."""
+    draw = _Draw(config, device, ITERATIONS)
+    real = ((draw.images() + 1) * 127.5).round().byte()
+    turns = real_batches(config.training, graph.k)
+    numbers = torch.arange(len(real), device=device)
+
+    def drawn(number: int) -> Drawn:
+        m = graph.roster.discriminators
+        own_z = [[draw.z() for _ in range(graph.k)] for _ in range(m)]
+        return Drawn([[numbers.roll(number + turn) for turn in range(turns)]] * m, own_z, draw.z())
+
+    one, other = (Iteration(_state(graph, config, fast, device), lessons, real, config.training, fast) for _ in "ab")
+    return replaying_problem(one, other, drawn, allowed)
 
 
 def _all_through(config: StudyConfig) -> KnowledgeTransferGraph:
@@ -125,14 +170,14 @@ def _discriminators(
     m = len(state.discriminators)
     own_z = [[draw.z() for _ in range(state.k)] for _ in range(m)]
     losses = discriminator_phase(state, lessons, PROGRESS, [[real] * state.k] * m, own_z, "joint")
-    return losses, [_gradient(network) for network in state.discriminators]
+    return losses, [gradient(network) for network in state.discriminators]
 
 
 def _generators(
     state: TrainingState, lessons: Lessons, config: StudyConfig, fast: FastSettings, iteration: int
 ) -> Found:
     losses = generator_phase(state, lessons, PROGRESS, _Draw(config, state.device, iteration).z())
-    return losses, [_gradient(network) for network in state.generators]
+    return losses, [gradient(network) for network in state.generators]
 
 
 class _Draw:
@@ -152,27 +197,6 @@ class _Draw:
         """[N, Z]."""
         shape = (self._config.training.batch, self._config.network.z)
         return torch.randn(shape, generator=self._random).to(self._device)
-
-
-def _of_losses(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:
-    """The largest difference, as a share of the loss; infinite if there is NaN, or another loss."""
-    if ours.keys() != theirs.keys():
-        return math.inf
-    return _largest([(ours[name] - theirs[name]).abs() / theirs[name].abs().clamp_min(1e-6) for name in theirs])
-
-
-def _of_gradients(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    """The largest difference of a network's gradient, as a share of its length."""
-    return _largest([(a - b).norm() / b.norm().clamp_min(1e-12) for a, b in zip(ours, theirs, strict=True)])
-
-
-def _largest(shares: list[Tensor]) -> float:
-    return float(torch.stack(shares).nan_to_num(nan=math.inf, posinf=math.inf).max()) if shares else 0.0
-
-
-def _gradient(network: nn.Module) -> Tensor:
-    """All of it, as one vector; zeros where there is none."""
-    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in network.parameters()])
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Everything that a training changes as it goes, and its way into a checkpoint and back."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from colgan_search.config import FastSettings, NetworkSettings, TrainingSettings
 from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.extensions.fast import USUAL
 from colgan_search.gan.building import build_discriminator, build_generator
+from colgan_search.gan.precision import computing
 from colgan_search.roster import Node, Roster
 from colgan_search.seeds import derive_seed
 
@@ -35,6 +37,7 @@ class TrainingState:
     averages: list[AveragedModel]  # exponential moving averages of the generators; empty without training.ema
     epochs: int  # E
     iterations_per_epoch: int
+    precision: str = "float32"  # `training.precision`
     iteration: int = 0  # iterations finished, 0..T
     reported: int = 0  # epochs that `on_epoch` has seen, 0..E
     extra: dict[str, Any] = field(default_factory=dict)  # the caller's plain data and tensors, kept in the checkpoint
@@ -62,6 +65,10 @@ class TrainingState:
     def discriminator(self, node: Node) -> DiscriminatorNetwork:
         """The network of D, or of D1..Dm."""
         return self.discriminators[node.index]
+
+    def computing(self) -> AbstractContextManager[object]:
+        """Around what a network computes in a training (see `precision`)."""
+        return computing(self.precision, self.device)
 
     def train_mode(self) -> None:
         """Every network in train mode, as all of training needs it (the discriminator's power iterations too)."""
@@ -106,7 +113,9 @@ class TrainingState:
             of_generators = [_as_one(of_generators)]
         saved = [*of_generators, *data["discriminator_optimizers"]]
         for optimizer, moments in zip(optimizers, saved, strict=True):
+            capturable = optimizer.defaults["capturable"]
             optimizer.load_state_dict(moments)
+            optimizer.param_groups[0]["capturable"] = capturable  # how it is computed here, not where it was saved
         for random, random_state in zip(self.own_z, data["own_z"], strict=True):
             random.set_state(random_state)
         self.shared_z.set_state(data["shared_z"])
@@ -175,19 +184,22 @@ def new_state(
         )
         for node in roster.discriminator_nodes
     ]
+    captured = fast.cuda_graph and device.type == "cuda"
     return TrainingState(
         roster=roster,
         generators=generators,
         discriminators=discriminators,
         generator_optimizers=[
-            _adam(those, training) for those in ([generators] if fast.one_adam else [[one] for one in generators])
+            _adam(those, training, captured)
+            for those in ([generators] if fast.one_adam else [[one] for one in generators])
         ],
-        discriminator_optimizers=[_adam([network], training) for network in discriminators],
+        discriminator_optimizers=[_adam([network], training, captured) for network in discriminators],
         own_z=[torch.Generator().manual_seed(node_seed(seed, "own z", node)) for node in roster.discriminator_nodes],
         shared_z=torch.Generator().manual_seed(derive_seed(seed, "shared z")),
         averages=[_average(network, training.ema) for network in generators if training.ema is not None],
         epochs=training.epochs,
         iterations_per_epoch=iterations_per_epoch,
+        precision=training.precision,
     )
 
 
@@ -219,7 +231,10 @@ def _average(network: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=average(decay), use_buffers=True)
 
 
-def _adam(networks: Sequence[nn.Module], training: TrainingSettings) -> torch.optim.Optimizer:
-    """Adam in PyTorch's fused form; what got no gradient is left alone, its moments too."""
+def _adam(networks: Sequence[nn.Module], training: TrainingSettings, captured: bool) -> torch.optim.Optimizer:
+    """Adam in PyTorch's fused form; what got no gradient is left alone, its moments too.
+
+    `captured`: its steps may be recorded in a CUDA graph.
+    """
     weights = [weight for network in networks for weight in network.parameters()]
-    return torch.optim.Adam(weights, lr=training.learning_rate, betas=training.betas, fused=True)
+    return torch.optim.Adam(weights, lr=training.learning_rate, betas=training.betas, fused=True, capturable=captured)

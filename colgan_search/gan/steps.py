@@ -1,23 +1,23 @@
 """The two phases of one iteration: the discriminators (section 3.3.1 of the paper), then the generators (3.3.2)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from colgan_search.config import TransferSettings
-from colgan_search.errors import ConfigError
-from colgan_search.extensions.transfers import TRANSFERS, Transfer
+from colgan_search.gan.lessons import Lessons
+from colgan_search.gan.precision import whole
 from colgan_search.gan.state import TrainingState
-from colgan_search.gates import CUTOFF, Gate
-from colgan_search.graph import KnowledgeTransferGraph
+from colgan_search.gates import Gate
 from colgan_search.losses import adversarial_loss, fake_loss, real_loss
 from colgan_search.roster import Edge, EdgeKind, Node
 
 Batch = Literal["real", "generated"]
 _TOGETHER: tuple[tuple[Batch, ...], ...] = (("real", "generated"),)
+Progress = float | Mapping[Edge, Tensor]
+"""How far the training is, 0..1, or what the gate of every open edge weighs there, as scalars on the device."""
+
 _UPDATES: Mapping[str, tuple[tuple[Batch, ...], ...]] = {
     "per_generator": _TOGETHER,
     "joint": _TOGETHER,
@@ -26,75 +26,10 @@ _UPDATES: Mapping[str, tuple[tuple[Batch, ...], ...]] = {
 """`training.discriminator_steps` -> the batches of one turn that share a backward pass."""
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A transfer kind with its settings, as a training uses it."""
-
-    kind: Transfer
-    settings: TransferSettings
-
-    @classmethod
-    def of(cls, settings: TransferSettings) -> "Lesson":
-        """The lesson that settings name; UnknownMember if there is no such transfer kind."""
-        return cls(TRANSFERS.get(settings.kind), settings)
-
-    def view(self, output: Tensor, maps: Mapping[int, Tensor]) -> Any:
-        """See `Transfer.view`."""
-        return self.kind.view(self.settings, output, maps)
-
-    def loss(self, student: Any, teacher: Any) -> Tensor:
-        """See `Transfer.loss`."""
-        return self.kind.loss(self.settings, student, teacher)
-
-    def run(self, network: Any, batch: Tensor, wanted: bool) -> tuple[Tensor, Any]:
-        """The network's output for `batch`, and its view if it is wanted."""
-        layers = self.kind.layers(self.settings) if wanted else ()
-        output, maps = network.forward_with_maps(batch, layers, self.kind.maps(self.settings))
-        return output, self.view(output, maps) if wanted else None
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """What an iteration of a graph must compute, and nothing more."""
-
-    edges: tuple[tuple[Edge, Gate], ...]  # every edge into a generator that is not cut off
-    students: frozenset[Node]  # generators with such an incoming edge: the only ones that are stepped
-    runners: tuple[Node, ...]  # students and teachers: the only ones that run
-    compared: frozenset[Node]  # either end of a transfer edge: their views are needed
-    among_discriminators: tuple[tuple[Edge, Gate], ...]  # every edge D_a -> D_b that is not cut off
-    transfer: Lesson
-    discriminator_transfer: Lesson | None  # None: there is no such edge
-
-    @classmethod
-    def of(
-        cls,
-        graph: KnowledgeTransferGraph,
-        transfer: TransferSettings,
-        discriminator_transfer: TransferSettings | None = None,
-    ) -> "Lessons":
-        """The lessons of a graph. ConfigError if it has an edge D_a -> D_b without a `discriminator_transfer`."""
-        open_edges = [(edge, gate) for edge, gate in graph.items() if gate is not CUTOFF]
-        edges = tuple((edge, gate) for edge, gate in open_edges if edge.kind is not EdgeKind.DISCRIMINATOR_TRANSFER)
-        students = frozenset(edge.target for edge, _ in edges)
-        compared = frozenset(node for edge, _ in edges if not edge.adversarial for node in (edge.source, edge.target))
-        among = tuple((edge, gate) for edge, gate in open_edges if edge.kind is EdgeKind.DISCRIMINATOR_TRANSFER)
-        if among and discriminator_transfer is None:
-            raise ConfigError(f"discriminator_transfer: is missing, and the graph has the edge {among[0][0].name}")
-        return cls(
-            edges,
-            students,
-            tuple(sorted(students | compared)),
-            compared,
-            among,
-            Lesson.of(transfer),
-            None if discriminator_transfer is None else Lesson.of(discriminator_transfer),
-        )
-
-
 def discriminator_phase(
     state: TrainingState,
     lessons: Lessons,
-    progress: float,
+    progress: Progress,
     real: Sequence[Sequence[Tensor]],
     own_z: Sequence[Sequence[Tensor]],
     steps: Literal["per_generator", "per_batch", "joint"],
@@ -115,8 +50,9 @@ def discriminator_phase(
     losses: dict[str, Tensor] = {}
     transferred: dict[str, list[Tensor]] = {}
     for turn, generator in enumerate(state.generators):
-        with torch.no_grad():
+        with torch.no_grad(), state.computing():
             fakes = [generator(z[turn]) for z in own_z]
+        fakes = [whole(fake) for fake in fakes]
         summed: list[list[Tensor]] = [[] for _ in nodes]
         for batches in _UPDATES[steps]:
             shown = [
@@ -124,8 +60,8 @@ def discriminator_phase(
                 for j in range(len(nodes))
             ]
             taught = _teachers(state, lessons, shown)
-            for j, (node, discriminator) in enumerate(zip(nodes, state.discriminators, strict=True)):
-                logits, gated = _judged(discriminator, node, shown[j], lessons, progress, taught, transferred)
+            for j, node in enumerate(nodes):
+                logits, gated = _judged(state, node, shown[j], lessons, progress, taught, transferred)
                 found = list(zip(shown[j], logits, strict=True))
                 parts = [real_loss(one) if batch == "real" else fake_loss(one, turn + 1) for batch, one in found]
                 if right is not None:
@@ -145,6 +81,12 @@ def discriminator_phase(
     return losses | {name: torch.stack(each).mean() for name, each in transferred.items()}
 
 
+def _logits(state: TrainingState, judge: Node, batches: Sequence[Tensor]) -> list[Tensor]:
+    """What a discriminator says of each batch, as if one were shown after the other."""
+    with state.computing():
+        return [whole(logits) for logits in state.discriminator(judge).forward_batches(batches)]
+
+
 def _count(right: dict[str, Tensor], node: Node, turn: int, found: Sequence[tuple[Batch, Tensor]]) -> None:
     """The share of each batch that is taken for what it is; logits [N, k+1], class k (from 0) is real."""
     for batch, logits in found:
@@ -155,11 +97,11 @@ def _count(right: dict[str, Tensor], node: Node, turn: int, found: Sequence[tupl
 
 
 def _judged(
-    discriminator: Any,
+    state: TrainingState,
     node: Node,
     shown: Mapping[Batch, Tensor],
     lessons: Lessons,
-    progress: float,
+    progress: Progress,
     taught: Mapping[tuple[Edge, Batch], Any],
     transferred: dict[str, list[Tensor]],
 ) -> tuple[list[Tensor], list[Tensor]]:
@@ -174,14 +116,14 @@ def _judged(
         assert lesson is not None
         logits = []
         for batch, images in shown.items():
-            output, own = lesson.run(discriminator, images, True)
+            output, own = lesson.run(state, state.discriminator(node), images, True)
             logits.append(output)
             for edge, gate in incoming:
                 loss = lesson.loss(own, taught[edge, batch])
                 transferred.setdefault(edge.name, []).append(loss.detach())
-                gated.append(gate.weight(progress) * loss)
+                gated.append(_weight(edge, gate, progress) * loss)
     else:
-        logits = discriminator.forward_batches(list(shown.values()))
+        logits = _logits(state, node, list(shown.values()))
     return logits, gated
 
 
@@ -201,12 +143,12 @@ def _teachers(
         teacher.eval()
         with torch.no_grad():
             for batch, images in shown[edge.target.index].items():
-                views[edge, batch] = lesson.run(teacher, images, True)[1]
+                views[edge, batch] = lesson.run(state, teacher, images, True)[1]
         teacher.train()
     return views
 
 
-def generator_phase(state: TrainingState, lessons: Lessons, progress: float, z: Tensor) -> dict[str, Tensor]:
+def generator_phase(state: TrainingState, lessons: Lessons, progress: Progress, z: Tensor) -> dict[str, Tensor]:
     """Phase 2 (section 3.3.2): from one z [N, Z] for all, every student's gated incoming losses; one step of each.
 
     Returns the detached loss of every edge into a generator that is not cut off, by its name, before its gate.
@@ -220,19 +162,19 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: float, z: 
     for node in lessons.runners:
         with torch.set_grad_enabled(node in lessons.students):
             generator = state.generators[node.index]
-            images[node], views[node] = lessons.transfer.run(generator, z, node in lessons.compared)
+            images[node], views[node] = lessons.transfer.run(state, generator, z, node in lessons.compared)
 
     judged: dict[Edge, Tensor] = {}
     for judge in {edge.source: None for edge, _ in lessons.edges if edge.adversarial}:
         asking = [edge for edge, _ in lessons.edges if edge.adversarial and edge.source == judge]
-        logits = state.discriminator(judge).forward_batches([images[edge.target] for edge in asking])
+        logits = _logits(state, judge, [images[edge.target] for edge in asking])
         judged |= dict(zip(asking, logits, strict=True))
 
     losses: dict[str, Tensor] = {}
     whole = torch.zeros((), device=z.device)
     for edge, gate in lessons.edges:
         loss = _EDGE_LOSSES[edge.kind](lessons, edge, judged, views)
-        whole = whole + gate.weight(progress) * loss
+        whole = whole + _weight(edge, gate, progress) * loss
         losses[edge.name] = loss.detach()
 
     for optimizer in state.generator_optimizers:
@@ -241,6 +183,10 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: float, z: 
     for optimizer in state.generator_optimizers:
         optimizer.step()  # of students alone: the others have no gradient
     return losses
+
+
+def _weight(edge: Edge, gate: Gate, progress: Progress) -> float | Tensor:
+    return progress[edge] if isinstance(progress, Mapping) else gate.weight(progress)
 
 
 def _adversarial(lessons: Lessons, edge: Edge, judged: Mapping[Edge, Tensor], views: Mapping[Node, Any]) -> Tensor:

@@ -11,13 +11,14 @@ from torch import Tensor
 from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
 from colgan_search.errors import ConfigError, Interrupted, OutOfMemory, in_one_line
 from colgan_search.gan.building import check_settings
+from colgan_search.gan.captured import RECORDERS, CapturedIteration
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.finite_watch import FiniteWatch, OnLosses
-from colgan_search.gan.state import TrainingState, draw_z, layout, new_state, node_seed
-from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.iteration import Drawn, Iteration, real_batches
+from colgan_search.gan.lessons import Lessons
+from colgan_search.gan.state import TrainingState, draw_z, new_state, node_seed
 from colgan_search.gates import progress_at
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.images import to_pixels
 from colgan_search.roster import Node
 
 ACCURACIES_EVERY = 8
@@ -76,7 +77,10 @@ def train(
         if checkpoint is not None and (saved := checkpoint.load()) is not None:
             state.restore(saved)
         on_start(state)
-        real = real.to(device)
+        launched = Iteration(state, lessons, real.to(device), training, runtime.fast)
+        iterate: Iteration | CapturedIteration = launched
+        if runtime.fast.cuda_graph and device.type in RECORDERS:
+            iterate = CapturedIteration(launched, RECORDERS[device.type](device), on_losses is not None)
         watch = FiniteWatch(runtime.fast.losses_every, on_losses)
         saved_at = clock()
 
@@ -109,15 +113,10 @@ def train(
                         f"stopped after iteration {state.iteration} of {state.iterations}; it can be resumed"
                     )
 
-                # One real batch for all k turns of a D (our reading), or one for each; an epoch sees every image once
+                # An epoch sees every image once
                 start = position * turns * training.batch
-                pixels = [
-                    [
-                        to_pixels(real[batch]).contiguous(memory_format=layout(runtime.fast))
-                        for batch in torch.split(order[start : start + turns * training.batch], training.batch)
-                    ]
-                    * (graph.k // turns)
-                    for order in orders
+                numbers = [
+                    torch.split(order[start : start + turns * training.batch], training.batch) for order in orders
                 ]
 
                 if training.ramp == "iteration":
@@ -125,21 +124,14 @@ def train(
                 else:
                     progress = progress_at(state.epoch, training.epochs)
 
-                # Phase 1: the discriminators, every generator from its own fresh z
+                # The discriminators, every generator from its own fresh z; then the generators, one z shared by all
                 own_z = [
                     [draw_z(random, training.batch, network.z, device) for _ in state.generators]
                     for random in state.own_z
                 ]
-                right: dict[str, Tensor] | None = None
-                if on_losses is not None and state.iteration % ACCURACIES_EVERY == 0:
-                    right = {}
-                losses = discriminator_phase(
-                    state, lessons, progress, pixels, own_z, training.discriminator_steps, right
-                )
-
-                # Phase 2: the generators, one z shared by all
                 shared_z = draw_z(state.shared_z, training.batch, network.z, device)
-                losses |= generator_phase(state, lessons, progress, shared_z)
+                counted = on_losses is not None and state.iteration % ACCURACIES_EVERY == 0
+                losses, right = iterate(Drawn(numbers, own_z, shared_z), progress, counted)
 
                 # Moving averages
                 for average, generator in zip(state.averages, state.generators, strict=False):
@@ -147,17 +139,12 @@ def train(
 
                 # Progress
                 state.iteration += 1
-                watch.see(state.iteration, losses if right is None else losses | right)
+                watch.see(state.iteration, {**losses, **right})
                 on_iteration(state.iteration)
                 if checkpoint is not None and clock() - saved_at >= 60.0 * runtime.checkpoint_minutes:
                     save()
                     saved_at = clock()
             watch.check()
-
-
-def real_batches(training: TrainingSettings, k: int) -> int:
-    """Real batches of one iteration (`training.real_batches`): 1, or one for each of the k turns of D."""
-    return {"shared": 1, "fresh": k}[training.real_batches]
 
 
 def require_images(images: int, training: TrainingSettings, k: int) -> None:

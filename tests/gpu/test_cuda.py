@@ -1,11 +1,12 @@
 """The same training on a GPU: it runs at the paper's size, agrees with the CPU, and resumes to the bit."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 
-from colgan_search.config import RuntimeSettings, TrainingSettings
+from colgan_search.config import FastSettings, RuntimeSettings, TrainingSettings
 from colgan_search.errors import Interrupted
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.networks.dcgan import DcganSettings
@@ -37,6 +38,8 @@ def run(
     device: str,
     *,
     deterministic: bool = False,
+    cuda_graph: bool = False,
+    precision: Literal["float32", "bfloat16"] = "float32",
     checkpoint: CheckpointFile | None = None,
     stop_at: int | None = None,
 ) -> TrainingState:
@@ -53,8 +56,8 @@ def run(
         real,
         PAPER,
         OUTPUT_SIDE,
-        TrainingSettings(epochs=1, batch=batch),
-        RuntimeSettings(deterministic=deterministic),
+        TrainingSettings(epochs=1, batch=batch, precision=precision),
+        RuntimeSettings(deterministic=deterministic, fast=FastSettings(cuda_graph=cuda_graph)),
         seed=1,
         device=torch.device(device),
         checkpoint=checkpoint,
@@ -62,10 +65,22 @@ def run(
     )
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("cuda_graph", [False, True])
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_the_papers_size_trains(deterministic: bool) -> None:
-    state = run(preset("all-through", Roster(3)), images(4 * 256), 256, "cuda", deterministic=deterministic)
-    assert state.iteration == 4
+def test_the_papers_size_trains(
+    deterministic: bool, cuda_graph: bool, precision: Literal["float32", "bfloat16"], caplog: pytest.LogCaptureFixture
+) -> None:
+    state = run(
+        preset("all-through", Roster(3)),
+        images(6 * 256),
+        256,
+        "cuda",
+        deterministic=deterministic,
+        cuda_graph=cuda_graph,
+        precision=precision,
+    )
+    assert state.iteration == 6 and "cannot be recorded" not in caplog.text
     assert all(p.isfinite().all() for g in state.generators for p in g.parameters())
 
 
@@ -81,13 +96,26 @@ def test_one_iteration_agrees_with_the_cpu(monkeypatch: pytest.MonkeyPatch) -> N
             assert far.float().mean() < 0.01, name
 
 
-def test_a_resumed_run_has_the_same_bits(tmp_path: Path) -> None:
-    graph, real = preset("buffer", Roster(2)), images(6 * 32)
-    whole = run(graph, real, 32, "cuda", deterministic=True)
+@pytest.mark.parametrize("cuda_graph", [False, True])
+def test_a_resumed_run_has_the_same_bits(tmp_path: Path, cuda_graph: bool) -> None:
+    graph, real = preset("buffer", Roster(2)), images(10 * 32)
+    whole = run(graph, real, 32, "cuda", deterministic=True, cuda_graph=cuda_graph)
     checkpoint = CheckpointFile(tmp_path, "run")
     with pytest.raises(Interrupted):
-        run(graph, real, 32, "cuda", deterministic=True, checkpoint=checkpoint, stop_at=3)
-    resumed = run(graph, real, 32, "cuda", deterministic=True, checkpoint=checkpoint)
-    for a, b in zip(whole.generators, resumed.generators, strict=True):
+        run(graph, real, 32, "cuda", deterministic=True, cuda_graph=cuda_graph, checkpoint=checkpoint, stop_at=5)
+    resumed = run(graph, real, 32, "cuda", deterministic=True, cuda_graph=cuda_graph, checkpoint=checkpoint)
+    same_bits(whole, resumed)
+
+
+def test_replayed_iterations_have_the_bits_of_those_that_are_not(caplog: pytest.LogCaptureFixture) -> None:
+    graph, real = KnowledgeTransferGraph.from_text("G1=D:p,G2:n/G2=D:n,G1:t"), images(10 * 32)
+    wanted, found = (run(graph, real, 32, "cuda", deterministic=True, cuda_graph=on) for on in (False, True))
+    assert "cannot be recorded" not in caplog.text
+    same_bits(wanted, found)
+
+
+def same_bits(whole: TrainingState, other: TrainingState) -> None:
+    """Of every generator."""
+    for a, b in zip(whole.generators, other.generators, strict=True):
         for name, weight in a.state_dict().items():
             assert torch.equal(weight, b.state_dict()[name]), name

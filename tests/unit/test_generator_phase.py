@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from colgan_search.gan import steps
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.state import draw_z
-from colgan_search.gan.steps import Lessons, generator_phase
+from colgan_search.gan.steps import generator_phase
 from colgan_search.gan.transfers.image import ImageTransfer, ImageTransferSettings
 from colgan_search.gates import CUTOFF
 from colgan_search.graph import KnowledgeTransferGraph

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colgan_search.extensions.fast import FastSettings
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.state import TrainingState
-from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.gan.transfers.image import ImageTransferSettings
 from colgan_search.graph import KnowledgeTransferGraph

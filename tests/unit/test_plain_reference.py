@@ -9,9 +9,10 @@ from benchmarks import plain
 from benchmarks.plain_trials import edges_of
 from colgan_search.config import TransferSettings
 from colgan_search.config.schema import TrainingSettings
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.state import TrainingState, new_state
-from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.gan.transfers.image import ImageTransferSettings
 from colgan_search.graph import KnowledgeTransferGraph

@@ -11,10 +11,11 @@ from torch.nn import functional as F
 
 from colgan_search.config import RuntimeSettings, TransferSettings
 from colgan_search.errors import ConfigError, Interrupted
-from colgan_search.gan import trainer
+from colgan_search.gan import iteration
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.state import TrainingState, new_state
-from colgan_search.gan.steps import Lessons, discriminator_phase, generator_phase
+from colgan_search.gan.steps import discriminator_phase, generator_phase
 from colgan_search.gan.trainer import train
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.gan.transfers.outputs import OutputTransferSettings
@@ -264,7 +265,7 @@ def test_each_discriminator_sees_every_image_once_an_epoch_in_an_order_of_its_ow
 ) -> None:
     images, seen = pictures(32, size=16), [[], []]  # type: ignore[var-annotated]
     number = {image.numpy().tobytes(): n for n, image in enumerate(images)}
-    phase = trainer.discriminator_phase
+    phase = iteration.discriminator_phase
 
     def spied(state: TrainingState, lessons: Lessons, progress: float, real: Any, *rest: Any) -> Any:
         for j, turns in enumerate(real):
@@ -272,7 +273,7 @@ def test_each_discriminator_sees_every_image_once_an_epoch_in_an_order_of_its_ow
             seen[j] += [number[((x + 1) * 127.5).round().byte().numpy().tobytes()] for x in turns[0]]
         return phase(state, lessons, progress, real, *rest)
 
-    monkeypatch.setattr(trainer, "discriminator_phase", spied)
+    monkeypatch.setattr(iteration, "discriminator_phase", spied)
     train(
         preset("gman", Roster(2, 2)),
         images,

@@ -20,8 +20,9 @@ from colgan_search.figures.compact import film, strip
 from colgan_search.figures.curves import curves_figure, read_curves
 from colgan_search.file_names import FRAMES_FILE, TELEMETRY_FILE
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.state import TrainingState
-from colgan_search.gan.steps import Lessons, discriminator_phase
+from colgan_search.gan.steps import discriminator_phase
 from colgan_search.gan.trainer import ACCURACIES_EVERY
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores

@@ -5,10 +5,11 @@ import torch
 
 from colgan_search.config import TransferSettings
 from colgan_search.errors import ConfigError, Diverged, TrialFault
-from colgan_search.gan import trainer
+from colgan_search.gan import iteration
 from colgan_search.gan.finite_watch import FiniteWatch
+from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.state import TrainingState, draw_z
-from colgan_search.gan.steps import Lessons, discriminator_phase
+from colgan_search.gan.steps import discriminator_phase
 from colgan_search.gan.transfers.features import FeatureTransferSettings
 from colgan_search.graph import KnowledgeTransferGraph
 from tests.unit.gan_helpers import (
@@ -49,7 +50,7 @@ class Spy:
         self.own_z: list[torch.Tensor] = []
         self.shared_z: list[torch.Tensor] = []
         self.progress: list[float] = []
-        first, second = trainer.discriminator_phase, trainer.generator_phase
+        first, second = iteration.discriminator_phase, iteration.generator_phase
 
         def discriminator_phase(state, lessons, progress, real, own_z, how, *more):  # type: ignore[no-untyped-def]
             (batches,), (own,) = real, own_z  # one discriminator
@@ -64,8 +65,8 @@ class Spy:
             self.shared_z.append(z)
             return second(state, lessons, progress, z)
 
-        monkeypatch.setattr(trainer, "discriminator_phase", discriminator_phase)
-        monkeypatch.setattr(trainer, "generator_phase", generator_phase)
+        monkeypatch.setattr(iteration, "discriminator_phase", discriminator_phase)
+        monkeypatch.setattr(iteration, "generator_phase", generator_phase)
 
 
 def test_an_epoch_takes_every_image_once_and_drops_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,8 +116,8 @@ def test_how_often_the_discriminator_is_updated(steps: str, updates: int) -> Non
 def test_discriminator_and_generators_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[str] = []
     for name in ("discriminator_phase", "generator_phase"):
-        real = getattr(trainer, name)
-        monkeypatch.setattr(trainer, name, lambda *a, n=name, r=real: (turns.append(n), r(*a))[1])
+        real = getattr(iteration, name)
+        monkeypatch.setattr(iteration, name, lambda *a, n=name, r=real: (turns.append(n), r(*a))[1])
     assert run(all_gates(2)).iterations == 8
     assert turns == ["discriminator_phase", "generator_phase"] * 8
 
@@ -212,8 +213,8 @@ def test_divergence_names_the_loss_and_the_iteration(value: float) -> None:
 
 def test_the_watch_waits_but_never_forgets() -> None:
     watch = FiniteWatch()
-    for iteration in range(1, watch.every):
-        watch.see(iteration, {"a": torch.tensor(1.0), "b": torch.tensor(float("nan") if iteration >= 5 else 0.0)})
+    for number in range(1, watch.every):
+        watch.see(number, {"a": torch.tensor(1.0), "b": torch.tensor(float("nan") if number >= 5 else 0.0)})
     with pytest.raises(Diverged, match="loss of b is nan at iteration 5"):
         watch.see(watch.every, {"a": torch.tensor(1.0), "b": torch.tensor(0.0)})
     watch.check()  # looked at once

@@ -43,7 +43,7 @@ def test_a_trained_trial_has_all_of_them(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (2, 2, 4, 1, 16, 16), dtype=np.uint8)
     np.savez(tmp_path / FRAMES_FILE, epochs=np.array([1, 2]), images=frames)
     found = {one.name: one.content for one in TrialPictures(config)(7, outcome(), tmp_path)}
-    assert set(found) == {"samples.png", "graph.png", "scores.png", "curves.png", "telemetry.csv", "strip.png"}
+    assert set(found) == {"samples.png", "graph.png", "curves.png", "telemetry.csv", "strip.png"}
     for name, content in found.items():
         if name.endswith(".png"):
             with Image.open(io.BytesIO(content)) as picture:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import cached, is_parametrized
 
 from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.extensions.transfers import Maps
@@ -83,7 +83,7 @@ class Discriminator(DiscriminatorNetwork):
         for number, (convolution, activation) in enumerate(
             zip(self.convolutions, self.activations, strict=True), start=1
         ):
-            convolved = convolution(x)
+            convolved = _convolved(convolution, x)
             kept = number in layers
             # LeakyReLU works in place: what is kept is not to change.
             x = activation(convolved.clone() if kept and maps == "convolution" else convolved)
@@ -95,21 +95,30 @@ class Discriminator(DiscriminatorNetwork):
         """See `DiscriminatorNetwork.forward_batches`; as one batch, where no batch norm forbids it."""
         if not (self.training and self.fast.spectral) or self.norm.batch_inside:
             return super().forward_batches(batches)
-        if self.fast.one_pass:
+        if self.fast.one_pass and len({len(images) for images in batches}) == 1:
             return self._forward_batches(batches)
         return [logits for images in batches for logits in self._forward_batches([images])]
 
     def _forward_batches(self, batches: Sequence[Tensor]) -> list[Tensor]:
-        counts = [len(images) for images in batches]
         x = torch.cat(list(batches)) if len(batches) > 1 else batches[0]
         for convolution, activation in zip(self.convolutions, self.activations, strict=True):
             if is_parametrized(convolution):
                 slope = 1.0 if isinstance(activation, nn.Flatten) else SLOPE
                 sigmas = iterate(convolution, len(batches))
-                x = judge(x, convolution, counts, slope, products=self.fast.matrix_products, sigmas=sigmas)
+                x = judge(x, convolution, slope, products=self.fast.matrix_products, sigmas=sigmas)
             else:
                 x = activation(convolution(x))
-        return list(torch.split(x.flatten(1), counts))
+        return list(torch.split(x.flatten(1), len(batches[0])))
+
+
+def _convolved(convolution: Any, x: Tensor) -> Tensor:
+    """convolution(x); the weights under spectral norm in float32, whatever autocast does with the rest."""
+    if not is_parametrized(convolution) or not torch.is_autocast_enabled(x.device.type):
+        return convolution(x)  # type: ignore[no-any-return]
+    with cached():
+        with torch.autocast(x.device.type, enabled=False):
+            _ = convolution.weight  # computed here, once, and kept for the next line
+        return convolution(x)  # type: ignore[no-any-return]
 
 
 class Generator(GeneratorNetwork):

@@ -40,9 +40,17 @@ class _ToFewChannels(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         pair = [_STRIDE, _STRIDE], [_PADDING, _PADDING], [1, 1]
         of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-            gradient, x, weight, None, *pair, True, [0, 0], 1, [*ctx.needs_input_grad, False]
+            gradient,
+            x.to(gradient.dtype),
+            weight.to(gradient.dtype),
+            None,
+            *pair,
+            True,
+            [0, 0],
+            1,
+            [*ctx.needs_input_grad, False],
         )
-        return of_x, of_weight
+        return of_x, of_weight if of_weight is None else of_weight.to(weight.dtype)
 
 
 def spread(x: Tensor, weight: Tensor) -> Tensor:
@@ -55,7 +63,7 @@ def spread(x: Tensor, weight: Tensor) -> Tensor:
         return F.fold(flat, (2 * height, 2 * width), _KERNEL, padding=_PADDING, stride=_STRIDE)
     taps = F.conv2d(x, weight.permute(2, 3, 1, 0).reshape(-1, channels, 1, 1))
     taps = taps.permute(0, 2, 3, 1).reshape(count, height, width, 2, 2, 2, 2, few)  # row and column of a tap: 2 * a + r
-    image = x.new_zeros(count, height + 1, 2, width + 1, 2, few)
+    image = taps.new_zeros(count, height + 1, 2, width + 1, 2, few)
     for a in (0, 1):
         for b in (0, 1):
             image[:, a : a + height, :, b : b + width] += taps[:, :, :, a, :, b].permute(0, 1, 3, 2, 4, 5)

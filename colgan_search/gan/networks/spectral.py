@@ -5,7 +5,6 @@ divided, so that batches which would have met the weights one after another, eac
 the count of power iterations, u, v and every sigma stay what they were, but for rounding.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,54 +26,61 @@ class Sigmas:
 
 @torch.no_grad()
 def iterate(convolution: Any, batches: int) -> Sigmas:
-    """As many power iterations as that many forward passes in train mode would make; u and v are kept for the next."""
+    """As many power iterations as that many forward passes in train mode would make; u and v are kept for the next.
+
+    In float32 also under autocast.
+    """
+    with torch.autocast(convolution.parametrizations.weight.original.device.type, enabled=False):
+        return _iterate(convolution, batches)
+
+
+def _iterate(convolution: Any, batches: int) -> Sigmas:
     weight, norm = convolution.parametrizations.weight.original, convolution.parametrizations.weight[0]
     _, inputs, height, width = weight.shape
     matrix = innermost(weight)
     transposed = matrix.t()
     kept_u, kept_v = norm.get_buffer("_u"), norm.get_buffer("_v")  # as in every state_dict of PyTorch's spectral norm
-    u, v = kept_u, kept_v.view(inputs, height, width).permute(1, 2, 0).flatten()
-    found_u, found_v, sigmas = [], [], []
+    v = kept_v.view(inputs, height, width).permute(1, 2, 0).flatten()
+    us, vs, lengths = [], [], []
     for _ in range(batches):
         for _ in range(norm.n_power_iterations):
-            u = _unit(torch.mv(matrix, v), norm.eps)[0]
-            v, sigma = _unit(torch.mv(transposed, u), norm.eps)  # u . W v = |W^T u|, as v is along W^T u
-        found_u.append(u)
-        found_v.append(v)
-        sigmas.append(sigma)
-    kept_u.copy_(u)
+            u = torch.mv(matrix, v)  # not divided by its length before all of them are at hand
+            v = torch.mv(transposed, u)
+            length = torch.linalg.vector_norm(v)
+            v = v / length
+        us.append(u)
+        vs.append(v)
+        lengths.append(length)
+    every_u = torch.stack(us)
+    of_u = torch.linalg.vector_norm(every_u, dim=1)
+    every_u = every_u / of_u[:, None]
+    kept_u.copy_(every_u[-1])
     kept_v.copy_(v.view(height, width, inputs).permute(2, 0, 1).flatten())
-    return Sigmas(torch.stack(found_u), torch.stack(found_v), torch.stack(sigmas).reciprocal())
+    return Sigmas(every_u, torch.stack(vs), of_u / torch.stack(lengths))  # sigma = u . W v = |W^T u|
 
 
-def _unit(vector: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    length = torch.linalg.vector_norm(vector)
-    return vector / length.clamp_min(eps), length
-
-
-def judge(
-    x: Tensor, convolution: Any, counts: Sequence[int], slope: float, *, products: bool, sigmas: Sigmas
-) -> Tensor:
+def judge(x: Tensor, convolution: Any, slope: float, *, products: bool, sigmas: Sigmas) -> Tensor:
     """LeakyReLU(convolution(x)) with the weights over each batch's sigma; slope 1 = no activation.
 
-    `x` [N, B, H, W] holds J batches of `counts` samples, one after the other.
+    `x` [J*N, B, H, W] holds J batches of N samples, one after the other. Under autocast the convolution and its
+    gradients are in half precision, everything of sigma's in float32.
     """
     weight = convolution.parametrizations.weight.original
-    how = (list(convolution.stride), list(convolution.padding), slope, tuple(counts), products)
+    how = (list(convolution.stride), list(convolution.padding), slope, products)
     return _Judge.apply(x, weight, convolution.bias, sigmas, how)  # type: ignore[no-any-return]
 
 
 class _Judge(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, sigmas: Sigmas, how: Any) -> Tensor:
-        stride, padding, slope, counts, products = how
+        stride, padding, slope, products = how
         ctx.whole = products and stride == [1, 1] and padding == [0, 0] and x.shape[2:] == weight.shape[2:]
         if ctx.whole:
             y = F.linear(innermost(x), innermost(weight))[:, :, None, None]
         else:
             y = F.conv2d(x, weight, None, stride, padding)
-        for part, inverse in zip(torch.split(y, counts), sigmas.inverse, strict=True):
-            torch.addcmul(bias[:, None, None], part, inverse, out=part)
+        batches = y.unflatten(0, (len(sigmas.inverse), -1))  # type: ignore[no-untyped-call]
+        torch.addcmul(bias.view(-1, 1, 1), batches, sigmas.inverse.view(-1, 1, 1, 1, 1), out=batches)
         if slope != 1.0:
             F.leaky_relu_(y, slope)
         ctx.save_for_backward(x, weight, bias, y)
@@ -85,42 +91,43 @@ class _Judge(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         x, weight, bias, y = ctx.saved_tensors
-        stride, padding, slope, counts, products = ctx.how
+        stride, padding, slope, products = ctx.how
         u, v, inverse = ctx.sigmas.u, ctx.sigmas.v, ctx.sigmas.inverse
         for_x, for_weight = ctx.needs_input_grad[:2]
+        x_half, weight_half = x.to(y.dtype), weight.to(y.dtype)  # what the convolution met, under autocast
         inner = gradient if slope == 1.0 else torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)
+        batches = inner.unflatten(0, (len(inverse), -1))
         of_x: Tensor | None
         direct: Tensor | None = None  # the weight's gradient with sigma held
         of_bias = of_weight = None
         if for_weight:
-            of_biases = torch.stack([part.sum((0, 2, 3)) for part in torch.split(inner, counts)])
+            of_biases = batches.sum((1, 3, 4), dtype=bias.dtype)
             of_bias = of_biases.sum(0)
             # The gradient before the activation times its input is the gradient after it times its output.
-            products_of = zip(torch.split(gradient, counts), torch.split(y, counts), strict=True)
-            along = torch.stack([torch.dot(_flat(g), _flat(out)) for g, out in products_of]) - of_biases @ bias
-        scaled = inner.clone() if inner is gradient else inner
-        for part, one in zip(torch.split(scaled, counts), inverse, strict=True):
-            part.mul_(one)
+            along = torch.linalg.vecdot(_rows(gradient, of_biases), _rows(y, of_biases)) - of_biases @ bias
+        scale = inverse.view(-1, 1, 1, 1, 1)
+        scaled = (batches.mul_(scale) if slope != 1.0 else (batches * scale).to(y.dtype)).flatten(0, 1)
         if ctx.whole:
             flat = scaled.flatten(1)
-            of_x = (flat @ innermost(weight)).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2) if for_x else None
-            direct = flat.t() @ innermost(x) if for_weight else None
+            of_x = (flat @ innermost(weight_half)).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2) if for_x else None
+            direct = flat.t() @ innermost(x_half) if for_weight else None
         else:
             few = products and for_x and (stride, padding) == ([2, 2], [1, 1]) and weight.shape[1] <= FEW
-            of_x = spread(scaled, weight) if few and weight.shape[2:] == (4, 4) else None
+            of_x = spread(scaled, weight_half) if few and weight.shape[2:] == (4, 4) else None
             mask = [for_x and of_x is None, for_weight, False]
             if any(mask):
                 pair = stride, padding, [1, 1], False, [0, 0], 1
-                rest, full, _ = torch.ops.aten.convolution_backward(scaled, x, weight, None, *pair, mask)
+                rest, full, _ = torch.ops.aten.convolution_backward(scaled, x_half, weight_half, None, *pair, mask)
                 of_x = rest if of_x is None else of_x
                 direct = innermost(full) if for_weight else None
         if direct is not None:
             # d sigma / d W = u v^T, and the output goes with 1 / sigma
-            whole = torch.addmm(direct, (u * (along * inverse)[:, None]).t(), v, alpha=-1)
+            whole = torch.addmm(direct.to(weight.dtype), (u * (along * inverse)[:, None]).t(), v, alpha=-1)
             height, width = weight.shape[2:]
             of_weight = whole.view(len(weight), height, width, -1).permute(0, 3, 1, 2)
         return of_x, of_weight, of_bias, None, None
 
 
-def _flat(images: Tensor) -> Tensor:
-    return images.permute(0, 2, 3, 1).reshape(-1)
+def _rows(images: Tensor, of_biases: Tensor) -> Tensor:
+    """[J*N, A, H, W] as [J, N*H*W*A], in the precision of what J sums are kept in."""
+    return images.permute(0, 2, 3, 1).reshape(len(of_biases), -1).to(of_biases.dtype)
