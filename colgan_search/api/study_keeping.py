@@ -83,7 +83,7 @@ def _remove_pictures(found: Removal) -> int:
     try:
         store = permitted(found.artifacts, found.name)
     except DataError as error:
-        raise DataError(f"{error}. Nothing is deleted; --leave-pictures deletes the study without them") from None
+        raise DataError(f"{error}. Nothing is deleted; `leave_pictures` deletes the study without them") from None
     return remove_pictures(found, store)
 
 

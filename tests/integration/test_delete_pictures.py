@@ -67,7 +67,8 @@ def two_files(number: int, outcome: Outcome, folder: Path) -> list[Picture]:
 
 def with_pictures(url: str, name: str, settings: dict[str, str], store: Any, tmp_path: Path) -> OpenStudy:
     """Three results of a worker with two pictures each, and one of the study, put there by Optuna's own call."""
-    study = make_study(url, 3, fake_config(name, artifacts=settings))
+    config = fake_config(name, artifacts=settings, service={"lease_seconds": 600.0})
+    study = make_study(url, 3, config)
     shown = Showcase(study, store, two_files)
     worker = Worker(study, FakeExperiment(0.0), WorkFolder(tmp_path / "w"), "cpu", threading.Event(), showcase=shown)
     assert worker.run().accepted == 3
@@ -181,8 +182,7 @@ def test_a_copy_in_the_same_database_keeps_the_pictures_that_both_show(
 
 def test_with_a_worker_at_it_no_picture_goes(study: OpenStudy, url: str, folder: Path) -> None:
     study.slots.set_total(4)
-    claim = study.slots.claim("elsewhere:7:00000001", 3.0)
-    assert claim is not None and study.slots.renew(claim, 3.0)
+    assert study.slots.claim("elsewhere:7:00000001", 600.0) is not None
     assert run(["delete", "digits", "--yes"]) == 2
     assert len(list(folder.iterdir())) == 8 and names(url) == ["digits"]
 

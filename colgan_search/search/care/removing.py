@@ -121,13 +121,13 @@ def remove_pictures(found: Removal, store: "ArtifactStore") -> int:
             raise DataError(
                 f"artifacts.place {place}: picture {name} cannot be removed: {in_one_line(error)}; study "
                 f"{found.name!r} is not deleted, {gone} of its {wanted} pictures are: delete it again when this is "
-                f"mended, or with --leave-pictures"
+                f"mended, or with `leave_pictures`"
             ) from error
         gone += 1
     if wanted and not gone:
         raise DataError(
             f"artifacts.place {place}: has none of the {wanted} pictures of study {found.name!r}; it is not deleted. "
-            "Is it mounted here? If they are gone for good: --leave-pictures"
+            "Is it mounted here? If they are gone for good: `leave_pictures`"
         )
     tell(f"removing pictures from {place}", wanted, wanted)
     return gone
