@@ -38,6 +38,7 @@ BENCHMARKS: Registry[Benchmark] = Registry(
         "trial": "benchmarks.trial:TRIAL",
         "search": "benchmarks.search:SEARCH",
         "service": "benchmarks.service:SERVICE",
+        "fleet": "benchmarks.fleet:FLEET",
         "telemetry": "benchmarks.telemetry:TELEMETRY",
         "artifacts": "benchmarks.artifacts:ARTIFACTS",
     },

@@ -47,9 +47,10 @@ class ConfirmRequest:
     work_dir: Path = DEFAULT_WORK_DIR
     workers: int | None = None
     device: str | None = None
-    launcher: str | None = None
     cluster: LauncherSettings | None = None
-    """Settings of that launcher; None = as they are when nothing is said."""
+    """Who starts the workers, and how; None = processes of this machine."""
+    out: Path | None = None
+    """Where the files of a scheduler go, in a folder for each study; None = the study's folder in the work folder."""
     data_root: str | None = None
     weights: str | None = None
 
@@ -192,7 +193,7 @@ def _launched(request: ConfirmRequest, config: StudyConfig, say: Callable[[str],
         work_dir=request.work_dir,
         workers=request.workers,
         device=request.device,
-        launcher=request.launcher,
+        out=None if request.out is None else request.out / config.name,
     )
     launched = prepare_launch(launch, say)
     try:

@@ -1,13 +1,16 @@
 """Options of `launch` that say who starts the workers, and how: the config's `cluster` section by other words."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from colgan_search.cli.configs import overridden
-from colgan_search.config import StudyConfig, with_overrides
+from colgan_search.cli.configs import overridden, set_by
+from colgan_search.config import StudyConfig, load_config, read_setting, with_overrides
+from colgan_search.errors import ConfigError
+from colgan_search.extensions.launchers import LauncherSettings
 
 On = Annotated[
     str | None,
@@ -40,6 +43,14 @@ Checkpoints = Annotated[
         help="Folder or address (s3://BUCKET/PATH) that all workers see: trials that are taken over go on from there.",
     ),
 ]
+SetCluster = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="cluster.KEY=VALUE", help="A setting of the launcher; may be given again."),
+]
+ClusterOf = Annotated[
+    str | None,
+    typer.Option("--config", help="A study config whose cluster section says who starts the workers, and how."),
+]
 
 
 def on_cluster(config: StudyConfig, on: str | None) -> StudyConfig:
@@ -53,3 +64,31 @@ def with_cluster(config: StudyConfig, lines: Sequence[str] | None, **values: Any
     """The config with the options' values; ConfigError, which names the option, for one that its launcher has not."""
     named = [(f"--{key}", f"cluster.{key}", value) for key, value in values.items()]
     return overridden(config, *named, ("--line", "cluster.lines", list(lines) if lines else None))
+
+
+def section(
+    source: str | None, on: str | None, settings: Sequence[str] | None, lines: Sequence[str] | None, **values: Any
+) -> LauncherSettings | None:
+    """The `cluster` section of the config `source` with what options say, for studies that have another config.
+
+    None if nothing is said at all; ConfigError as `with_cluster`, and for a `--set` of anything else.
+    """
+    if source is None and on is None and not settings and not lines and all(one is None for one in values.values()):
+        return None
+    for text in settings or ():
+        if not read_setting(text, "--set")[0].startswith("cluster."):
+            raise ConfigError(f"--set {text[:80]}: a confirmation has its search's config; only cluster.KEY can be set")
+    config = load_config("digits" if source is None else source)
+    return with_cluster(set_by(on_cluster(config, on), settings), lines, **values).cluster
+
+
+def words(settings: LauncherSettings) -> list[str]:
+    """The same section as options of a command line; the usual settings are left out."""
+    usual = type(settings)(kind=settings.kind)
+    found = [] if settings.kind == "local" else ["--on", settings.kind]
+    if settings.workers is not None:
+        found += ["--workers", str(settings.workers)]
+    for key, value in settings.model_dump(mode="json", exclude={"kind", "workers"}).items():
+        if value != usual.model_dump(mode="json")[key]:
+            found += ["--set", f"cluster.{key}={json.dumps(value)}"]
+    return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colgan_search import logs
-from colgan_search.cli import console, options, show_confirmed
+from colgan_search.cli import cluster_options, console, options, show_confirmed
 from colgan_search.file_names import DEFAULT_WORK_DIR
 
 if TYPE_CHECKING:
@@ -42,9 +42,19 @@ def command(
         typer.Option("--workers", help="Worker processes, as with launch; 0 = only make the studies.", min=0),
     ] = None,
     device: options.Device = None,
-    on: Annotated[
-        str | None, typer.Option("--on", help="Who starts the workers: local, a scheduler, or a launcher of a package.")
-    ] = None,
+    on: cluster_options.On = None,
+    config: cluster_options.ClusterOf = None,
+    set_: cluster_options.SetCluster = None,
+    out: cluster_options.Out = None,
+    dry_run: cluster_options.DryRun = False,
+    gpus: cluster_options.Gpus = None,
+    minutes: cluster_options.Minutes = None,
+    partition: cluster_options.Partition = None,
+    account: cluster_options.Account = None,
+    image: cluster_options.Image = None,
+    namespace: cluster_options.Namespace = None,
+    line: cluster_options.Line = None,
+    checkpoints: cluster_options.Checkpoints = None,
     data_root: options.DataRoot = None,
     weights: options.Weights = None,
     work_dir: options.WorkDir = DEFAULT_WORK_DIR,
@@ -53,9 +63,23 @@ def command(
     """Train a search's leading graphs again with new seeds: the winner, with an interval, against the baselines.
 
     A race decides which graph gets the next run, until the leader is separated or the budget is used. The winner's
-    interval is of runs that begin after it is named. The same command resumes; Ctrl-C drains.
+    interval is of runs that begin after it is named. The same command resumes; Ctrl-C drains. With --on a scheduler
+    starts the workers, of one study after the other, and Ctrl-C only ends the view.
     """
     logs.set_up()
+    cluster = cluster_options.section(
+        config,
+        on,
+        set_,
+        line,
+        gpus=gpus,
+        minutes=minutes,
+        partition=partition,
+        account=account,
+        image=image,
+        namespace=namespace,
+        checkpoints=checkpoints,
+    )
     from colgan_search.api.confirming import ConfirmRequest
 
     request = ConfirmRequest(
@@ -69,15 +93,16 @@ def command(
         work_dir,
         workers,
         device,
-        launcher=on,
+        cluster=cluster,
+        out=out,
         data_root=data_root,
         weights=weights,
     )
-    return confirm(request, as_json=as_json)
+    return confirm(request, as_json=as_json, dry_run=dry_run)
 
 
-def confirm(request: "ConfirmRequest", *, as_json: bool = False) -> int:
-    """Runs a confirmation to its end and prints its answer."""
+def confirm(request: "ConfirmRequest", *, as_json: bool = False, dry_run: bool = False) -> int:
+    """Runs a confirmation to its end and prints its answer; with `dry_run` it only writes a scheduler's files."""
     from colgan_search.api.confirming import confirming
     from colgan_search.cli import watch  # here: it knows the database
 
@@ -91,6 +116,11 @@ def confirm(request: "ConfirmRequest", *, as_json: bool = False) -> int:
                     f"study {opened.name}: at most {budget.total} trials, no workers here; "
                     f"start them anywhere: colgan-search worker --study {opened.name}"
                 )
+            elif dry_run:
+                files = [str(file) for file in launched.write_files()]
+                console.note(f"written: {', '.join(files) or 'nothing, as workers here need no files'}")
+                if files:
+                    console.note(f"hand them in: {launched.by_hand}")
             else:
                 console.note(f"study {opened.name}: at most {budget.total} trials, {len(launched.devices)} workers")
                 watch.until_done(opened, launched.start_workers()).require_finished()

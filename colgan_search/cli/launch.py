@@ -186,4 +186,7 @@ def _confirm_command(study: "OpenStudy", request: "LaunchRequest") -> str:
         words += ["--storage", study.storage.name]  # without its password
     if request.work_dir != DEFAULT_WORK_DIR:
         words += ["--work-dir", str(request.work_dir)]
-    return shlex.join([*words, *options_for(request.config)])
+    cluster = request.config.cluster
+    if request.workers is not None and cluster.kind != "local":
+        cluster = cluster.model_copy(update={"workers": request.workers})
+    return shlex.join([*words, *cluster_options.words(cluster), *options_for(request.config)])

@@ -13,6 +13,9 @@ ADDRESS = re.compile(r"(?P<kind>[a-z][a-z0-9+]*)://.+")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Of a checkpoint: that of its run folder. What is called otherwise is somebody else's."""
 
+FOLDERED = {"file", "local", "memory", "ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs"}
+"""Kinds of addresses whose folders must be made. A bucket has none, and to make one would make a misspelled bucket."""
+
 
 class CheckpointStore(ABC):
     """Whole checkpoints by name: what is read was put whole, or is refused by its reader's checksums."""
@@ -73,8 +76,10 @@ class ObjectStore(CheckpointStore):
         super().__init__(address)
         self._system = system
         self._path = path
-        with suppress(Exception):  # a bucket has no folders; what is wrong shows when something is put there
-            system.makedirs(path, exist_ok=True)
+        kinds = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
+        if kinds & FOLDERED:
+            with suppress(Exception):  # what is wrong shows when something is put there
+                system.makedirs(path, exist_ok=True)
 
     def put(self, name: str, content: memoryview) -> None:
         """An object store shows the new one when all of it is there."""

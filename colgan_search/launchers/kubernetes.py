@@ -106,8 +106,10 @@ class Kubernetes(ClusterLauncher):
             made = ["create", "secret", "generic", settings.secret, *keys, "--dry-run=client", "--output=yaml"]
             _kubectl([*here, "apply", "--filename=-"], environment, _kubectl([*here, *made], environment))
         job = object_name(study)
-        if _conditions(here, job, environment) & {"Complete", "Failed"}:
-            _kubectl([*here, "delete", "job", job, "--wait=true"], environment)
+        # Also the one that made the study: its arguments have the number of trials, and a Job cannot be changed.
+        for ended in (job, f"{job}-study") if settings.postgres else (job,):
+            if _conditions(here, ended, environment) & {"Complete", "Failed"}:
+                _kubectl([*here, "delete", "job", ended, "--wait=true"], environment)
         _kubectl(["kubectl", "apply", "-k", str(folder)], environment)
 
         def alive() -> int | None:

@@ -1,10 +1,24 @@
 """The objects of `kubernetes`, as plain data and then as YAML."""
 
+import shlex
 from collections.abc import Mapping
-from typing import Any
 
 from colgan_search.extensions.launchers import LEFT_CODE, Order
 from colgan_search.launchers.kubernetes import DASHBOARD, PASSWORD, KubernetesSettings, object_name
+from colgan_search.launchers.kubernetes_parts import (
+    DATABASE,
+    Object,
+    claim_of,
+    closed,
+    environment,
+    labels_of,
+    named,
+    person,
+    resources,
+    secret_key,
+    service,
+    volume,
+)
 from colgan_search.launchers.yaml_text import yaml_text
 from colgan_search.version import __version__
 
@@ -15,16 +29,15 @@ USER = 1000
 POSTGRES_USER = 999
 """Of the images."""
 
-DATABASE = "colgan-db"
-DATABASE_URL = f"postgresql://colgan@{DATABASE}:5432/colgan"
-Object = dict[str, Any]
+ASK_SECONDS = 5
+"""Between two looks whether the study is made."""
 
 
 def files(settings: KubernetesSettings, order: Order) -> Mapping[str, str]:
     """Name -> YAML."""
     found: dict[str, list[Object]] = {}
     if settings.claim_gib is not None and settings.claim is not None:
-        found["storage.yaml"] = [_claim(settings, settings.claim, settings.claim_gib, "ReadWriteMany")]
+        found["storage.yaml"] = [claim_of(settings, settings.claim, settings.claim_gib, "ReadWriteMany")]
     if settings.postgres:
         found["postgres.yaml"] = _postgres(settings)
         found["study.yaml"] = _study(settings, order)
@@ -54,17 +67,18 @@ def workers(settings: KubernetesSettings, order: Order) -> Object:
         shell = "\n".join(["set -e", *settings.lines, 'exec colgan-search "$@"'])
         container["command"] = ["/bin/sh", "-c", shell, "worker"]
     container |= {
-        "env": _environment(settings, order),
-        "resources": _resources(settings),
-        "securityContext": _closed(),
+        "env": environment(settings, order),
+        "resources": resources(settings),
+        "securityContext": closed(),
         "volumeMounts": [{"name": "runs", "mountPath": RUNS}],
     }
     pod: Object = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": settings.grace_seconds,
-        "securityContext": _person(USER),
+        "securityContext": person(USER),
+        **_once_made(settings, order),
         "containers": [container],
-        "volumes": [{"name": "runs"} | _volume(settings)],
+        "volumes": [{"name": "runs"} | volume(settings)],
     }
     if settings.minutes is not None:
         pod["activeDeadlineSeconds"] = 60 * settings.minutes
@@ -85,49 +99,30 @@ def workers(settings: KubernetesSettings, order: Order) -> Object:
                 {"action": "FailJob", "onExitCodes": {"containerName": "worker", "operator": "In", "values": [2]}},
             ]
         },
-        "template": {"metadata": {"labels": _labels(name, "worker")}, "spec": pod},
+        "template": {"metadata": {"labels": labels_of(name, "worker")}, "spec": pod},
     }
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": _named(settings, name, "worker", labels), "spec": spec}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": named(settings, name, "worker", labels), "spec": spec}
 
 
-def _environment(settings: KubernetesSettings, order: Order) -> list[Object]:
-    found: list[Object] = [{"name": "COLGAN_STORAGE", "value": order.storage or DATABASE_URL}]
-    if order.storage is None or order.secret is not None:
-        found.append({"name": "PGPASSWORD", "valueFrom": _secret_key(settings, PASSWORD)})
-    return found
-
-
-def _secret_key(settings: KubernetesSettings, key: str) -> Object:
-    return {"secretKeyRef": {"name": settings.secret, "key": key}}
-
-
-def _resources(settings: KubernetesSettings) -> Object:
-    asked: Object = {"cpu": str(settings.cpus)}
-    limits: Object = {}
-    if settings.memory_mib is not None:
-        asked["memory"] = limits["memory"] = f"{settings.memory_mib}Mi"
-    if settings.gpus:
-        limits[settings.gpu_resource] = str(settings.gpus)
-    return {"requests": asked, "limits": limits} if limits else {"requests": asked}
-
-
-def _volume(settings: KubernetesSettings) -> Object:
-    if settings.claim is None:
-        return {"emptyDir": {}}
-    return {"persistentVolumeClaim": {"claimName": settings.claim}}
-
-
-def _claim(settings: KubernetesSettings, name: str, gib: int, mode: str) -> Object:
-    spec: Object = {"accessModes": [mode], "resources": {"requests": {"storage": f"{gib}Gi"}}}
-    if settings.storage_class is not None:
-        spec["storageClassName"] = settings.storage_class
-    metadata = {"name": name, "namespace": settings.namespace}
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+def _once_made(settings: KubernetesSettings, order: Order) -> Object:
+    """Where the database is brought along, a pod waits for the study: without one it would end as of bad input."""
+    if not settings.postgres:
+        return {}
+    asked = f"colgan-search status --study {shlex.quote(order.study)} --work-dir {RUNS}/colgan_work"
+    container: Object = {
+        "name": "study-made",
+        "image": settings.image,
+        "command": ["/bin/sh", "-c", f"until {asked} > /dev/null; do sleep {ASK_SECONDS}; done"],
+        "env": environment(settings, order),
+        "securityContext": closed(),
+        "volumeMounts": [{"name": "runs", "mountPath": RUNS}],
+    }
+    return {"initContainers": [container]}
 
 
 def _postgres(settings: KubernetesSettings) -> list[Object]:
     """One server with its disk; its password is the Secret's."""
-    labels = _labels(DATABASE, "database")
+    labels = labels_of(DATABASE, "database")
     ready = {"exec": {"command": ["pg_isready", "--username", "colgan", "--dbname", "colgan"]}, "periodSeconds": 5}
     data = "/var/lib/postgresql/data"
     container: Object = {
@@ -137,14 +132,14 @@ def _postgres(settings: KubernetesSettings) -> list[Object]:
             {"name": "POSTGRES_USER", "value": "colgan"},
             {"name": "POSTGRES_DB", "value": "colgan"},
             {"name": "PGDATA", "value": f"{data}/pgdata"},
-            {"name": "POSTGRES_PASSWORD", "valueFrom": _secret_key(settings, PASSWORD)},
+            {"name": "POSTGRES_PASSWORD", "valueFrom": secret_key(settings, PASSWORD)},
         ],
         "ports": [{"containerPort": 5432}],
         "readinessProbe": ready,
-        "securityContext": _closed(),
+        "securityContext": closed(),
         "volumeMounts": [{"name": "data", "mountPath": data}],
     }
-    claim = _claim(settings, "data", settings.postgres_gib, "ReadWriteOnce")
+    claim = claim_of(settings, "data", settings.postgres_gib, "ReadWriteOnce")
     claim["metadata"].pop("namespace")
     spec: Object = {
         "serviceName": DATABASE,
@@ -152,13 +147,13 @@ def _postgres(settings: KubernetesSettings) -> list[Object]:
         "selector": {"matchLabels": labels},
         "template": {
             "metadata": {"labels": labels},
-            "spec": {"securityContext": _person(POSTGRES_USER), "containers": [container]},
+            "spec": {"securityContext": person(POSTGRES_USER), "containers": [container]},
         },
         "volumeClaimTemplates": [claim],
     }
-    metadata = _named(settings, DATABASE, "database")
+    metadata = named(settings, DATABASE, "database")
     return [
-        _service(settings, DATABASE, "database", 5432),
+        service(settings, DATABASE, "database", 5432),
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec},
     ]
 
@@ -172,18 +167,18 @@ def _study(settings: KubernetesSettings, order: Order) -> list[Object]:
         "name": "study",
         "image": settings.image,
         "args": arguments,
-        "env": _environment(settings, order),
-        "securityContext": _closed(),
+        "env": environment(settings, order),
+        "securityContext": closed(),
         "volumeMounts": [{"name": "config", "mountPath": "/config"}, {"name": "runs", "mountPath": RUNS}],
     }
     pod: Object = {
         "restartPolicy": "OnFailure",
-        "securityContext": _person(USER),
+        "securityContext": person(USER),
         "containers": [container],
         "volumes": [{"name": "config", "configMap": {"name": name}}, {"name": "runs", "emptyDir": {}}],
     }
-    spec = {"backoffLimit": 20, "template": {"metadata": {"labels": _labels(name, "study")}, "spec": pod}}
-    metadata = _named(settings, name, "study")
+    spec = {"backoffLimit": 20, "template": {"metadata": {"labels": labels_of(name, "study")}, "spec": pod}}
+    metadata = named(settings, name, "study")
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"study.yaml": order.config}},
         {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec},
@@ -193,54 +188,28 @@ def _study(settings: KubernetesSettings, order: Order) -> list[Object]:
 def _dashboard(settings: KubernetesSettings, order: Order) -> list[Object]:
     """It only shows, and asks for the Secret's password; seen with `kubectl port-forward`."""
     name = "colgan-dashboard"
-    labels = _labels(name, "dashboard")
-    secret = {"name": "COLGAN_DASHBOARD_PASSWORD", "valueFrom": _secret_key(settings, DASHBOARD)}
+    labels = labels_of(name, "dashboard")
+    secret = {"name": "COLGAN_DASHBOARD_PASSWORD", "valueFrom": secret_key(settings, DASHBOARD)}
     container: Object = {
         "name": "dashboard",
         "image": settings.image,
         "args": ["dashboard", "--host", "0.0.0.0", "--port", "8080", "--work-dir", f"{RUNS}/colgan_work"],
-        "env": [*_environment(settings, order), secret],
+        "env": [*environment(settings, order), secret],
         "ports": [{"containerPort": 8080}],
         "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 10},
-        "securityContext": _closed(),
+        "securityContext": closed(),
         "volumeMounts": [{"name": "runs", "mountPath": RUNS}],
     }
     pod: Object = {
-        "securityContext": _person(USER),
+        "securityContext": person(USER),
+        **_once_made(settings, order),
         "containers": [container],
         "volumes": [{"name": "runs", "emptyDir": {}}],
     }
     spec: Object = {"replicas": 1, "selector": {"matchLabels": labels}}
     spec["template"] = {"metadata": {"labels": labels}, "spec": pod}
-    metadata = _named(settings, name, "dashboard")
+    metadata = named(settings, name, "dashboard")
     return [
-        _service(settings, name, "dashboard", 8080),
+        service(settings, name, "dashboard", 8080),
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec},
     ]
-
-
-def _service(settings: KubernetesSettings, name: str, part: str, port: int) -> Object:
-    spec = {"type": "ClusterIP", "selector": _labels(name, part), "ports": [{"port": port, "targetPort": port}]}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": _named(settings, name, part), "spec": spec}
-
-
-def _named(settings: KubernetesSettings, name: str, part: str, more: Mapping[str, str] | None = None) -> Object:
-    labels = _labels(name, part) | dict(more or {})
-    return {"name": name, "namespace": settings.namespace, "labels": labels}
-
-
-def _labels(name: str, part: str) -> dict[str, str]:
-    return {
-        "app.kubernetes.io/name": "colgan-search",
-        "app.kubernetes.io/instance": name,
-        "app.kubernetes.io/component": part,
-    }
-
-
-def _person(user: int) -> Object:
-    profile = {"type": "RuntimeDefault"}
-    return {"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user, "fsGroup": user, "seccompProfile": profile}
-
-
-def _closed() -> Object:
-    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}

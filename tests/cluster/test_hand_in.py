@@ -5,15 +5,18 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from colgan_search.api import running
 from colgan_search.api.running import run_to_end
+from colgan_search.cli import cluster_options
 from colgan_search.cli.app import run
+from colgan_search.config import parse_config
 from colgan_search.errors import ColganError, Interrupted
-from colgan_search.extensions.launchers import HandedIn
+from colgan_search.extensions.launchers import HandedIn, LauncherSettings
 from colgan_search.file_names import WorkFolder
 from colgan_search.launchers.cluster_workers import ClusterWorkers
 from colgan_search.launchers.slurm import SlurmSettings
@@ -22,7 +25,7 @@ from colgan_search.search.budget import draining
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment
 from tests.fleet import make_study, wait_until
-from tests.integration.cli_helpers import config_data
+from tests.integration.cli_helpers import config_data, fake_study, small_config
 from tests.integration.conftest import quiet_process  # noqa: F401
 
 PROGRAM = """#!/usr/bin/env python3
@@ -144,6 +147,20 @@ def test_kubernetes_with_a_database_of_its_own(told: Path, tmp_path: Path, capsy
 
 
 @pytest.mark.usefixtures("quiet_process")
+def test_kubernetes_jobs_that_have_ended_are_made_anew_so_that_a_study_can_be_extended(
+    told: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    monkeypatch.setenv("ANSWER_KUBECTL", json.dumps(ended))
+    command = ["launch", "--config", "small.yaml", "--on", "kubernetes", "--set", "cluster.postgres=true"]
+    assert run([*command, "--trials", "5", "--out", "out"]) == 0
+    calls = [arguments for _, arguments, _, _ in lines(told)]
+    deleted = [call[call.index("job") + 1] for call in calls if "delete" in call]
+    assert deleted == ["colgan-small", "colgan-small-study"]
+    assert calls[-1][:2] == ["apply", "-k"], "and only then applied"
+
+
+@pytest.mark.usefixtures("quiet_process")
 def test_skypilot_gets_one_job_for_each_worker_that_is_not_there(
     told: Path, prepared_postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -221,3 +238,81 @@ def test_the_doctor_says_what_a_cluster_would_do(line: str, workers: int, check:
         {check: level} if level != "ok" else {}
     )
     assert all(one.advice for one in found.values() if one.level != "ok")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quiet_process")
+def test_confirm_on_slurm_writes_and_submits_one_study_after_the_other(
+    told: Path,
+    prepared_postgres_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLGAN_STORAGE", prepared_postgres_url)
+    config = small_config(tmp_path, search__trials=4, search__sampler="random")
+    fake_study(prepared_postgres_url, config, 4, 4).storage.close()
+    command = ["confirm", "--study", "small", "--top", "2", "--seeds", "2", "--on", "slurm", "--workers", "3"]
+    command += ["--partition", "gpu", "--set", "cluster.qos=long", "--line", "module load cuda", "--out", "out"]
+    assert run([*command, "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    for study in ("small-confirm", "small-confirm-dcgan"):
+        script = (tmp_path / "out" / study / "workers.sbatch").read_text()
+        assert "#SBATCH --array=0-2\n" in script and "#SBATCH --partition=gpu\n" in script
+        assert "#SBATCH --qos=long\n" in script and "\nmodule load cuda\n" in script
+        assert f"worker --study {study} " in script
+        assert f"hand them in: sbatch {tmp_path}/out/{study}/workers.sbatch" in said
+    assert lines(told) == [], "nothing is handed in"
+    # Without --dry-run the race is handed in and watched; the other study waits for its end.
+    assert run(command) == 1, "squeue lists nothing any more"
+    submitted = [arguments for name, arguments, _, _ in lines(told) if name == "sbatch"]
+    assert submitted == [[f"{tmp_path}/out/small-confirm/workers.sbatch"]]
+    # The same from the section of a config.
+    (tmp_path / "ours.yaml").write_text(yaml.safe_dump(config_data(cluster={"kind": "slurm", "account": "lab"})))
+    assert run(["confirm", "--study", "small-confirm", "--config", "ours.yaml", "--dry-run", "--out", "other"]) == 0
+    assert "#SBATCH --account=lab\n" in (tmp_path / "other" / "small-confirm" / "workers.sbatch").read_text()
+
+
+@pytest.mark.usefixtures("quiet_process")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--on", "slurm", "--set", "training.epochs=1"], "--set training.epochs=1: a confirmation has its search's"),
+        (["--partition", "a"], "--partition: cluster.partition: unknown key; known here: kind, workers, checkpoints"),
+        (["--on", "slurn"], "slurn"),
+        (["--on", "slurm"], "SQLite serves one machine"),
+        (["--on", "kubernetes", "--set", "cluster.postgres=true"], "`cluster.postgres` brings a database along"),
+    ],
+)
+def test_confirm_refuses_what_does_not_fit_in_one_line(
+    options: list[str], message: str, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    config = small_config(tmp_path, search__trials=4, search__sampler="random")
+    fake_study(url, config, 4, 4).storage.close()
+    assert run(["confirm", "--storage", url, "--study", "small", "--work-dir", "work", "--seeds", "2", *options]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("error:") == 1 and "Traceback" not in said
+    assert lines(told) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "local"},
+        {"kind": "local", "checkpoints": "/shared/check points"},
+        {"kind": "slurm", "workers": 16, "partition": "gpu", "lines": ["module load cuda/12.8", 'echo "it\'s on"']},
+        {"kind": "kubernetes", "image": "me/colgan:1", "node_selector": {"gpu": "yes"}, "grace_seconds": 90},
+    ],
+)
+def test_what_launch_offers_for_confirm_says_the_same_section(given: dict[str, Any]) -> None:
+    settings = parse_config(config_data(cluster=given), "test").cluster
+    words = cluster_options.words(settings)
+    said = dict(zip(words[::2], words[1::2], strict=True))
+    again = cluster_options.section(
+        None, said.get("--on"), [v for o, v in zip(words[::2], words[1::2], strict=True) if o == "--set"], None
+    )
+    workers = said.get("--workers")
+    assert (again or LauncherSettings()).model_copy(
+        update={"workers": None if workers is None else int(workers)}
+    ) == settings

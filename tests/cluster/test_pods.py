@@ -1,5 +1,6 @@
 """The life of a Job's pods, as processes: SIGTERM and a drain, SIGKILL after the grace, a successor each time."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -62,3 +63,33 @@ def _workers_yaml(config: Path, url: str, folder: Path) -> str:
     command = ["launch", "--config", str(config), "--on", "kubernetes", "--dry-run", "--out", str(out)]
     assert run([*command, "--work-dir", str(folder / "made"), "--checkpoints", str(folder / "shared")]) == 0
     return (out / "workers.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("quiet_process")
+def test_a_pod_that_comes_before_its_study_waits_for_it(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its init container the worker would end as of bad input, and that fails the whole Job."""
+    config = tmp_path / "small.yaml"
+    config.write_text(yaml.safe_dump(config_data()))
+    command = ["launch", "--config", str(config), "--on", "kubernetes", "--set", "cluster.postgres=true"]
+    assert run([*command, "--dry-run", "--out", str(tmp_path / "out")]) == 0
+    job = yaml.safe_load((tmp_path / "out" / "workers.yaml").read_text(encoding="utf-8"))
+    pod = job["spec"]["template"]["spec"]
+    (waiting,), (worker,) = pod["initContainers"], pod["containers"]
+    assert waiting["env"] == worker["env"]
+    here = tmp_path / "bin"
+    here.mkdir()
+    (here / "colgan-search").write_text(f'#!/bin/sh\nexec {sys.executable} -m colgan_search "$@"\n')
+    (here / "colgan-search").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{here}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("COLGAN_STORAGE", postgres_url)
+    words = [word.replace("/runs", str(tmp_path)) for word in worker["args"]]
+    assert subprocess.run(["colgan-search", *words], capture_output=True).returncode == 2
+    shell = [word.replace("/runs", str(tmp_path)).replace("sleep 5", "sleep 0.2") for word in waiting["command"]]
+    with (tmp_path / "waits").open("w") as said:
+        waits = subprocess.Popen(shell, stderr=said)
+    wait_until(lambda: (tmp_path / "waits").read_text().count("error:") >= 2, "it has asked twice")
+    assert waits.poll() is None
+    assert run(["launch", "--config", str(config), "--workers", "0", "--work-dir", str(tmp_path / "made")]) == 0
+    assert waits.wait(WAIT_SECONDS) == 0

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,23 +19,13 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.search.database.opening import open_storage
 from colgan_search.search.study.opening import open_study
 from colgan_search.seeds import derive_seed
-from tests.cluster.one_node_slurm import OneNodeSlurm, missing
+from tests.cluster.one_node_slurm import OneNodeSlurm
 from tests.fleet import DRAIN_SECONDS, optuna_trials, rows_of, wait_until
 from tests.integration.cli_helpers import config_data
 
 TRIALS, WORKERS = 40, 4
 STUDY_SECONDS = 1500.0
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2400)]
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneNodeSlurm]:
-    if (why := missing()) is not None:
-        pytest.skip(why)
-    node = OneNodeSlurm(tmp_path_factory.mktemp("slurm") / "node")
-    node.start()
-    yield node
-    node.stop()
 
 
 def training(url: str, jobs: str) -> int:

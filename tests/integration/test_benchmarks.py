@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import running
 from colgan_search.evaluation.comparing import of_means
+from tests.fleet import assert_exact, fake_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -92,3 +93,19 @@ def test_artifacts(tmp_path: Path) -> None:
     assert running.main(["artifacts", "--trials", "3", "--json", str(file)]) == 0
     result = json.loads(file.read_text(encoding="utf-8"))
     assert result["trials_with_pictures"] == 3 and result["growth_mb"] > 0
+
+
+def test_fleet(postgres_url: str, tmp_path: Path) -> None:
+    """A third of 30 workers vanishes: 45 results all the same, as Optuna and the plain driver show them."""
+    file = tmp_path / "fleet.json"
+    words = ["--workers", "30", "--trials", "45", "--minutes", "8", "--storage", postgres_url]
+    assert running.main(["fleet", *words, "--json", str(file)]) == 0
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert_exact(postgres_url, 45, config=fake_config("fleet", k=3))
+    found = result["results"]
+    assert {found[key] for key in ("slots", "right", "trials", "distinct_trials_of_slots")} == {45}
+    assert found["taken_over"] == result["trainings"] - 45 > 0 and result["vanished"] == 10
+    assert result["simulated_seconds"] > 2 * 8 * 60, "30 workers train twice for 45 results"
+    # Each of them renews its lease of 90 s every quarter of it; three statements each time.
+    renewals = result["statements_by_purpose"]["renewals"] / 3
+    assert renewals == pytest.approx(result["trainings"] * 8 * 60 / 22.5, rel=0.2)

@@ -15,7 +15,7 @@ from benchmarks.timing import spread
 from colgan_search.errors import BadInput
 from colgan_search.version import __version__
 
-NAMES = ("start", "train_step", "evaluator", "trial", "search", "service", "telemetry", "artifacts")
+NAMES = ("start", "train_step", "evaluator", "trial", "search", "service", "fleet", "telemetry", "artifacts")
 
 
 def test_the_benchmarks_have_these_names() -> None:

@@ -49,6 +49,11 @@ class SlotTable:
             draining=drain,
         )
 
+    def leased(self) -> int:
+        """How many slots are in work."""
+        with self.storage.engine.connect() as db:
+            return self._count(db, slots.c.state == LEASED)
+
     def total(self, db: sa.Connection) -> int:
         """How many results are wanted; 0 if the study is gone."""
         return self._aim(db)[0]

@@ -18,7 +18,11 @@ from colgan_search.search.study.opening import OpenStudy
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
-"""The live view is at most so old."""
+"""The live view of a small study is at most so old."""
+
+SHOWN_A_SECOND = 20.0
+"""So many workers of a study say each second how far they are, at most; else that of a thousand were most of what the
+database is asked (docs/clusters.md)."""
 
 JOIN_SECONDS = 5.0
 """Waited for the thread at the end of a claim, should the database not answer it."""
@@ -56,6 +60,8 @@ class Keeper:
         self._last_is: float | None = None
         self._furthest = 0
         self._renewed = time.monotonic()
+        self._shown_at = 0.0
+        self._show_seconds: float | None = None
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> "Keeper":
@@ -101,8 +107,11 @@ class Keeper:
                 continue
             try:
                 renewed = self._renew_if_due()
-                if renewed or self._progress is not shown:
-                    shown = self._progress
+                if renewed or self._show_seconds is None:
+                    self._show_seconds = self.study.slots.leased() / SHOWN_A_SECOND
+                due = time.monotonic() - self._shown_at >= self._show_seconds
+                if renewed or (due and self._progress is not shown):
+                    shown, self._shown_at = self._progress, time.monotonic()
                     self._show(shown)
                 while self._scored and not self.lost.is_set():
                     self._report(self._scored[0])
