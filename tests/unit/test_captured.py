@@ -17,6 +17,7 @@ from colgan_search.file_names import WorkFolder
 from colgan_search.gan import captured
 from colgan_search.gan.captured import WARM_UP
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.iteration import Drawn, Iteration
 from colgan_search.gan.networks import dcgan_modules
 from colgan_search.gan.self_check import self_check
 from colgan_search.gan.state import TrainingState
@@ -158,6 +159,29 @@ def test_wrong_replays_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     graph = KnowledgeTransferGraph.from_text("G1=D:t/G2=-/G3=-")
     outcome = experiment(graph, 3, tmp_path / "run", lambda progress: None, lambda: False)
     assert outcome.fast_path_off == found.problem
+
+
+def no_weights(patch: pytest.MonkeyPatch) -> None:
+    """The gates weigh in every replay what they weighed when it was recorded."""
+    right = Iteration.weights
+    patch.setattr(Iteration, "weights", lambda self, progress: right(self, 0.0))
+
+
+def no_images(patch: pytest.MonkeyPatch) -> None:
+    """Every replay shows the real images that it was recorded with."""
+    patch.setattr(Drawn, "tensors", property(lambda self: [z for row in self.own_z for z in row] + [self.shared_z]))
+
+
+def no_z(patch: pytest.MonkeyPatch) -> None:
+    """Every replay takes the z that it was recorded with."""
+    patch.setattr(Drawn, "tensors", property(lambda self: [numbers for row in self.real for numbers in row]))
+
+
+@pytest.mark.parametrize("left_out", [no_weights, no_images, no_z])
+def test_whatever_is_not_copied_into_a_replay_is_seen(left_out: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out(monkeypatch)
+    found = self_check(config(), CAPTURED, CPU)
+    assert found.fast == USUAL and found.problem is not None and "a replayed iteration's losses differ" in found.problem
 
 
 def test_adam_is_computed_as_here_not_as_where_it_was_saved() -> None:
