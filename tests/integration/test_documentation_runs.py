@@ -25,7 +25,8 @@ SMALLER = {
     "launch --config digits --trials 40": "launch --config small.yaml --trials 4 --workers 1",
     "launch --config flowers.yaml": "launch --config flowers.yaml --workers 1",
     "launch --config flowers-plain.yaml": "launch --config flowers-plain.yaml --workers 1",
-    "confirm --study flowers-plain": "confirm --study flowers-plain --top 1 --seeds 2 --workers 1",
+    "confirm --study flowers-plain --data-root flowers": "confirm --study flowers-plain --data-root flowers --top 1 "
+    "--seeds 1 --workers 1",
     "train --graph mad-gan --seeds 2": "train --config small.yaml --graph mad-gan --seeds 2",
     "confirm": "confirm --top 1 --seeds 2 --workers 1",
     "confirm --top 3 --seeds 10": "confirm --top 1 --seeds 2 --workers 1",
@@ -40,6 +41,7 @@ NOT_HERE = {
     "launch --config cifar10 --trials 1500 --on slurm --workers 16 --partition gpu --minutes 1440": "tests/cluster",
     "reproduce table1 --scale digits --seeds 5": "test_reproduce.py, smaller",
     "dashboard": "test_dashboard.py: it serves until it is stopped",
+    "confirm --study flowers --data-root flowers": "test_own_network, the same",
     "worker --study flowers --data-root flowers": "test_own_files.py: a worker of another machine",
 }
 SMALLER_FLOWERS = {
