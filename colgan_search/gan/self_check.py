@@ -48,11 +48,17 @@ class SelfCheck:
     """The largest difference of a network's gradient, as a share of its length."""
 
     @property
+    def off(self) -> str | None:
+        """What is off, in two words or three."""
+        if self.problem is None:
+            return None
+        return "fast path off" if self.fast == REFERENCE else "CUDA graphs off"
+
+    @property
     def words(self) -> str:
         """For the log."""
         if self.problem is not None:
-            what = "the fast path is off" if self.fast == REFERENCE else "CUDA graphs are off"
-            return f"{what}: {self.problem}"
+            return f"{self.off}: {self.problem}"
         return (
             f"the fast path agrees with the float32 reference in {ITERATIONS} iterations: losses within "
             f"{self.losses:.0e}, gradients within {self.gradients:.0e}"
@@ -94,6 +100,7 @@ def self_check(config: StudyConfig, fast: FastSettings, device: torch.device) ->
                     losses,
                     gradients,
                 )
+    del reference, ours  # the next two states take as much memory
     if fast.cuda_graph and device.type in RECORDERS:
         problem = _replaying_problem(config, fast, device, allowed[0])
         if problem is not None:
