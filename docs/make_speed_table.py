@@ -1,4 +1,4 @@
-"""Writes README.md's table of speeds from benchmarks/results/: `python docs/make_speed_table.py`."""
+"""Writes the table of speeds in docs/speed.md from benchmarks/results/: `python docs/make_speed_table.py`."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "speed.md"
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- speed table: python docs/make_speed_table.py -->\n", "<!-- end of the speed table -->\n"
 NOT_RUN = "not run"
@@ -111,12 +111,12 @@ def _cell(results: Path, source: tuple[str, Cell] | None) -> str:
     return cell(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else NOT_RUN
 
 
-def written(readme: str, results: Path = RESULTS) -> str:
-    """README's text with its table made anew."""
-    before, rest = readme.split(BEGIN)
+def written(page: str, results: Path = RESULTS) -> str:
+    """The page's text with its table made anew."""
+    before, rest = page.split(BEGIN)
     _, after = rest.split(END)
     return before + BEGIN + table(results) + END + after
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

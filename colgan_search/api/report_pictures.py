@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from colgan_search.api.report_facts import Facts, interval
-from colgan_search.errors import ColganError, GraphError
-from colgan_search.file_names import GENERATORS_FILE, WorkFolder
+from colgan_search.api.report_runs import Elsewhere, Runs
+from colgan_search.errors import BadInput, GraphError
+from colgan_search.file_names import WorkFolder
 from colgan_search.graph import KnowledgeTransferGraph
-from colgan_search.records import score_text
 from colgan_search.search.care.insight import Insight
 from colgan_search.symmetry import canonical
 
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
     Keep = Callable[..., None]
 
-LATENTS = 48
-"""Images of each generator."""
 MANY = 400
 """Of more points an SVG would be larger than a PNG."""
 SAMPLED = 3
-"""Leading graphs whose samples are shown."""
+"""Leading graphs whose samples and trainings are shown."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Picture:
 
     name: str
     kind: str
-    """png or svg."""
+    """png, jpg or svg."""
     data: bytes
     words: str
 
@@ -44,8 +42,9 @@ class Picture:
         return f"{self.name}.{self.kind}"
 
 
-def pictures(facts: Facts, work: WorkFolder) -> dict[str, Picture]:
-    """Name -> picture, of all that can be drawn; `graph-1`, ... and `samples-1`, ... for the leading graphs."""
+def pictures(facts: Facts, work: WorkFolder, elsewhere: Elsewhere) -> dict[str, Picture]:
+    """Name -> picture, of all that can be drawn; `graph-1`, ... for the leading graphs, and for the first of them
+    `samples-1`, `curves-1`, `strip-1`, ..."""
     if not facts.complete:
         return {}
     from colgan_search.figures.saving import figure_bytes
@@ -64,7 +63,7 @@ def pictures(facts: Facts, work: WorkFolder) -> dict[str, Picture]:
         label, importance = facts.config.objective.label, facts.insight.importance
         figure = effects_figure(facts.insight.effects, label=label, importance=importance)
         keep("effects", figure, "which gates on which edges matter, with 95 % intervals")
-    _samples(facts, work, keep)
+    _runs(facts, work, elsewhere, found, keep)
     return found
 
 
@@ -112,28 +111,33 @@ def _box_name(name: str, shown: dict[str, str], place: int) -> str:
         return f"candidate {place}"
 
 
-def _samples(facts: Facts, work: WorkFolder, keep: Keep) -> None:
-    """Of those leading graphs whose generators are on this machine."""
+def _runs(facts: Facts, work: WorkFolder, elsewhere: Elsewhere, found: dict[str, Picture], keep: Keep) -> None:
+    """Samples, curves and images over the epochs of the first leading graphs, where there are any."""
     for number, one in enumerate(facts.leaders[:SAMPLED], start=1):
-        for trial in one.trials:
-            file = work.run(*trial.run_of(facts.study)) / GENERATORS_FILE
-            if not file.is_file():
-                continue
-            from colgan_search.api import figure_images
-            from colgan_search.api.figure_rivals import Weights
-            from colgan_search.figures.samples import samples_figure
+        runs = Runs(facts, work, elsewhere, one.trials)
+        for name, words, of_run in (
+            ("samples", "images of trial {}, {}; the same z through every generator", runs.samples()),
+            ("strip", "images of trial {} over its epochs, {}; the same z in every row", runs.strip()),
+        ):
+            if of_run is not None:
+                trial, (kind, content) = of_run
+                said = f"graph {number}: {words.format(trial.number, trial.graph)}"
+                found[f"{name}-{number}"] = Picture(f"{name}-{number}", kind, content, said)
+        _curves(facts, runs, number, keep)
 
-            try:
-                own = figure_images.networks(Weights(facts.study, file), facts.config, facts.config.k)
-                images = [figure_images.images(network, LATENTS) for network in own]
-            except ColganError:
-                continue  # a file of a past version, or cut short: the next run's will do
-            scores = trial.of(facts.config.objective.number) or ()
-            titles = [f"G{at} ({score_text(score)})" for at, score in enumerate(scores, start=1)]
-            keep(
-                f"samples-{number}",
-                samples_figure(images, titles),
-                f"graph {number}: images of trial {trial.number}, {trial.graph}; the same z through every generator",
-                "png",
-            )
-            break
+
+def _curves(facts: Facts, runs: Runs, number: int, keep: Keep) -> None:
+    from colgan_search.figures.curves import curves_figure, read_curves
+
+    objective = facts.config.objective
+    for trial, text in runs.tables():
+        try:
+            table = read_curves(text, f"trial {trial.number}")
+            figure = curves_figure(table, number=objective.number, label=objective.label)
+        except BadInput:
+            continue  # another run's will do
+        words = (
+            f"graph {number}: the training of trial {trial.number}, {trial.graph}: losses, what D knows, gates, scores"
+        )
+        keep(f"curves-{number}", figure, words, "png" if len(table["epoch"]) > MANY else "svg")
+        return

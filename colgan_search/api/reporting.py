@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from colgan_search.api.report_facts import Facts, facts, interval
-from colgan_search.api.report_pictures import Picture, pictures
+from colgan_search.api.report_pictures import SAMPLED, Picture, pictures
+from colgan_search.api.report_runs import Elsewhere
 from colgan_search.api.report_words import duration, in_markdown, signed, verdict
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, output_file, work_folder
 from colgan_search.errors import BadInput
@@ -44,7 +45,8 @@ def report(
         out: the file; None = `report.html` (`report.md`) in the study's folder in the work folder.
         form: `html` or `markdown`.
         storage: URL of the database; None = COLGAN_STORAGE, or an SQLite file in the work folder.
-        work_dir: where the trained generators are, for samples of images.
+        work_dir: where the trained generators are, for samples of images; those of trials of other machines are
+            what their workers kept for the dashboard.
         say: is told of the slow parts.
 
     Raises:
@@ -57,9 +59,9 @@ def report(
         output_file(Path(out))
     with opened_study(storage, work, study, writing=False) as opened:
         known = facts(opened, say)
+        say("pictures")
+        drawn = pictures(known, work, Elsewhere(opened, say))
     file = work.study(known.study) / f"report.{FORMS[form]}" if out is None else Path(out)
-    say("pictures")
-    drawn = pictures(known, work)
     if form == "html":
         sources = {name: Markup(_inline(picture)) for name, picture in drawn.items()}
         write_text(file, _rendered("report.html", known, drawn, sources))
@@ -75,7 +77,7 @@ def report(
 
 def _inline(picture: Picture) -> str:
     """The picture in its own address; in an `img` no SVG can run anything."""
-    kind = "svg+xml" if picture.kind == "svg" else picture.kind
+    kind = {"svg": "svg+xml", "jpg": "jpeg"}.get(picture.kind, picture.kind)
     return f"data:image/{kind};base64,{base64.b64encode(picture.data).decode()}"
 
 
@@ -103,7 +105,7 @@ def _rendered(template: str, known: Facts, drawn: dict[str, Picture], sources: d
         "source": sources,
         "interval": interval,
         "verdict": verdict,
-        "sampled": any(name.startswith("samples-") for name in drawn),
+        "trained": [n for n in range(1, SAMPLED + 1) if f"curves-{n}" in drawn or f"strip-{n}" in drawn],
         "tint": lambda cell: _tint(known, cell),
         "seen": known.insight if isinstance(known.insight, Insight) else None,
         "version": __version__,

@@ -66,7 +66,7 @@ def check_dashboard(request: DashboardRequest) -> None:
 
 def serve_dashboard(storage: Storage, request: DashboardRequest, say: Callable[[str], None]) -> None:
     """Serves until a signal asks to stop. BadInput if the address cannot be had, or needs a password."""
-    from colgan_search.api.showing import other_stores
+    from colgan_search.api.picture_stores import other_stores
     from colgan_search.search.care.dashboard import (
         dashboard_application,  # here: a missing password is told without waiting for it
     )

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from colgan_search.api.picture_stores import permitted
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_storage, work_folder
-from colgan_search.errors import ColganError, StudyError
+from colgan_search.errors import ColganError, DataError, StudyError
 from colgan_search.file_names import WorkFolder
-from colgan_search.search.care.removing import Removal, removal, remove_study
+from colgan_search.search.care.removing import Removal, removal, remove_pictures, remove_study, require_no_workers
 from colgan_search.search.care.renaming import rename_study
 from colgan_search.search.database.storage import Storage
 from colgan_search.search.study.opening import open_study
@@ -24,6 +25,12 @@ class Deleted:
     """The study's folder in the work folder; None if this machine has none."""
     files: int
     bytes: int
+    place: str | None = None
+    """The folder or the bucket of its pictures; None if they were in the database, or it had none."""
+    pictures: int = 0
+    """That were removed from there."""
+    pictures_left: int = 0
+    """That stay there, as it was told."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +49,42 @@ def what_goes(storage: str | None, work_dir: Path, name: str) -> Removal:
         return removal(opened, name)
 
 
-def delete(name: str, *, storage: str | None = None, work_dir: Path = DEFAULT_WORK_DIR, force: bool = False) -> Deleted:
-    """Deletes a study from its database; no file is touched. StudyError if workers are at it, unless `force`."""
+def delete(
+    name: str,
+    *,
+    storage: str | None = None,
+    work_dir: Path = DEFAULT_WORK_DIR,
+    force: bool = False,
+    leave_pictures: bool = False,
+) -> Deleted:
+    """Deletes a study from its database, and before that its pictures from the folder or the bucket that keeps them,
+    unless `leave_pictures`; the work folder is not touched.
+
+    StudyError if workers are at it, unless `force`; DataError if its pictures cannot be removed. The study is there
+    then, and the same again goes on.
+    """
     work = work_folder(work_dir)
     with opened_storage(storage, work) as opened:
         found = removal(opened, name)
+        require_no_workers(found, force=force)
+        pictures = 0 if leave_pictures else _remove_pictures(found)
         trials = remove_study(opened, found, force=force)
         folder = work.study(name)
         files = [path for path in folder.rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files)
         there = folder if folder.exists() else None
-        return Deleted(
-            name, opened.name, trials, found.results, there, len(files), sum(path.stat().st_size for path in files)
-        )
+        left = len(found.pictures) if leave_pictures else 0
+        return Deleted(name, opened.name, trials, found.results, there, len(files), size, found.place, pictures, left)
+
+
+def _remove_pictures(found: Removal) -> int:
+    if found.artifacts is None or not found.pictures:
+        return 0
+    try:
+        store = permitted(found.artifacts, found.name)
+    except DataError as error:
+        raise DataError(f"{error}. Nothing is deleted; `leave_pictures` deletes the study without them") from None
+    return remove_pictures(found, store)
 
 
 def rename(old: str, new: str, *, storage: str | None = None, work_dir: Path = DEFAULT_WORK_DIR) -> Renamed:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from colgan_search import presets
+from colgan_search.api.epoch_pictures import try_to_draw
 from colgan_search.api.tensorboard import require_tensorboard, tensorboard_rows
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, existing_parent, work_folder
 from colgan_search.bundles.bundle import write_bundle, write_config
@@ -96,10 +97,10 @@ def train_graph(
 ) -> Trained:
     """Trains the graph once per seed; what is finished or begun in `out` is taken up, not done again.
 
-    Leaves `seed-N/` (a bundle and outcome.json), `scores.json` and `graph.png`; outcomes and bundles also hold the
-    scores of the other weights (`last-ema`, ... see `experiment.run.Run.score_at_end`). `say` hears which images were
-    found. BadInput if `out` belongs to
-    another graph or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
+    Leaves `seed-N/` (a bundle, outcome.json, telemetry.csv, strip.png and film.gif), `scores.json` and `graph.png`;
+    outcomes and bundles also hold the scores of the other weights (`last-ema`, ... see
+    `experiment.run.Run.score_at_end`). `say` hears which images were found. BadInput if `out` belongs to another graph
+    or config; Interrupted if `should_stop` turned true (checkpointed: the same call goes on).
     """
     if request.tensorboard is not None:
         require_tensorboard()
@@ -241,6 +242,7 @@ def _one_seed(
             variants=outcome.variants,
             classifier_accuracy=outcome.classifier_accuracy,
         )
+    try_to_draw(folder)
     write_text(path, outcome.model_dump_json(indent=1))
     for checkpoint in folder.glob(CHECKPOINTS):
         checkpoint.unlink()

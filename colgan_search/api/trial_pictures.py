@@ -6,21 +6,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from colgan_search.api.epoch_pictures import draw_epochs, frames_of
 from colgan_search.bundles.weights import load_generators
 from colgan_search.config import StudyConfig
-from colgan_search.figures.compact import drawing, film, sample_grid, smaller, strip
+from colgan_search.figures.compact import drawing, sample_grid, smaller, strip
 from colgan_search.figures.curves import curves_figure, read_curves
 from colgan_search.figures.epochs import epochs_figure
 from colgan_search.figures.graph_picture import graph_figure
 from colgan_search.file_names import (
-    FILM_FILE,
-    FRAMES_FILE,
     GENERATORS_FILE,
     GRAPH_PICTURE,
     STRIP_FILE,
     TELEMETRY_FILE,
 )
-from colgan_search.files import atomic_path
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import to_bytes
 from colgan_search.records import Outcome, score_text
@@ -52,7 +50,8 @@ class TrialPictures:
         figure = graph_figure(graph, values, f"trial {number}", objective=objective)
         pictures.append(Picture(GRAPH_PICTURE, drawing(figure)))
         on_the_way = self._of_the_way(folder, f"trial {number}")
-        if outcome.history and not on_the_way:  # else the curves have the scores
+        # Else the curves have the scores on the way, and the samples' labels those at the end.
+        if outcome.history and "curves.png" not in {picture.name for picture in on_the_way}:
             pictures.append(Picture("scores.png", drawing(epochs_figure({f"trial {number}": outcome}))))
         return [*pictures, *on_the_way]
 
@@ -64,16 +63,9 @@ class TrialPictures:
             objective = self.config.objective
             curves = curves_figure(read_curves(text, str(table)), title, number=objective.number, label=objective.label)
             pictures += [Picture("curves.png", drawing(curves)), Picture(TELEMETRY_FILE, text.encode())]
-        if (file := folder / FRAMES_FILE).is_file():
-            with np.load(file, allow_pickle=False) as kept:
-                epochs, images = kept["epochs"].tolist(), kept["images"].transpose(0, 1, 2, 4, 5, 3)
-            frames = list(zip(epochs, [list(moment) for moment in images], strict=True))
-            whole = strip(frames)
-            with atomic_path(folder / STRIP_FILE) as temporary:
-                whole.save(temporary, format="PNG")
-            with atomic_path(folder / FILM_FILE) as temporary:
-                temporary.write_bytes(film(frames))
-            if images[0].shape[2] > SMALL:  # the dashboard's: fewer, as every kilobyte is one of the database's
+        if frames := frames_of(folder):
+            whole = draw_epochs(folder, frames)
+            if frames[0][1][0].shape[1] > SMALL:  # the dashboard's: fewer, as every kilobyte is one of the database's
                 whole = strip([(epoch, [one[:2] for one in moment]) for epoch, moment in frames[1::2] or frames])
             kind, content = smaller(whole)
             pictures.append(Picture(f"{Path(STRIP_FILE).stem}.{kind}", content))

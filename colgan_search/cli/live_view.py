@@ -111,7 +111,7 @@ class LiveView:
         width = min(BAR_WIDTH, room - len(text) - 1 if beside else room)
         head = Table.grid(padding=(0, 1))
         head.add_column(no_wrap=True, overflow="ellipsis")
-        bar = ProgressBar(budget.total, budget.done, width=max(LEAST_BAR_WIDTH, width))
+        bar = _bar(budget.total, budget.done, max(LEAST_BAR_WIDTH, width), self.terminal)
         head.add_row(Text(name, style="bold"), bar, *([text] if beside else []))
         return [head] if beside else [head, Text(text)]
 
@@ -157,6 +157,15 @@ class LiveView:
                 *([f"{console.duration(row.quiet)} ago"] if wide else []),
             )
         return table
+
+
+def _bar(total: int, done: int, width: int, terminal: Console) -> RenderableType:
+    """Rich tells what is left from what is done by its colour alone, and leaves it blank where there is none."""
+    if terminal.color_system is not None and not terminal.no_color:
+        return ProgressBar(total, done, width=width)
+    full, empty = "#." if terminal.options.ascii_only else "━┄"
+    whole = width * done // total if total else width
+    return Text(full * whole + empty * (width - whole))
 
 
 def _of_best(found: OfBest) -> str:

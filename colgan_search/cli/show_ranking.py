@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def estimate(ranking: Ranking, objective: Objective) -> None:
     """The best graph's estimate and its runs, and the luckiest single run beside it."""
     best, luckiest, label = ranking.best, ranking.luckiest, objective.label
-    out(f"  estimated {label} {estimate_text(best)}, by {runs_text(best)}; best of {len(ranking.graphs)} graphs so")
+    out(f"  estimated {label} {estimate_text(best)}, by {runs_text(best)}; the best of {len(ranking.graphs)} by it")
     trial = luckiest.trial
     same = "" if luckiest.of is not best else ", of this graph"
     out(

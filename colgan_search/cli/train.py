@@ -86,4 +86,5 @@ def command(
     deviation = summary["value_std_over_seeds"]
     spread = "" if deviation is None else f" +- {score_text(deviation, 3)} over {len(trained.outcomes)} seeds"
     console.out(f"{summary['objective']}: {score_text(summary['value_mean_over_seeds'], 3)}{spread}")
-    console.out(f"left in {folder}: scores.json, graph.png, and a bundle in each seed-N (colgan-search sample)")
+    in_each = "samples.png, strip.png, film.gif and a bundle (colgan-search sample)"
+    console.out(f"left in {folder}: scores.json, graph.png, and in each seed-N {in_each}")

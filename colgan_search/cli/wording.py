@@ -11,6 +11,7 @@ ARGUMENTS = (
         "device",
         "epochs",
         "grow",
+        "leave_pictures",
         "mirror",
         "name",
         "out",

@@ -38,6 +38,8 @@ GraphText = Annotated[str, Field(strict=True, max_length=100_000, pattern=GRAPH_
 """A graph of at most 64 generators, as the config has it: reading one of 10,000 would take all memory."""
 
 UID = re.compile(r"[0-9a-f]{32}")
+ARTIFACT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Optuna's ids of artifacts: random UUIDs."""
 CHANGED = "colgan-search does not write such a thing: it was changed in the database"
 
 
@@ -61,6 +63,11 @@ def uid(value: object, where: str) -> str:
     if not isinstance(value, str) or UID.fullmatch(value) is None:
         raise StudyError(f"{where}: uid: {shown(value)} is not allowed: 32 hexadecimal digits; {CHANGED}")
     return value
+
+
+def is_artifact(value: object) -> bool:
+    """True for the id of an artifact, which also names its file in a folder or a bucket."""
+    return isinstance(value, str) and ARTIFACT.fullmatch(value) is not None
 
 
 def file_name(value: object, pattern: re.Pattern[str], where: str) -> str:

@@ -1,4 +1,4 @@
-"""Every benchmark from end to end, as small as it goes: what it writes is what README's table reads."""
+"""Every benchmark from end to end, as small as it goes: what it writes is what the table of docs/speed.md reads."""
 
 import json
 import runpy
@@ -22,7 +22,7 @@ SMALL = [
 
 
 def ran(folder: Path, name: str, *words: str) -> dict[str, Any]:
-    """Its result, which also stands in README's table."""
+    """Its result, which also stands in the table of docs/speed.md."""
     file = folder / (f"{name}.json" if name == "service" else f"{name}-cpu.json")
     assert running.main([name, *words, "--json", str(file)]) == 0
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

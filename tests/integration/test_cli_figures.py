@@ -234,7 +234,7 @@ def test_mad_gan_from_elsewhere(home: Path, tmp_path: Path, place: str) -> None:
 def test_mad_gan_that_train_left_in_the_work_folder(
     home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """README's tour: `train --graph mad-gan`, then `figures`. A study of its own, whose trials are not MAD-GAN's."""
+    """As in docs/tour.md: `train --graph mad-gan`, then `figures`. A study whose trials are not MAD-GAN's."""
     work = WorkFolder(tmp_path / "work")
     settings = config("toured", search={"first": ["all-through"], "sampler": "repeat"})
     fill(work, settings)

@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from safetensors import safe_open
@@ -68,4 +69,8 @@ def _require_files(folder: Path, printed: dict[str, object]) -> None:
         names = list(weights.keys())
     assert any("1" in name.split(".")[0] for name in names) and any("2" in name.split(".")[0] for name in names)
     assert min(Image.open(folder / "graph.png").size) > 200
+    with np.load(folder / "seed-0" / "frames.npz") as kept, Image.open(folder / "seed-0" / "film.gif") as film:
+        assert getattr(film, "n_frames", 1) == len(kept["epochs"]) > 2
+    with Image.open(folder / "seed-0" / "strip.png") as strip:
+        assert strip.size[1] > strip.size[0] / 4
     assert not list(folder.rglob("checkpoint*"))

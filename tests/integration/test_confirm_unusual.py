@@ -87,7 +87,7 @@ def test_graphs_that_were_taken_over_alone_can_be_confirmed(
 def test_a_search_that_was_confirmed_is_still_found_without_its_name(
     searched: tuple[str, StudyConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As README's tour goes on after `confirm`. With a second search the name is asked for."""
+    """As docs/tour.md goes on after `confirm`. With a second search the name is asked for."""
     url, _ = searched
     where = ("--storage", url, "--work-dir", tmp_path)
     prepare(capsys, url, tmp_path, "--top", 1, "--seeds", 2)

@@ -81,6 +81,12 @@ def test_the_first_epochs_tell_the_time_left(study: OpenStudy, view: View) -> No
     assert ("heard of" in shown) == (view.console.width == 200)
 
 
+def test_without_colour_the_bar_shows_what_is_left(study: OpenStudy, view: View) -> None:
+    fill(study, 1)
+    bar = next(word for word in view().split() if set(word) <= set("━┄"))
+    assert (bar.count("━"), bar.index("┄")) == (len(bar) // 3, len(bar) // 3) and len(bar) >= 10
+
+
 def test_the_last_trouble_and_how_much_luck_is_in_a_run(study: OpenStudy, view: View, tmp_path: Path) -> None:
     claim = study.slots.claim("gpu7:12:00000001", 600.0)
     assert claim is not None and study.slots.release(claim, "TrialFault: out of memory\n\x1b[31mred")

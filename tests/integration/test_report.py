@@ -72,7 +72,7 @@ def test_without_a_confirmation_it_says_that_nothing_is_confirmed(searched: Open
     # Nothing of it can act, and nothing is asked of any network.
     source = Path("out/r.html").read_text(encoding="utf-8")
     assert "script" not in page.elements and "<b>" not in source and "\x1b" not in source
-    assert page.addresses and all(address.startswith("data:") for address in page.addresses)
+    assert page.addresses and all(address.startswith(("data:", "#")) for address in page.addresses)
     assert "default-src 'none'" in source
     assert not re.search(r"url\(|@import", source)
 

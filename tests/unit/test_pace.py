@@ -7,7 +7,7 @@ import pytest
 
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import ProcessId, WorkerRow
-from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
+from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, not_before, time_left
 
 PROCESS = ProcessId("host", "machine", 1, 0.0, None)
 
@@ -103,6 +103,12 @@ def test_the_spread_is_that_of_a_sum_of_trials() -> None:
     found = time_left(budget(8, 2), [row(trial=None), row("b", trial=None)], times, (0, 1))
     assert found is not None and found.spread is not None
     assert found == TimeLeft(pytest.approx(30.0), pytest.approx(math.sqrt(48.0)))
+
+
+def test_the_end_does_not_come_before_that_of_a_running_trial() -> None:
+    assert not_before(TimeLeft(25.0, 5.0), {"a": 32.0, "b": 41.0}) == TimeLeft(41.0, 5.0)
+    assert not_before(TimeLeft(25.0, None), {"a": 3.0}) == TimeLeft(25.0, None)
+    assert not_before(TimeLeft(25.0, 5.0), {}) == TimeLeft(25.0, 5.0) and not_before(None, {"a": 3.0}) is None
 
 
 def test_workers_that_agree_after_one_epoch_are_not_certain(clock: Clock) -> None:

@@ -17,6 +17,14 @@ def test_type_checkers_may_read_it() -> None:
     assert files("colgan_search").joinpath("py.typed").is_file()  # PEP 561
 
 
+def test_the_oldest_python_is_the_same_for_pip_and_all_checks() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (oldest,) = re.findall(r'^requires-python = ">=(3\.\d+)"$', text, re.MULTILINE)
+    assert re.findall(r'^python_version = "(.*)"$', text, re.MULTILINE) == [oldest]  # mypy's
+    assert re.findall(r'^target-version = "py(\d)(\d+)"$', text, re.MULTILINE) == [tuple(oldest.split("."))]  # ruff's
+    assert oldest in re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+
+
 def test_it_can_be_cited() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert {"cff-version", "message", "title", "authors"} <= set(citation)  # what the format requires

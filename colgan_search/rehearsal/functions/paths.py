@@ -32,7 +32,7 @@ class Reachability(Family):
                 for j in set(range(k)) - {i}:
                     teaches[:, i, j] = passes[graphs[:, at.transfer[i, j]]]
             reached = direct = passes[graphs[:, at.adversarial]]  # [N, k]
-            scores = direct.copy()
+            scores: NDArray[np.float64] = direct.copy()
             for _ in range(k - 1):  # each round goes one teacher further
                 reached = (teaches * reached[:, None, :]).max(axis=2)
                 scores += hop * reached

@@ -15,13 +15,11 @@ from colgan_search.search import trust
 from colgan_search.search.artifacts.table_store import TableStore
 from colgan_search.search.database.tables import artifacts
 from colgan_search.search.optuna_private import trial_rows
+from colgan_search.search.optuna_private.artifact_rows import PREFIX
 from colgan_search.search.study.opening import OpenStudy
 
 if TYPE_CHECKING:
     from colgan_search.search.artifacts.stores import ArtifactStore
-
-PREFIX = "artifacts:"
-"""Before the id, in the system attribute in which Optuna and its dashboard look for what a trial has."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import takewhile
 from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import GONE, Registry, WorkerRow
-from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, time_left
+from colgan_search.search.care.pace import Pace, TimeLeft, TrialTime, first_trial_times, not_before, time_left
 from colgan_search.search.study import results
 from colgan_search.search.study.cuts import NO_CUTS, Cuts, cuts
 from colgan_search.search.study.opening import OpenStudy
@@ -65,6 +65,8 @@ class Monitor:
             self._accuracy = SharedFiles(self.study).classifier_accuracy()
         best = self._completed[0] if self._completed else None
         left = self._left(budget, workers)
+        trial_left = self._pace.left(workers, self._usual())
+        left = not_before(left, trial_left)
         return Snapshot(
             budget,
             workers,
@@ -73,7 +75,7 @@ class Monitor:
             self._accuracy,
             None if left is None else left.spread,
             cuts([*self._completed, *self._pruned], self.study.config.objective),
-            self._pace.left(workers, self._usual()),
+            trial_left,
             sum(trial.reused_from is not None for trial in self._completed),
         )
 

@@ -3,8 +3,8 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.budget.workers import WorkerRow
@@ -133,3 +133,9 @@ def time_left(
     one = statistics.variance(seconds)
     of_mean = (one + statistics.fmean(trial.error**2 for trial in times)) / len(times)
     return TimeLeft(expected, math.sqrt(trials * one + trials**2 * of_mean) / at_once)
+
+
+def not_before(left: TimeLeft | None, trials: Mapping[str, float]) -> TimeLeft | None:
+    """The same, but not less than the longest of these seconds, which running trials take by their own epochs: they
+    may be slower than those that have ended."""
+    return None if left is None else replace(left, seconds=max([left.seconds, *trials.values()]))
