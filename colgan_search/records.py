@@ -224,8 +224,8 @@ class Outcome(Record):
     )
     fast_path_off: str | None = Field(
         None,
-        description="why a worker's self-check on its GPU refused the fast path (runtime.fast); None where it agreed, "
-        "or nothing was checked",
+        description="why not all of runtime.fast was used on a GPU: the worker's self-check refused it, or only CUDA "
+        "graphs, or the training could not be recorded as one; None where nothing was refused",
     )
 
     @field_serializer("seed", when_used="json")

@@ -50,7 +50,8 @@ class TrialPictures:
         figure = graph_figure(graph, values, f"trial {number}", objective=objective)
         pictures.append(Picture(GRAPH_PICTURE, drawing(figure)))
         on_the_way = self._of_the_way(folder, f"trial {number}")
-        if outcome.history and not on_the_way:  # else the curves have the scores
+        # Else the curves have the scores on the way, and the samples' labels those at the end.
+        if outcome.history and "curves.png" not in {picture.name for picture in on_the_way}:
             pictures.append(Picture("scores.png", drawing(epochs_figure({f"trial {number}": outcome}))))
         return [*pictures, *on_the_way]
 

@@ -39,8 +39,6 @@ T = TypeVar("T")
 
 CHECKPOINTS_VARIABLE = "COLGAN_CHECKPOINTS"
 
-FAST_PATH_OFF = ", fast path off"
-"""After a worker's device, where `status` shows it."""
 LEAVE_SECONDS = 10.0
 """After a drain, for preparations that look at it by themselves."""
 
@@ -162,7 +160,7 @@ def _work_on(study: OpenStudy, request: WorkRequest, folder: WorkFolder, drain: 
             run = experiment
             if device.type == "cuda":
                 if experiment.check_fast_path() is not None:
-                    said += FAST_PATH_OFF
+                    said += f", {experiment.off}"  # after the device, where `status` shows it
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats(device)  # what the check took is no trial's
                 run = measured(experiment, recorder(CudaGpu(str(device)), folder.root))

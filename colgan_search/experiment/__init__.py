@@ -22,7 +22,8 @@ from colgan_search.gan.checkpoint_store import CheckpointStore
 from colgan_search.gan.datasets.loading import load_images
 from colgan_search.gan.self_check import self_check
 from colgan_search.gan.shared_checkpoint import SharedCheckpoint
-from colgan_search.gan.trainer import require_images, train
+from colgan_search.gan.state import TrainingState
+from colgan_search.gan.trainer import deterministic, require_images, train
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.images import RealImages
 from colgan_search.records import OnProgress, Outcome, ShouldStop
@@ -82,6 +83,8 @@ class Experiment:
         self.checkpoints = checkpoints
         self.runtime = config.runtime
         self.fast_path_off: str | None = None
+        self.off: str | None = None
+        """What of `runtime.fast` is off by `check_fast_path`, for people: fast path off, CUDA graphs off."""
         self.real = load_real(config)
         self.evaluator = Evaluator(
             config.evaluation,
@@ -99,11 +102,11 @@ class Experiment:
         their outcomes say so.
         """
         allowed = self.config.training.tf32
-        with tf32(allowed):
+        with tf32(allowed), deterministic(self.config.runtime, self.device):
             check = self_check(self.config, self.config.runtime.fast, self.device)
         log.log(logging.INFO if check.problem is None else logging.WARNING, "%s: %s", self.device, check.words)
         log.info("%s: convolutions %s", self.device, "may use TensorFloat-32" if allowed else "in float32")
-        self.fast_path_off = check.problem
+        self.fast_path_off, self.off = check.problem, check.off
         self.runtime = self.config.runtime.model_copy(update={"fast": check.fast})
         return check.problem
 
@@ -148,6 +151,12 @@ class Experiment:
         on_iteration: Callable[[int], None],
     ) -> Outcome:
         config = self.config
+        started: list[TrainingState] = []
+
+        def on_start(state: TrainingState) -> None:
+            started.append(state)
+            run.on_start(state)
+
         try:
             state = train(
                 graph,
@@ -160,7 +169,7 @@ class Experiment:
                 seed=seed,
                 device=self.device,
                 checkpoint=checkpoint,
-                on_start=run.on_start,
+                on_start=on_start,
                 on_epoch=run.on_epoch,
                 on_iteration=on_iteration,
                 on_losses=run.on_losses,
@@ -175,4 +184,5 @@ class Experiment:
         except Pruned as pruned:
             outcome = run.cut_outcome(pruned.evaluation)
         run.write_telemetry(folder)
-        return outcome.model_copy(update={"fast_path_off": self.fast_path_off})
+        off = self.fast_path_off or next((state.fallback for state in started), None)
+        return outcome.model_copy(update={"fast_path_off": off})

@@ -14,8 +14,8 @@ from colgan_search.errors import BadInput
 from colgan_search.figures.saving import picture_paths, save_figure
 from colgan_search.figures.styles import INK, SMALL_SIZE, TEXT_SIZE, heading, look, tidy_axes
 
-WIDTH, PANEL, TOP, BOTTOM, LEFT, LEGEND, LETTER = 8.2, 1.75, 0.62, 0.5, 0.62, 0.62, 0.085
-"""In inches: the figure, a panel, what is above and below and left of them; a legend's line, and a letter in it."""
+WIDTH, PANEL, TOP, BOTTOM, LEFT, LEGEND, LETTER, LINE = 8.2, 1.75, 0.62, 0.5, 0.62, 0.62, 0.085, 0.19
+"""In inches: the figure, a panel, above, below and left of them; a legend's sample and letter, and its lines apart."""
 
 Table = Mapping[str, Sequence[float]]
 """Column -> a number for each epoch; NaN where there is none."""
@@ -66,7 +66,8 @@ def curves_figure(table: Table, title: str | None = None, *, number: str = "is_m
             panels.append((words.format(label=label), columns))
     if not panels:
         raise BadInput("the table has nothing to draw: the training ended before its first epoch")
-    height = TOP + PANEL * len(panels) + BOTTOM
+    heights = [max(PANEL, LINE * len(columns)) for _, columns in panels]
+    height = TOP + sum(heights) + BOTTOM
     figure = Figure(figsize=(WIDTH, height))
     # Places of our own: Matplotlib's layout engine takes as long as all the drawing, and a worker draws every trial's.
     longest = max(len(_short(name)) for _, columns in panels for name in columns)
@@ -77,7 +78,7 @@ def curves_figure(table: Table, title: str | None = None, *, number: str = "is_m
         bottom=BOTTOM / height,
         hspace=0.42,
     )
-    all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (words, columns) in zip(all_axes, panels, strict=True):
         _draw(axes, table, columns, words)
     all_axes[-1].set_xlabel("epoch", fontsize=SMALL_SIZE, color=INK)

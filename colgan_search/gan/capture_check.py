@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from colgan_search.errors import in_one_line
-from colgan_search.gan.captured import RECORDERS, WARM_UP, CapturedIteration
+from colgan_search.gan.captured import WARM_UP, CapturedIteration, iterating
 from colgan_search.gan.differences import loss_difference, vector_difference
 from colgan_search.gan.iteration import Drawn, Iteration
 from colgan_search.gan.state import TrainingState
@@ -26,33 +26,39 @@ def replaying_problem(
     `again` is the same iteration with a state of its own, `draw` what is drawn for iteration 0, 1, ..., `allowed` how
     far a loss may be off, as a share of it. OutOfMemoryError is raised.
     """
-    state = iteration.state
-    captured = CapturedIteration(iteration, RECORDERS[state.device.type](state.device), telling=True)
-    for number in range(WARM_UP + REPLAYS):
-        progress, drawn = number / (WARM_UP + REPLAYS - 1), draw(number)
-        # From one state each time, as in the check of the fast path.
-        again.state.restore(copy.deepcopy(state.to_checkpoint()))
-        before = _weights(state)
-        try:
-            losses, _ = captured(drawn, progress, counted=True)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:
-            return f"a recorded iteration failed: {in_one_line(error)}"
-        if captured.problem is not None:
-            return captured.problem
-        wanted, _ = again(drawn, progress, counted=True)
-        off = loss_difference(losses, wanted)
-        steps = [
-            [after - was for after, was in zip(_weights(one), before, strict=True)] for one in (state, again.state)
-        ]
-        apart = vector_difference(*steps)
-        if off > allowed or apart > STEP:
-            return (
-                f"a replayed iteration's losses differ by {off:.1e} (allowed {allowed:.0e}), its steps by {apart:.1e} "
-                f"(allowed {STEP:.0e})"
-            )
+    with iterating(iteration, telling=True) as replayed:
+        for number in range(WARM_UP + REPLAYS):
+            problem = _compared(replayed, again, draw(number), number / (WARM_UP + REPLAYS - 1), allowed)
+            if problem is not None:
+                return problem
     return None
+
+
+def _compared(
+    replayed: Iteration | CapturedIteration, again: Iteration, drawn: Drawn, progress: float, allowed: float
+) -> str | None:
+    """One iteration by both, from one state each time, as in the check of the fast path."""
+    state = replayed.state
+    again.state.restore(copy.deepcopy(state.to_checkpoint()))
+    before = _weights(state)
+    try:
+        losses, _ = replayed(drawn, progress, counted=True)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        return f"a recorded iteration failed: {in_one_line(error)}"
+    if state.fallback is not None:
+        return state.fallback
+    wanted, _ = again(drawn, progress, counted=True)
+    off = loss_difference(losses, wanted)
+    steps = [[after - was for after, was in zip(_weights(one), before, strict=True)] for one in (state, again.state)]
+    apart = vector_difference(*steps)
+    if off <= allowed and apart <= STEP:
+        return None
+    return (
+        f"a replayed iteration's losses differ by {off:.1e} (allowed {allowed:.0e}), its steps by {apart:.1e} "
+        f"(allowed {STEP:.0e})"
+    )
 
 
 def _weights(state: TrainingState) -> Sequence[Tensor]:

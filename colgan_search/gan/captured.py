@@ -8,6 +8,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -29,31 +30,58 @@ class Recorder(ABC):
         """Inside, work is done where it will be recorded later."""
 
     @abstractmethod
+    def release(self) -> None:
+        """Gives the memory back that no recording holds any more."""
+
+    @abstractmethod
     def record(self, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         """Calls `work` without doing it; what does it, each time that it is called, and where the result will be."""
+
+
+@cache
+def _own_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all trainings of a process: libraries keep memory for every stream that they have met."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class CudaGraphRecorder(Recorder):
     """PyTorch's CUDA graphs, on a stream of their own."""
 
     def __init__(self, device: torch.device) -> None:
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream = _own_stream(device)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Before and after it, the streams wait for each other."""
         usual = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(usual)
-        with torch.cuda.stream(self._stream):
-            yield
-        usual.wait_stream(self._stream)
+        try:
+            with torch.cuda.stream(self._stream):
+                yield
+        finally:
+            usual.wait_stream(self._stream)
 
     def record(self, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-        """See `Recorder.record`; RuntimeError if something in `work` cannot be recorded."""
+        """See `Recorder.record`; what `work` raised if something in it cannot be recorded."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):  # others may use CUDA
-            found = work()
+        usual = torch.cuda.current_stream(self._stream.device)
+        cause: Exception | None = None
+        try:
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):  # others may use CUDA
+                try:
+                    found = work()
+                except Exception as error:
+                    cause = error
+                    raise
+        except Exception as error:
+            raise cause or error from None  # what ends the recording only says that something was wrong before
+        finally:
+            torch.cuda.set_stream(usual)  # a recording that fails leaves its own
         return graph.replay, found
+
+    def release(self) -> None:
+        """The pools of graphs that are gone, which PyTorch keeps until then."""
+        torch.cuda.empty_cache()
 
 
 RECORDERS: dict[str, Callable[[torch.device], Recorder]] = {"cuda": CudaGraphRecorder}
@@ -63,22 +91,24 @@ RECORDERS: dict[str, Callable[[torch.device], Recorder]] = {"cuda": CudaGraphRec
 class CapturedIteration:
     """Called as an `Iteration` is: the first WARM_UP as they are, then recorded and replayed.
 
-    Where recording fails, all go on as they are, with a warning, and `problem` says why.
+    Where recording fails, all go on as they are, with a warning, and the state's `fallback` says why.
     """
 
     def __init__(self, iteration: Iteration, recorder: Recorder, telling: bool) -> None:
         """`telling`: D's accuracies will be asked for at times, so they are always counted in what is recorded."""
         self.iteration = iteration
-        self.problem: str | None = None
+        self.state = iteration.state
         self._recorder = recorder
         self._telling = telling
         self._before = 0
         self._replay: Callable[[], None] | None = None
         self._names: tuple[list[str], list[str]] = [], []  # of the losses, and of the accuracies
+        self._drawn: Drawn | None = None
+        self._weights = self._found = torch.empty(0)
 
     def __call__(self, drawn: Drawn, progress: float, counted: bool) -> Numbers:
         """See `Iteration.__call__`."""
-        if self.problem is not None:
+        if self.state.fallback is not None:
             return self.iteration(drawn, progress, counted)
         if self._before < WARM_UP:
             self._before += 1
@@ -90,11 +120,11 @@ class CapturedIteration:
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:
-                self.problem = f"an iteration cannot be recorded: {in_one_line(error)}"
-                log.warning("%s; it goes on without CUDA graphs", self.problem)
-                self.iteration.state.train_mode()  # it may have ended in the middle
+                self.state.fallback = f"an iteration cannot be recorded: {in_one_line(error)}"
+                log.warning("%s; it goes on without CUDA graphs", self.state.fallback)
+                self.state.train_mode()  # it may have ended in the middle
                 return self(drawn, progress, counted)
-        assert self._replay is not None
+        assert self._replay is not None and self._drawn is not None
         for kept, new in zip(self._drawn.tensors, drawn.tensors, strict=True):
             kept.copy_(new)
         self._weights.copy_(self.iteration.weights(progress), non_blocking=True)
@@ -104,15 +134,39 @@ class CapturedIteration:
         accuracies = dict(zip(right, values[len(losses) :], strict=True)) if counted else {}
         return dict(zip(losses, values, strict=False)), accuracies
 
+    def forget(self) -> None:
+        """Lets go of what was recorded, with the gradients that lie in its memory."""
+        self._replay = None
+        self._drawn = None
+        self._weights = self._found = torch.empty(0)
+        for optimizer in (*self.state.generator_optimizers, *self.state.discriminator_optimizers):
+            optimizer.zero_grad()
+
     def _record(self, drawn: Drawn) -> None:
-        self._drawn = drawn.copy()
+        inputs = self._drawn = drawn.copy()
         self._weights = self.iteration.weights(0.0).to(drawn.shared_z.device)
         edges = [edge for edge, _ in self.iteration.lessons.gated]
         weights = dict(zip(edges, self._weights.unbind(), strict=True))
 
         def work() -> Tensor:
-            losses, right = self.iteration(self._drawn, weights, self._telling)
+            losses, right = self.iteration(inputs, weights, self._telling)
             self._names = list(losses), list(right)
             return torch.stack([*losses.values(), *right.values()])
 
         self._replay, self._found = self._recorder.record(work)
+
+
+@contextmanager
+def iterating(iteration: Iteration, telling: bool) -> Iterator[Iteration | CapturedIteration]:
+    """The iteration of one training, captured where `fast.cuda_graph` asks for it and the device can."""
+    device = iteration.state.device
+    if not iteration.fast.cuda_graph or device.type not in RECORDERS:
+        yield iteration
+        return
+    recorder = RECORDERS[device.type](device)
+    captured = CapturedIteration(iteration, recorder, telling)
+    try:
+        yield captured
+    finally:
+        captured.forget()
+        recorder.release()

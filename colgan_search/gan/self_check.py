@@ -18,7 +18,7 @@ from colgan_search.gan.iteration import Drawn, Iteration, real_batches
 from colgan_search.gan.lessons import Lessons
 from colgan_search.gan.state import TrainingState, layout, new_state
 from colgan_search.gan.steps import discriminator_phase, generator_phase
-from colgan_search.gates import CUTOFF, THROUGH
+from colgan_search.gates import CUTOFF, POSITIVE, THROUGH, Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.roster import EdgeKind
 
@@ -48,11 +48,17 @@ class SelfCheck:
     """The largest difference of a network's gradient, as a share of its length."""
 
     @property
+    def off(self) -> str | None:
+        """What is off, in two words or three."""
+        if self.problem is None:
+            return None
+        return "fast path off" if self.fast == REFERENCE else "CUDA graphs off"
+
+    @property
     def words(self) -> str:
         """For the log."""
         if self.problem is not None:
-            what = "the fast path is off" if self.fast == REFERENCE else "CUDA graphs are off"
-            return f"{what}: {self.problem}"
+            return f"{self.off}: {self.problem}"
         return (
             f"the fast path agrees with the float32 reference in {ITERATIONS} iterations: losses within "
             f"{self.losses:.0e}, gradients within {self.gradients:.0e}"
@@ -65,7 +71,7 @@ def self_check(config: StudyConfig, fast: FastSettings, device: torch.device) ->
     All edges of the study's graphs are through. An error of the fast path is a problem like a difference; one of the
     reference is raised, and so is OutOfMemoryError.
     """
-    graph = _all_through(config)
+    graph = _all(THROUGH, config)
     lessons = Lessons.of(graph, config.transfer, config.discriminator_transfer)
     allowed = _allowed(config, device)
     in_float32 = config.model_copy(update={"training": config.training.model_copy(update={"precision": "float32"})})
@@ -94,8 +100,9 @@ def self_check(config: StudyConfig, fast: FastSettings, device: torch.device) ->
                     losses,
                     gradients,
                 )
+    del reference, ours  # the next two states take as much memory
     if fast.cuda_graph and device.type in RECORDERS:
-        problem = _replaying_problem(graph, lessons, config, fast, device, allowed[0])
+        problem = _replaying_problem(config, fast, device, allowed[0])
         if problem is not None:
             return SelfCheck(fast.model_copy(update={"cuda_graph": False}), problem, losses, gradients)
     return SelfCheck(fast, None, losses, gradients)
@@ -109,33 +116,31 @@ def _allowed(config: StudyConfig, device: torch.device) -> tuple[float, float]:
     return (LOSSES_TF32, GRADIENTS_TF32) if tf32 else (LOSSES, GRADIENTS)
 
 
-def _replaying_problem(
-    graph: KnowledgeTransferGraph,
-    lessons: Lessons,
-    config: StudyConfig,
-    fast: FastSettings,
-    device: torch.device,
-    allowed: float,
-) -> str | None:
-    """See `capture_check.replaying_problem`."""
+def _replaying_problem(config: StudyConfig, fast: FastSettings, device: torch.device, allowed: float) -> str | None:
+    """See `capture_check.replaying_problem`. Gates that ramp, and batches of other images: both are copied in."""
+    graph = _all(POSITIVE, config)
+    lessons = Lessons.of(graph, config.transfer, config.discriminator_transfer)
     draw = _Draw(config, device, ITERATIONS)
-    real = ((draw.images() + 1) * 127.5).round().byte()
     turns = real_batches(config.training, graph.k)
-    numbers = torch.arange(len(real), device=device)
+    batch = config.training.batch
+    batches = torch.split(torch.arange((1 + turns) * batch, device=device), batch)
+    real = torch.cat([((draw.images() + 1) * 127.5).round().byte() for _ in batches])
 
     def drawn(number: int) -> Drawn:
         m = graph.roster.discriminators
         own_z = [[draw.z() for _ in range(graph.k)] for _ in range(m)]
-        return Drawn([[numbers.roll(number + turn) for turn in range(turns)]] * m, own_z, draw.z())
+        shown = [batches[(number + turn) % len(batches)] for turn in range(turns)]
+        return Drawn([shown] * m, own_z, draw.z())
 
     one, other = (Iteration(_state(graph, config, fast, device), lessons, real, config.training, fast) for _ in "ab")
     return replaying_problem(one, other, drawn, allowed)
 
 
-def _all_through(config: StudyConfig) -> KnowledgeTransferGraph:
+def _all(gate: Gate, config: StudyConfig) -> KnowledgeTransferGraph:
+    """The study's roster with this gate on every edge that its settings allow."""
     roster = config.roster
     gates = tuple(
-        CUTOFF if edge.kind is EdgeKind.DISCRIMINATOR_TRANSFER and config.discriminator_transfer is None else THROUGH
+        CUTOFF if edge.kind is EdgeKind.DISCRIMINATOR_TRANSFER and config.discriminator_transfer is None else gate
         for edge in roster.edges
     )
     return KnowledgeTransferGraph(roster, gates)

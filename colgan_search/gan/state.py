@@ -38,6 +38,7 @@ class TrainingState:
     epochs: int  # E
     iterations_per_epoch: int
     precision: str = "float32"  # `training.precision`
+    fallback: str | None = None  # why it is not computed as was asked for; None if it is
     iteration: int = 0  # iterations finished, 0..T
     reported: int = 0  # epochs that `on_epoch` has seen, 0..E
     extra: dict[str, Any] = field(default_factory=dict)  # the caller's plain data and tensors, kept in the checkpoint

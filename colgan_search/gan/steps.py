@@ -171,15 +171,15 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: Progress, 
         judged |= dict(zip(asking, logits, strict=True))
 
     losses: dict[str, Tensor] = {}
-    whole = torch.zeros((), device=z.device)
+    summed = torch.zeros((), device=z.device)
     for edge, gate in lessons.edges:
         loss = _EDGE_LOSSES[edge.kind](lessons, edge, judged, views)
-        whole = whole + _weight(edge, gate, progress) * loss
+        summed = summed + _weight(edge, gate, progress) * loss
         losses[edge.name] = loss.detach()
 
     for optimizer in state.generator_optimizers:
         optimizer.zero_grad()
-    whole.backward()  # type: ignore[no-untyped-call]
+    summed.backward()  # type: ignore[no-untyped-call]
     for optimizer in state.generator_optimizers:
         optimizer.step()  # of students alone: the others have no gradient
     return losses

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from colgan_search.config import NetworkSettings, RuntimeSettings, TrainingSettings, TransferSettings
 from colgan_search.errors import ConfigError, Interrupted, OutOfMemory, in_one_line
 from colgan_search.gan.building import check_settings
-from colgan_search.gan.captured import RECORDERS, CapturedIteration
+from colgan_search.gan.captured import iterating
 from colgan_search.gan.checkpoint import CheckpointFile
 from colgan_search.gan.finite_watch import FiniteWatch, OnLosses
 from colgan_search.gan.iteration import Drawn, Iteration, real_batches
@@ -61,7 +61,7 @@ def train(
     require_images(images, training, graph.k)
     per_epoch = images // (training.batch * turns)  # what is left over is dropped: our reading
 
-    with _deterministic(runtime, device), _memory_faults(device):
+    with deterministic(runtime, device), _memory_faults(device), ExitStack() as stack:
         # Networks, optimizers and random states, new or as they were left
         state = new_state(
             roster,
@@ -77,10 +77,8 @@ def train(
         if checkpoint is not None and (saved := checkpoint.load()) is not None:
             state.restore(saved)
         on_start(state)
-        launched = Iteration(state, lessons, real.to(device), training, runtime.fast)
-        iterate: Iteration | CapturedIteration = launched
-        if runtime.fast.cuda_graph and device.type in RECORDERS:
-            iterate = CapturedIteration(launched, RECORDERS[device.type](device), on_losses is not None)
+        iteration = Iteration(state, lessons, real.to(device), training, runtime.fast)
+        iterate = stack.enter_context(iterating(iteration, on_losses is not None))
         watch = FiniteWatch(runtime.fast.losses_every, on_losses)
         saved_at = clock()
 
@@ -169,7 +167,7 @@ def _order(images: int, seed: int, node: Node, epoch: int) -> Tensor:
 
 
 @contextmanager
-def _deterministic(runtime: RuntimeSettings, device: torch.device) -> Iterator[None]:
+def deterministic(runtime: RuntimeSettings, device: torch.device) -> Iterator[None]:
     """CUDA's deterministic algorithms while inside, if the settings ask for them; the CPU's are so anyway."""
     if device.type != "cuda" or not runtime.deterministic:
         yield

@@ -9,6 +9,7 @@ import torch
 from colgan_search.config import FastSettings, RuntimeSettings, TrainingSettings
 from colgan_search.errors import Interrupted
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.networks import dcgan_modules
 from colgan_search.gan.networks.dcgan import DcganSettings
 from colgan_search.gan.state import TrainingState
 from colgan_search.gan.trainer import train
@@ -119,3 +120,22 @@ def same_bits(whole: TrainingState, other: TrainingState) -> None:
     for a, b in zip(whole.generators, other.generators, strict=True):
         for name, weight in a.state_dict().items():
             assert torch.equal(weight, b.state_dict()[name]), name
+
+
+def test_what_cannot_be_recorded_goes_on_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph, real = KnowledgeTransferGraph.from_text("G1=D:p,G2:n/G2=D:n,G1:t"), images(10 * 32)
+    wanted = run(graph, real, 32, "cuda", deterministic=True)
+    right = dcgan_modules.from_point
+
+    def curious(z: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        assert float(z.detach().square().sum()) > 0.0  # waits for the GPU
+        return right(z, weight)
+
+    monkeypatch.setattr(dcgan_modules, "from_point", curious)
+    stream = torch.cuda.current_stream()
+    found = run(graph, real, 32, "cuda", deterministic=True, cuda_graph=True)
+    assert "cannot be recorded" in caplog.text and "previous error" not in caplog.text
+    assert torch.cuda.current_stream() == stream
+    same_bits(wanted, found)

@@ -24,6 +24,7 @@ class Checked(FakeExperiment):
     def __init__(self, problem: str | None) -> None:
         super().__init__(0.0)
         self.problem = problem
+        self.off = problem and "fast path off"
 
     def check_fast_path(self) -> str | None:
         return self.problem

@@ -86,13 +86,17 @@ class TapeRecorder(Recorder):
 
     def __init__(self, device: torch.device) -> None:
         assert device.type == "cpu"
-        self.replays = 0
+        self.replays = self.released = 0
         TapeRecorder.made.append(self)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Nothing to do."""
         yield
+
+    def release(self) -> None:
+        """Counts."""
+        self.released += 1
 
     def record(self, work: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
         """See `Recorder.record`."""

@@ -17,6 +17,8 @@ from colgan_search.file_names import WorkFolder
 from colgan_search.gan import captured
 from colgan_search.gan.captured import WARM_UP
 from colgan_search.gan.checkpoint import CheckpointFile
+from colgan_search.gan.iteration import Drawn, Iteration
+from colgan_search.gan.lessons import Lesson
 from colgan_search.gan.networks import dcgan_modules
 from colgan_search.gan.self_check import self_check
 from colgan_search.gan.state import TrainingState
@@ -70,6 +72,7 @@ def test_replayed_iterations_have_the_same_bits(
     assert not tapes
     found, told = trained(text, CAPTURED, how=how, transfer=transfer)
     assert [tape.replays for tape in tapes] == [wanted.iterations - WARM_UP] and tapes[0].replays >= 3
+    assert [tape.released for tape in tapes] == [1]
     assert digest(found) == digest(wanted)
     assert told == heard  # every loss of every iteration, and the accuracies of every eighth
 
@@ -135,7 +138,7 @@ def test_a_refused_recording_leaves_the_rest_of_the_fast_path(monkeypatch: pytes
     waiting(monkeypatch)
     found = self_check(config(), CAPTURED, CPU)
     assert found.fast == USUAL and found.problem is not None and "cannot be recorded" in found.problem
-    assert found.words.startswith("CUDA graphs are off: ")
+    assert found.words.startswith("CUDA graphs off: ")
 
 
 class Forgetful(TapeRecorder):
@@ -160,6 +163,29 @@ def test_wrong_replays_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert outcome.fast_path_off == found.problem
 
 
+def no_weights(patch: pytest.MonkeyPatch) -> None:
+    """The gates weigh in every replay what they weighed when it was recorded."""
+    right = Iteration.weights
+    patch.setattr(Iteration, "weights", lambda self, progress: right(self, 0.0))
+
+
+def no_images(patch: pytest.MonkeyPatch) -> None:
+    """Every replay shows the real images that it was recorded with."""
+    patch.setattr(Drawn, "tensors", property(lambda self: [z for row in self.own_z for z in row] + [self.shared_z]))
+
+
+def no_z(patch: pytest.MonkeyPatch) -> None:
+    """Every replay takes the z that it was recorded with."""
+    patch.setattr(Drawn, "tensors", property(lambda self: [numbers for row in self.real for numbers in row]))
+
+
+@pytest.mark.parametrize("left_out", [no_weights, no_images, no_z])
+def test_whatever_is_not_copied_into_a_replay_is_seen(left_out: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out(monkeypatch)
+    found = self_check(config(), CAPTURED, CPU)
+    assert found.fast == USUAL and found.problem is not None and "a replayed iteration's losses differ" in found.problem
+
+
 def test_adam_is_computed_as_here_not_as_where_it_was_saved() -> None:
     state, other = fresh(2), fresh(2)
     saved = copy.deepcopy(state.to_checkpoint())
@@ -168,3 +194,27 @@ def test_adam_is_computed_as_here_not_as_where_it_was_saved() -> None:
     other.restore(saved)
     groups = [o.param_groups[0] for o in (*other.generator_optimizers, *other.discriminator_optimizers)]
     assert [group["capturable"] for group in groups] == [False, False]
+
+
+def test_a_recording_that_fails_while_a_discriminator_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A teacher is in eval mode then; it must not stay so."""
+    wanted, heard = trained(TWO, USUAL)
+    right = Lesson.run
+
+    def curious(self: Lesson, state: TrainingState, network: Any, batch: torch.Tensor, wanted: bool) -> Any:
+        if not network.training:
+            assert float(batch.square().sum()) > 0.0
+        return right(self, state, network, batch, wanted)
+
+    monkeypatch.setattr(Lesson, "run", curious)
+    found, told = trained(TWO, CAPTURED)
+    assert found.fallback is not None and "cannot be recorded" in found.fallback
+    assert digest(found) == digest(wanted) and told == heard
+
+
+def test_the_outcome_says_what_could_not_be_recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    waiting(monkeypatch)
+    experiment = Experiment(with_overrides(config(), {"runtime.fast.cuda_graph": True}), WorkFolder(tmp_path), CPU)
+    graph = KnowledgeTransferGraph.from_text("G1=D:t/G2=-/G3=-")
+    outcome = experiment(graph, 3, tmp_path / "run", lambda progress: None, lambda: False)
+    assert outcome.fast_path_off is not None and "cannot be recorded" in outcome.fast_path_off

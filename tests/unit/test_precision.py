@@ -1,9 +1,11 @@
 """bfloat16: what computes in it, what stays in float32, and that it is another study."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from colgan_search.config import RuntimeSettings, TransferSettings, fingerprint, load_config, with_overrides
 from colgan_search.errors import ConfigError, Interrupted
@@ -57,6 +59,20 @@ def test_it_is_the_same_training_in_half_precision(fast: FastSettings, transfer:
         assert (ours - theirs).norm() <= GRADIENTS * theirs.norm() + 1e-4
 
 
+class Products(TorchFunctionMode):
+    """Notes for each product of a power iteration whether autocast was on: CUDA rounds it then, the CPU does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_half: list[bool] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """As it is."""
+        if getattr(func, "__name__", "") == "mv":
+            self.in_half.append(torch.is_autocast_enabled("cpu"))
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.mark.parametrize("fast", [USUAL, REFERENCE], ids=["fast", "reference"])
 def test_spectral_norm_stays_in_float32(fast: FastSettings) -> None:
     """u and v depend on the weights alone, which no step has changed before the last power iteration of D's turns."""
@@ -66,8 +82,9 @@ def test_spectral_norm_stays_in_float32(fast: FastSettings) -> None:
     found = []
     for state in states:
         (d,) = state.discriminators
-        with state.computing():
+        with state.computing(), Products() as products:
             d.forward_batches([torch.zeros(8, 1, 16, 16)] * 3)
+        assert len(products.in_half) >= 18 and not any(products.in_half)
         found.append(list(d.buffers()))
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)

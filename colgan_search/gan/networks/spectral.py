@@ -104,7 +104,8 @@ class _Judge(torch.autograd.Function):
             of_biases = batches.sum((1, 3, 4), dtype=bias.dtype)
             of_bias = of_biases.sum(0)
             # The gradient before the activation times its input is the gradient after it times its output.
-            along = torch.linalg.vecdot(_rows(gradient, of_biases), _rows(y, of_biases)) - of_biases @ bias
+            pairs = zip(_rows(gradient, of_biases), _rows(y, of_biases), strict=True)
+            along = torch.stack([torch.dot(g, out) for g, out in pairs]) - of_biases @ bias
         scale = inverse.view(-1, 1, 1, 1, 1)
         scaled = (batches.mul_(scale) if slope != 1.0 else (batches * scale).to(y.dtype)).flatten(0, 1)
         if ctx.whole:

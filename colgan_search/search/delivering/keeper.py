@@ -1,6 +1,7 @@
 """Keeps a worker's lease while it trains: a thread that renews through outages, reports, and watches for a hang."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -60,8 +61,8 @@ class Keeper:
         self._last_is: float | None = None
         self._furthest = 0
         self._renewed = time.monotonic()
-        self._shown_at = 0.0
-        self._show_seconds: float | None = None
+        self._shown_at = self._counted_at = -math.inf
+        self._show_seconds = 0.0
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> "Keeper":
@@ -107,10 +108,7 @@ class Keeper:
                 continue
             try:
                 renewed = self._renew_if_due()
-                if renewed or self._show_seconds is None:
-                    self._show_seconds = self.study.slots.leased() / SHOWN_A_SECOND
-                due = time.monotonic() - self._shown_at >= self._show_seconds
-                if renewed or (due and self._progress is not shown):
+                if renewed or (self._progress is not shown and self._show_due()):
                     shown, self._shown_at = self._progress, time.monotonic()
                     self._show(shown)
                 while self._scored and not self.lost.is_set():
@@ -137,6 +135,13 @@ class Keeper:
         self._renewed = time.monotonic()
         return True
 
+    def _show_due(self) -> bool:
+        """How many train beside this worker is counted once a lease."""
+        if time.monotonic() - self._counted_at >= self.study.config.service.lease_seconds:
+            self._show_seconds = self.study.slots.leased() / SHOWN_A_SECOND
+            self._counted_at = time.monotonic()
+        return time.monotonic() - self._shown_at >= self._show_seconds
+
     def _drain_all(self) -> None:
         if not self.drain.is_set():
             log.info("the study's workers are asked to drain")
@@ -147,7 +152,8 @@ class Keeper:
             self._last_is = self._scored[-1].scores.value
         epoch, epochs = (progress.epoch, progress.epochs) if progress is not None else (None, None)
         if epoch is not None and epoch > self._furthest:
-            self.study.slots.forgive(self.claim, epoch)
+            if self.claim.token > 1:  # else nobody had it before, to vanish over it
+                self.study.slots.forgive(self.claim, epoch)
             self._furthest = epoch
         Registry(self.study.storage, self.study.uid).update(
             self.worker, WorkerState.TRAINING, self._trial_number, epoch, epochs, self._last_is
