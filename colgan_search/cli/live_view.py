@@ -153,7 +153,7 @@ class LiveView:
                 console.optional(row.trial_number),
                 f"{row.epoch}/{row.epochs}" if row.epoch is not None else "",
                 f"{row.last_is:.2f}" if row.last_is is not None else "",
-                "" if left is None else console.duration(left),
+                "" if left is None else "scoring" if row.epoch == row.epochs else console.duration(left),
                 *([f"{console.duration(row.quiet)} ago"] if wide else []),
             )
         return table

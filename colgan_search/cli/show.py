@@ -43,6 +43,8 @@ def time_left(now: Snapshot) -> str | None:
     """`12 min +- 2 min left`, `about 12 min left` while there is no spread; None if it is not known, or nothing is."""
     if now.seconds_left is None or now.budget.finished:
         return None
+    if now.seconds_left < 1.0:  # all epochs are trained
+        return "scoring the last images"
     if now.seconds_spread is None:
         return f"about {duration(now.seconds_left)} left"
     return f"{duration(now.seconds_left)} +- {duration(now.seconds_spread)} left"

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Mapping
 
 from colgan_search.extensions.launchers import LEFT_CODE, Order
-from colgan_search.launchers.kubernetes import DASHBOARD, PASSWORD, KubernetesSettings, object_name
 from colgan_search.launchers.kubernetes_parts import (
     DATABASE,
     Object,
@@ -19,6 +18,7 @@ from colgan_search.launchers.kubernetes_parts import (
     service,
     volume,
 )
+from colgan_search.launchers.kubernetes_settings import DASHBOARD, PASSWORD, KubernetesSettings, object_name
 from colgan_search.launchers.yaml_text import yaml_text
 from colgan_search.version import __version__
 

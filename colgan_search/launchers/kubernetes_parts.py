@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from colgan_search.extensions.launchers import Order
-from colgan_search.launchers.kubernetes import PASSWORD, KubernetesSettings
+from colgan_search.launchers.kubernetes_settings import PASSWORD, KubernetesSettings
 
 DATABASE = "colgan-db"
 DATABASE_URL = f"postgresql://colgan@{DATABASE}:5432/colgan"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from colgan_search.errors import BadInput
 from colgan_search.extensions.checks import Check
-from colgan_search.launchers.slurm import SlurmSettings, slurm
+from colgan_search.launchers.slurm_settings import SlurmSettings, slurm
 
 DRAIN_SECONDS = 30
 """A worker's drain takes up to so long."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from colgan_search.errors import ConfigError
 from colgan_search.extensions.launchers import Order
-from colgan_search.launchers.slurm import LOGS, SCRIPT, SlurmSettings
+from colgan_search.launchers.slurm_settings import LOGS, SCRIPT, SlurmSettings
 from colgan_search.version import __version__
 
 PLAIN = re.compile(r"[A-Za-z0-9_./@+=,-]+")

@@ -18,7 +18,7 @@ from colgan_search.config import StudyConfig, parse_config, with_overrides
 from colgan_search.errors import BadInput, ConfigError, StorageError
 from colgan_search.extensions.launchers import LAUNCHERS, ClusterLauncher, Order
 from colgan_search.launchers import ordering
-from colgan_search.launchers.kubernetes import object_name
+from colgan_search.launchers.kubernetes_settings import object_name
 from tests.integration.cli_helpers import config_data
 
 GOLDEN = Path(__file__).parent / "golden"

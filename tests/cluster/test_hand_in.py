@@ -19,8 +19,8 @@ from colgan_search.errors import ColganError, Interrupted
 from colgan_search.extensions.launchers import HandedIn, LauncherSettings
 from colgan_search.file_names import WorkFolder
 from colgan_search.launchers.cluster_workers import ClusterWorkers
-from colgan_search.launchers.slurm import SlurmSettings
 from colgan_search.launchers.slurm_checks import judged, parsed
+from colgan_search.launchers.slurm_settings import SlurmSettings
 from colgan_search.search.budget import draining
 from colgan_search.search.worker import Worker
 from tests.fake_worker import FakeExperiment

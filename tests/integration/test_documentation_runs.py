@@ -26,7 +26,7 @@ SMALLER = {
     "launch --config flowers.yaml": "launch --config flowers.yaml --workers 1",
     "launch --config flowers-plain.yaml": "launch --config flowers-plain.yaml --workers 1",
     "confirm --study flowers-plain --data-root flowers": "confirm --study flowers-plain --data-root flowers --top 1 "
-    "--seeds 1 --workers 1",
+    "--seeds 2 --workers 1",
     "train --graph mad-gan --seeds 2": "train --config small.yaml --graph mad-gan --seeds 2",
     "confirm": "confirm --top 1 --seeds 2 --workers 1",
     "confirm --top 3 --seeds 10": "confirm --top 1 --seeds 2 --workers 1",

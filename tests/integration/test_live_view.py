@@ -81,6 +81,17 @@ def test_the_first_epochs_tell_the_time_left(study: OpenStudy, view: View) -> No
     assert ("heard of" in shown) == (view.console.width == 200)
 
 
+def test_after_the_last_epoch_images_are_scored(study: OpenStudy, view: View) -> None:
+    fill(study, 2)
+    worker, registry = enter(study, 1), Registry(study.storage, study.uid)
+    for epoch in (0, 30, 60):
+        registry.update(worker, "training", 2, epoch, 60)
+        shown = view()
+        view.clock.now += 10.0
+    assert "2/3 trials, scoring the last images" in shown
+    assert re.search(r":1 +cpu +training +2 +60/60 +scoring", shown)
+
+
 def test_without_colour_the_bar_shows_what_is_left(study: OpenStudy, view: View) -> None:
     fill(study, 1)
     bar = next(word for word in view().split() if set(word) <= set("━┄"))
