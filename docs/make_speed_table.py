@@ -44,7 +44,11 @@ def _trial(by: str) -> Cell:
 
 
 def _search(against: str) -> Cell:
-    return lambda result: _spread(result["times_as_many"][against]["by_the_clock"])
+    def cell(result: Result) -> str:
+        ratio = result["times_as_many"][against]["by_the_clock"]
+        return _spread(ratio) if result["rounds"] > 1 else f"{ratio['median']:.2f} (one round)"
+
+    return cell
 
 
 def _start(what: str) -> Cell:
