@@ -122,7 +122,6 @@ class CapturedIteration:
             except RuntimeError as error:
                 self.state.fallback = f"an iteration cannot be recorded: {in_one_line(error)}"
                 log.warning("%s; it goes on without CUDA graphs", self.state.fallback)
-                self.state.train_mode()  # it may have ended in the middle
                 return self(drawn, progress, counted)
         assert self._replay is not None and self._drawn is not None
         for kept, new in zip(self._drawn.tensors, drawn.tensors, strict=True):

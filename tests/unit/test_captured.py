@@ -106,7 +106,7 @@ def test_divergence_is_seen_in_a_replay() -> None:
 
 
 def waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The generator's last layer asks the device for a number, which cannot be recorded."""
+    """The generator's first layer asks the device for a number, which cannot be recorded."""
     right = dcgan_modules.from_point
 
     def curious(z: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -197,7 +197,7 @@ def test_adam_is_computed_as_here_not_as_where_it_was_saved() -> None:
 
 
 def test_a_recording_that_fails_while_a_discriminator_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A teacher is in eval mode then; it must not stay so."""
+    """A teacher is in eval mode then; teaching again puts it back."""
     wanted, heard = trained(TWO, USUAL)
     right = Lesson.run
 
