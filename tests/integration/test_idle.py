@@ -75,6 +75,14 @@ def test_pauses_grow_until_something_changes(monkeypatch: pytest.MonkeyPatch) ->
     assert [idle.pause(changed) for _ in range(2)] == [1.0, 2.0]
 
 
+def test_results_of_others_do_not_set_those_who_wait_looking_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    idle = Idle(longest=20.0)
+    pauses = [idle.pause(Budget(total=9, done=done, running=9 - done, free=0, failed=0)) for done in range(5)]
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 8.0]
+    assert idle.pause(Budget(total=10, done=5, running=4, free=0, failed=0)) == 1.0, "there is one more to be had"
+
+
 def test_no_pause_is_longer_than_a_quarter_of_a_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.uniform", lambda low, high: high)
     idle = Idle(longest=0.75)
