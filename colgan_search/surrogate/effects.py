@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colgan_search.roster import EdgeKind
-from colgan_search.surrogate.kernel import Floats
+from colgan_search.surrogate.look import Floats
 from colgan_search.surrogate.model import GraphModel
 from colgan_search.surrogate.views import Codes, Space
 
@@ -76,8 +76,7 @@ def marginal_effects(model: GraphModel, *, draws: int = DRAWS, seed: int = 0) ->
 
 def _distinct(space: Space) -> tuple[Codes, Floats]:
     """[M, E] and [M]: each distinct graph of a listed space, and in how many assignments it stands."""
-    edges = len(space.roster.edges)
-    codes = np.indices([len(space.gates)] * edges, dtype=np.int8).reshape(edges, -1).T
+    codes = space.assignments
     first, times = np.unique(space.keys(codes), return_counts=True)  # a key is the place of the canonical form
     return codes[first], times.astype(np.float64)
 

@@ -1,36 +1,28 @@
 """The hyperparameters of the process: how much each class of edges matters, and how large the noise is."""
 
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel
 
-from colgan_search.surrogate.kernel import Floats, Look, TrainingNoise, ViewKernel, rows
+from colgan_search.surrogate.kernel import TrainingNoise, ViewKernel, rows
+from colgan_search.surrogate.likelihood import Likelihood
+from colgan_search.surrogate.look import Floats
+from colgan_search.surrogate.looks import LOOKS, look_of, names_of
 from colgan_search.surrogate.views import Codes, Space
 
 MOST_VIEWS = 330
 """Views of so many trainings tell the hyperparameters; the time grows with their third power."""
 MOST_STEPS = 25
 JITTER = 1e-6
-WHOLES = (False, True)
-"""The parts: of the graph as its root sees it, and of the whole graph."""
 LEVEL = 1.0
 """Variance of the level that all graphs share, in that of the scores."""
-BELIEFS = {
-    "scale": (0.0, 1.5),
-    "whole": (0.0, 1.5),
-    "decay": (np.log(0.05), 1.5),
-    "own": (np.log(0.3), 1.5),
-    "shared": (np.log(0.02), 0.7),
-}
-"""Logarithm and its deviation of what is thought before there is data: few trainings alone say too little.
+NOISE_BELIEFS = {"own": (np.log(0.3), 1.5), "shared": (np.log(0.02), 0.7)}
+"""Logarithm and its deviation of what is thought before there is data: few trainings alone say too little. Those of
+the parts are their looks'.
 
 Little shared noise: without replicates it cannot be told from a function that all generators of a graph share.
 """
@@ -38,13 +30,13 @@ Little shared noise: without replicates it cannot be told from a function that a
 
 @dataclass(frozen=True)
 class Part:
-    """One of the functions whose sum the scores are: of the graph as its root sees it, or of the whole graph."""
+    """One of the functions whose sum the scores are: of what one look sees."""
 
-    whole: bool
+    look: str
     scale: float
     """Its variance."""
     decay: tuple[float, ...]
-    """[C * T], as of `kernel.Look.decays`."""
+    """[C], as of `Look.decays`."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ class Hyper:
         kernel = TrainingNoise(self.own, self.shared)
         for part in self.parts:
             kernel = kernel + ConstantKernel(part.scale, (1e-3, 50.0)) * ViewKernel(
-                space, part.whole, np.array(part.decay)
+                space, part.look, np.array(part.decay)
             )
         return kernel + ConstantKernel(LEVEL, "fixed")
 
@@ -71,7 +63,7 @@ class Hyper:
         parts = []
         for part in self.parts:
             scale, *rest = rest
-            parts.append(Part(part.whole, scale, tuple(rest[: len(part.decay)])))
+            parts.append(Part(part.look, scale, tuple(rest[: len(part.decay)])))
             rest = rest[len(part.decay) :]
         return Hyper(tuple(parts), own, shared)
 
@@ -83,12 +75,13 @@ class Hyper:
 
 def usual(space: Space) -> Hyper:
     """Before there is data."""
-    at = {name: float(np.exp(centre)) for name, (centre, _) in BELIEFS.items()}
-    parts = tuple(
-        Part(whole, at["whole" if whole else "scale"], (at["decay"],) * Look.of(space, whole).decays)
-        for whole in WHOLES
-    )
-    return Hyper(parts, at["own"], at["shared"])
+    own, shared = (float(np.exp(centre)) for centre, _ in NOISE_BELIEFS.values())
+    parts = []
+    for name in names_of(space):
+        look = look_of(space, name)
+        scale, decay = (float(np.exp(centre)) for centre, _ in (look.scale_belief, look.decay_belief))
+        parts.append(Part(name, scale, (decay,) * look.decays))
+    return Hyper(tuple(parts), own, shared)
 
 
 def estimate(space: Space, codes: Codes, scores: Floats, seed: int) -> Hyper:
@@ -101,12 +94,21 @@ def estimate(space: Space, codes: Codes, scores: Floats, seed: int) -> Hyper:
         chosen = np.sort(np.random.default_rng(seed).choice(len(codes), most, replace=False))
         codes, scores = codes[chosen], scores[chosen]
     start = usual(space)
-    kernel = start.kernel(space)
-    process = GaussianProcessRegressor(kernel, alpha=JITTER, optimizer=_Search(start))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound
-        process.fit(data(space, codes, np.ones(len(codes), dtype=np.int64)), scores.reshape(-1))
-    return start.at(process.kernel_.theta)
+    likelihood = Likelihood(space, names_of(space), codes, scores.reshape(-1), LEVEL)
+    beliefs = list(NOISE_BELIEFS.values())
+    for part in start.parts:
+        look = LOOKS[part.look]
+        beliefs += [look.scale_belief, *[look.decay_belief] * len(part.decay)]
+    centre, width = np.array(beliefs).T
+
+    def improbable(theta: Floats) -> tuple[float, Floats]:
+        value, slope = likelihood(theta, JITTER)
+        away = (theta - centre) / width
+        return float(value + 0.5 * away @ away), slope + away / width
+
+    theta, bounds = start.kernel(space).theta, start.kernel(space).bounds
+    options = {"maxiter": MOST_STEPS, "ftol": 1e-5}
+    return start.at(minimize(improbable, theta, method="L-BFGS-B", jac=True, bounds=bounds, options=options).x)
 
 
 def settled(trainings: int) -> int:
@@ -132,23 +134,3 @@ def data(space: Space, codes: Codes, times: NDArray[np.int64]) -> Floats:
     k = space.roster.generators
     views = space.views(codes).reshape(len(codes) * k, -1)
     return rows(views, np.repeat(np.arange(len(codes)), k), np.repeat(times, k))
-
-
-class _Search:
-    """The optimizer that scikit-learn calls: its likelihood together with what is thought beforehand."""
-
-    def __init__(self, start: Hyper) -> None:
-        names = ["own", "shared"]
-        for part in start.parts:
-            names += ["whole" if part.whole else "scale", *["decay"] * len(part.decay)]
-        self.centre, self.width = (np.array([BELIEFS[name][column] for name in names]) for column in (0, 1))
-
-    def __call__(self, negative: Any, theta: Floats, bounds: Floats) -> tuple[Floats, float]:
-        def objective(at: Floats) -> tuple[float, Floats]:
-            value, slope = negative(at, eval_gradient=True)
-            away = (at - self.centre) / self.width
-            return float(value + 0.5 * away @ away), slope + away / self.width
-
-        options = {"maxiter": MOST_STEPS, "ftol": 1e-5}
-        found = minimize(objective, theta, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
-        return found.x, found.fun

@@ -13,8 +13,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from colgan_search.gates import PAPER_GATES, Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, Part, data, estimate
-from colgan_search.surrogate.grid import Grid
-from colgan_search.surrogate.kernel import Floats, Look, covariance
+from colgan_search.surrogate.look import Floats, OnGrid
+from colgan_search.surrogate.looks import look_of
 from colgan_search.surrogate.maximum import expected_maximum
 from colgan_search.surrogate.views import Codes, Space, space_of
 
@@ -34,7 +34,7 @@ class Belief:
 
 @dataclass(frozen=True)
 class GraphModel:
-    """A Gaussian process over graphs as each of their generators sees them; see `kernel`. Larger scores are better."""
+    """A Gaussian process over graphs as each of their generators sees them; see `looks`. Larger scores are better."""
 
     space: Space
     hyper: Hyper
@@ -130,7 +130,7 @@ class GraphModel:
         mean, sd = np.empty(len(views)), np.empty(len(views))
         for start in range(0, len(views), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            with_data = self._covariance(views[part], self._views)
+            with_data = self._with_data(views[part])
             mean[part] = with_data @ self._process.alpha_
             solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
             sd[part] = np.sqrt(np.maximum(self.hyper.variance - np.einsum("nv,nv->v", solved, solved), 1e-12))
@@ -170,7 +170,7 @@ class GraphModel:
         flat = views.reshape(-1, views.shape[-1])
         if len(flat) > MOST_JOINT:
             raise ValueError(f"{len(flat):,} generators cannot be drawn together; the most are {MOST_JOINT:,}")
-        with_data = self._covariance(flat, self._views)
+        with_data = self._with_data(flat)
         solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
         joint = self._covariance(flat, flat) - solved.T @ solved
         root = np.linalg.cholesky(joint + 1e-6 * np.eye(len(flat)))
@@ -198,8 +198,8 @@ class GraphModel:
         return np.asarray((before + self._spread(weights)) * self.spread + self.centre)
 
     @property
-    def _grids(self) -> list[tuple[Part, Grid]]:
-        return [(part, _grid(Look.of(self.space, part.whole), part.decay)) for part in self.hyper.parts]
+    def _grids(self) -> list[tuple[Part, OnGrid]]:
+        return [(part, _grid(self.space, part.look, part.decay)) for part in self.hyper.parts]
 
     def _spread(self, weights: Floats) -> Floats:
         """[A]: the covariances of every assignment with the data, times their weights."""
@@ -207,20 +207,37 @@ class GraphModel:
         return np.asarray(LEVEL * weights.sum() + found)
 
     def _mean(self, views: Codes) -> Floats:
-        with_data = self._covariance(views, self._views)
+        with_data = self._with_data(views)
         return np.asarray(with_data @ self._process.alpha_)
 
-    def _covariance(self, a: Codes, b: Codes) -> Floats:
-        parts = (
-            part.scale * covariance(Look.of(self.space, part.whole), np.array(part.decay), a, b)
-            for part in self.hyper.parts
-        )
-        return np.asarray(LEVEL + sum(parts))
+    def _with_data(self, views: Codes) -> Floats:
+        """[V, N]: the covariances of views [V, E] with all data."""
+        return self._covariance(views, self._views, self._graphs)
+
+    @cached_property
+    def _graphs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """One row of the data of each graph, and whose row each is."""
+        _, first, which = np.unique(self.rows[:, -2], return_index=True, return_inverse=True)
+        return first, which.reshape(-1)
+
+    def _covariance(
+        self, a: Codes, b: Codes, graphs: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+    ) -> Floats:
+        """[N, M]; `graphs` = of b, as `_graphs`: where all views of a graph look the same, one of each is enough."""
+        total = np.full((len(a), len(b)), LEVEL)
+        for part in self.hyper.parts:
+            look, decay = look_of(self.space, part.look), np.array(part.decay)
+            if look.rooted or graphs is None:
+                total += part.scale * look.covariance(decay, a, b)
+            else:
+                first, which = graphs
+                total += part.scale * look.covariance(decay, a, b[first])[:, which]
+        return total
 
 
-@lru_cache(maxsize=4)
-def _grid(look: Look, decay: tuple[float, ...]) -> Grid:
-    return Grid(look, np.array(decay))
+@lru_cache(maxsize=8)
+def _grid(space: Space, look: str, decay: tuple[float, ...]) -> OnGrid:
+    return look_of(space, look).grid(np.array(decay))
 
 
 def _kept(values: Floats, most: int | None, seed: int) -> NDArray[np.int64]:

@@ -119,6 +119,12 @@ class Space:
         return codes.astype(np.int64) @ self._worth
 
     @cached_property
+    def assignments(self) -> Codes:
+        """[A, E]: every assignment of a listed space, in the order of their `places`."""
+        edges = len(self.roster.edges)
+        return np.asarray(np.indices([len(self.gates)] * edges, dtype=np.int8).reshape(edges, -1).T)
+
+    @cached_property
     def distinct(self) -> Codes:
         """[M, E]: every distinct graph of a listed space once."""
         return self.encode(distinct_graphs(self.roster, self.gates))

@@ -8,14 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from sklearn.gaussian_process import GaussianProcessRegressor
 
 from colgan_search.errors import GraphError
 from colgan_search.gates import CUTOFF, NEGATIVE, PAPER_GATES, POSITIVE, THROUGH
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.roster import Roster
 from colgan_search.surrogate import GraphModel
-from colgan_search.surrogate.fitting import LEVEL, Hyper, Part, settled, usual
-from colgan_search.surrogate.kernel import Look, TrainingNoise, ViewKernel, covariance
+from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, Part, data, settled, usual
+from colgan_search.surrogate.kernel import TrainingNoise, ViewKernel
+from colgan_search.surrogate.likelihood import Likelihood
+from colgan_search.surrogate.looks import LOOKS, look_of, names_of
 from colgan_search.surrogate.model import floored
 from colgan_search.surrogate.views import Space, space_of
 from colgan_search.symmetry import canonical, count_distinct, distinct_graphs
@@ -34,9 +37,10 @@ def some_graphs(roster: Roster, n: int, seed: int = 0, gates: Any = PAPER_GATES)
 
 def hyper(space: Space) -> Hyper:
     """Other numbers than the usual ones, each class of edges its own."""
+    scales = {"view": 0.7, "whole": 0.4, "teachers": 0.6, "heard": 0.5, "total": 0.3}
     parts = tuple(
-        Part(whole, scale, tuple(0.2 + 0.15 * (c % 5) for c in range(Look.of(space, whole).decays)))
-        for whole, scale in ((False, 0.7), (True, 0.4))
+        Part(name, scales[name], tuple(0.2 + 0.15 * (c % 5) for c in range(look_of(space, name).decays)))
+        for name in names_of(space)
     )
     return Hyper(parts, own=0.3, shared=0.2)
 
@@ -73,7 +77,7 @@ def by_hand(
             total += product
         return total
 
-    return raw(x, y, i, j) / np.sqrt(raw(x, x, i, i) * raw(y, y, j, j))
+    return float(raw(x, y, i, j) / np.sqrt(raw(x, x, i, i) * raw(y, y, j, j)))
 
 
 def test_the_kernel_is_the_one_of_its_description() -> None:
@@ -85,28 +89,123 @@ def test_the_kernel_is_the_one_of_its_description() -> None:
     decay = -np.log([factors[kind] for kind in ("own D", "other D", "in", "out", "among") for factors in (rho, cut)])
     for a, b in itertools.product(range(4), repeat=2):
         for i, j in itertools.product(range(3), repeat=2):
-            found = covariance(Look.of(space, False), decay, views[a, [i]], views[b, [j]])[0, 0]
+            found = look_of(space, "view").covariance(decay, views[a, [i]], views[b, [j]])[0, 0]
             assert found == pytest.approx(by_hand(graphs[a], graphs[b], i + 1, j + 1, rho, cut), rel=1e-5)
 
 
 def test_the_kernel_of_whole_graphs_sees_no_root() -> None:
     space = space_of(Roster(3), PAPER_GATES)
     views = space.views(space.encode(some_graphs(Roster(3), 3))).reshape(9, -1)
-    found = covariance(Look.of(space, True), np.array([0.4, 0.1, 0.2, 0.3]), views, views)
-    for a, b in itertools.product(range(3), repeat=2):
-        block = found[3 * a : 3 * a + 3, 3 * b : 3 * b + 3]
-        assert_allclose(block, block[0, 0], rtol=1e-5)
-    assert_allclose(np.diag(found), 1.0, rtol=1e-5)
+    for name, decay in (("whole", [0.4, 0.1, 0.2, 0.3]), ("total", [0.4, 0.1])):
+        look = look_of(space, name)
+        found = look.covariance(np.array(decay), views, views)
+        for a, b in itertools.product(range(3), repeat=2):
+            block = found[3 * a : 3 * a + 3, 3 * b : 3 * b + 3]
+            assert_allclose(block, block[0, 0], rtol=1e-5)
+        assert_allclose(np.diag(found), 1.0, rtol=1e-5)
+        assert not look.rooted
+
+
+def test_a_view_heard_is_its_numbers_of_gates_and_of_open_edges() -> None:
+    """G1 of the first hears D:p, G2:n; of the second D:n, G2:p, G3:t: one edge has another gate, one more is open."""
+    space = space_of(Roster(3), PAPER_GATES)
+    texts = "G1=D:p,G2:n/G2=D:t/G3=D:t", "G1=D:n,G2:p,G3:t/G2=-/G3=D:p"
+    views = space.encode(map(KnowledgeTransferGraph.from_text, texts))
+    heard = look_of(space, "heard").covariance(np.array([0.3, 0.7]), views[:1], views[1:])
+    assert heard[0, 0] == pytest.approx(np.exp(-0.3 * 1 - 0.7 * 1))
+    # In all: t 2, p 1, n 1, cutoff 5 against t 1, p 2, n 1, cutoff 5.
+    total = look_of(space, "total").covariance(np.array([0.3, 0.7]), views[:1], views[1:])
+    assert total[0, 0] == pytest.approx(np.exp(-0.3 * 1))
+
+
+def teachers_by_hand(x: KnowledgeTransferGraph, y: KnowledgeTransferGraph, rho: list[float], cut: list[float]) -> float:
+    """Of two graphs seen from G1: the sum over pairs of teachers of the product over their four gates."""
+
+    def raw(x: KnowledgeTransferGraph, y: KnowledgeTransferGraph) -> float:
+        total = 0.0
+        for i, j in itertools.product((2, 3), repeat=2):
+            ends = [("D", "G1", "D", "G1"), ("D", f"G{i}", "D", f"G{j}")]
+            ends += [(f"G{i}", "G1", f"G{j}", "G1"), ("G1", f"G{i}", "G1", f"G{j}")]
+            product = 1.0
+            for place, (a, b, c, d) in enumerate(ends):
+                one, other = x[x.roster.edge(a, b)], y[y.roster.edge(c, d)]
+                product *= 1.0 if one is other else rho[place]
+                product *= cut[place] if one is not other and CUTOFF in (one, other) else 1.0
+            total += product
+        return total
+
+    return float(raw(x, y) / np.sqrt(raw(x, x) * raw(y, y)))
+
+
+def test_teachers_add_up() -> None:
+    space = space_of(Roster(3), PAPER_GATES)
+    graphs = some_graphs(Roster(3), 5)
+    views = space.encode(graphs)
+    rho, cut = [0.9, 0.7, 0.6, 0.5], [0.8, 0.95, 0.4, 0.75]
+    decay = -np.log([factor for pair in zip(rho, cut, strict=True) for factor in pair])
+    found = look_of(space, "teachers").covariance(decay, views, views)
+    wanted = [[teachers_by_hand(x, y, rho, cut) for y in graphs] for x in graphs]
+    assert_allclose(found, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_listed_space_is_seen_at_once_as_it_is_one_by_one(name: str) -> None:
+    """Covariances with weights, and draws: their mean square is the variance, their products the covariance."""
+    space, random = space_of(Roster(3), TWO), np.random.default_rng(0)
+    look = look_of(space, name)
+    decay = 0.2 + 0.3 * random.random(look.decays)
+    views = space.views(space.encode(some_graphs(Roster(3), 4, gates=TWO))).reshape(12, -1)
+    weights = random.normal(size=12)
+    grid = look.grid(decay)
+    everywhere = look.covariance(decay, space.assignments, views) @ weights
+    assert_allclose(grid.spread(views, weights), everywhere, atol=1e-5)
+    drawn = np.array([grid.draw(random)[space.places(views)] for _ in range(4000)])
+    assert_allclose(drawn.T @ drawn / 4000, look.covariance(decay, views, views), atol=0.12)
 
 
 @pytest.mark.parametrize("roster", ROSTERS, ids=str)
-@pytest.mark.parametrize("whole", [False, True])
-def test_the_kernels_gradient_is_that_of_its_differences(roster: Roster, whole: bool) -> None:
+def test_the_likelihood_and_its_slope_are_scikit_learns(roster: Roster) -> None:
+    space, rng = space_of(roster, PAPER_GATES), np.random.default_rng(2)
+    codes, k = space.encode(some_graphs(roster, 12)), roster.generators
+    targets = rng.normal(size=12 * k)
+    kernel = usual(space).kernel(space)
+    rows = data(space, codes, np.ones(12, dtype=np.int64))
+    process = GaussianProcessRegressor(kernel, alpha=JITTER, optimizer=None).fit(rows, targets)
+    likelihood = Likelihood(space, names_of(space), codes, targets, LEVEL)
+    for _ in range(3):
+        theta = kernel.theta + 0.5 * rng.normal(size=len(kernel.theta))
+        value, slope = process.log_marginal_likelihood(theta, eval_gradient=True)
+        ours, our_slope = likelihood(theta, JITTER)
+        assert ours == pytest.approx(-value, abs=1e-4)
+        assert_allclose(our_slope, -slope, atol=1e-4)
+
+
+def test_cliffs_are_learnt_from_few_trainings() -> None:
+    """A generator is worth 2 less where the graph has more than 5 open edges, and 1 for each p that it hears."""
+    rng = np.random.default_rng(3)
+    graphs = some_graphs(Roster(3), 360, seed=7)
+
+    def scores(graph: KnowledgeTransferGraph) -> list[float]:
+        crowded = sum(gate is not CUTOFF for _, gate in graph.items()) > 5
+        heard = [[gate for edge, gate in graph.items() if edge.target.name == f"G{i}"] for i in (1, 2, 3)]
+        return [gates.count(POSITIVE) - 2.0 * crowded for gates in heard]
+
+    truth = np.array([scores(graph) for graph in graphs])
+    model = GraphModel.fit(graphs[:60], truth[:60] + rng.normal(size=(60, 3)))
+    found = model.predict(graphs[60:]).mean
+    assert np.corrcoef(found.reshape(-1), truth[60:].reshape(-1))[0, 1] > 0.8  # by gates alone 0.64
+
+
+@pytest.mark.parametrize("roster", ROSTERS, ids=str)
+@pytest.mark.parametrize("name", LOOKS)
+def test_the_kernels_gradient_is_that_of_its_differences(roster: Roster, name: str) -> None:
     space = space_of(roster, PAPER_GATES)
     codes = space.encode(some_graphs(roster, 4))
     rows = np.column_stack([codes, np.arange(4), [1, 2, 1, 1]]).astype(float)
-    decays = Look.of(space, whole).decays
-    for kernel in (ViewKernel(space, whole, np.full(decays, 0.3)), TrainingNoise(0.3, 0.2)):
+    if name not in names_of(space):
+        return
+    decays = look_of(space, name).decays
+    for kernel in (ViewKernel(space, name, np.full(decays, 0.3)), TrainingNoise(0.3, 0.2)):
         value, gradient = kernel(rows, eval_gradient=True)
         assert_allclose(value, kernel(rows), rtol=1e-5)
         assert_allclose(np.diag(value), kernel.diag(rows), rtol=1e-5)
@@ -128,7 +227,7 @@ def textbook(
 
     def prior(a: Any, b: Any) -> Any:
         parts = [
-            p.scale * covariance(Look.of(space, p.whole), np.array(p.decay), a, b).astype(float) for p in known.parts
+            p.scale * look_of(space, p.look).covariance(np.array(p.decay), a, b).astype(float) for p in known.parts
         ]
         return LEVEL + sum(parts)
 
@@ -277,10 +376,16 @@ def test_a_gate_that_the_study_has_not_is_refused() -> None:
 
 
 def test_what_is_usual_has_a_number_for_every_class() -> None:
-    assert [len(part.decay) for part in usual(space_of(Roster(3), PAPER_GATES)).parts] == [10, 4]
-    assert [len(part.decay) for part in usual(space_of(Roster(3), TWO)).parts] == [5, 2]
-    assert [len(part.decay) for part in usual(space_of(Roster(3), (THROUGH, POSITIVE, NEGATIVE))).parts] == [5, 2]
-    assert [len(part.decay) for part in usual(space_of(Roster(2, 2), TWO)).parts] == [5, 3]
+    assert [len(part.decay) for part in usual(space_of(Roster(3), PAPER_GATES)).parts] == [10, 4, 8, 2, 2]
+    assert [len(part.decay) for part in usual(space_of(Roster(3), TWO)).parts] == [5, 2, 4, 1, 1]
+    assert [len(part.decay) for part in usual(space_of(Roster(3), (THROUGH, POSITIVE, NEGATIVE))).parts] == [
+        5,
+        2,
+        4,
+        1,
+        1,
+    ]
+    assert [len(part.decay) for part in usual(space_of(Roster(2, 2), TWO)).parts] == [5, 3, 1, 1]
 
 
 def test_where_most_trainings_diverged_the_others_are_still_told_apart() -> None:
