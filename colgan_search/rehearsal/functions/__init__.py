@@ -13,6 +13,7 @@ FAMILIES: Registry[Family] = Registry(
         "cliffs": "colgan_search.rehearsal.functions.counts:CLIFFS",
         "reachability": "colgan_search.rehearsal.functions.paths:REACHABILITY",
         "profiles": "colgan_search.rehearsal.functions.profiles:PROFILES",
+        "teams": "colgan_search.rehearsal.functions.teams:TEAMS",
     },
 )
 
