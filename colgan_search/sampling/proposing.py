@@ -7,7 +7,8 @@ from colgan_search.sampling import candidates
 from colgan_search.sampling.history import Seen
 from colgan_search.search_plan import Plan
 from colgan_search.surrogate.fitting import estimated, settled
-from colgan_search.surrogate.model import GraphModel, standardised
+from colgan_search.surrogate.model import GraphModel
+from colgan_search.surrogate.scale import standardised
 from colgan_search.surrogate.views import Codes
 
 OPTIMISM = 1.5

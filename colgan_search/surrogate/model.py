@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_triangular
-from sklearn.gaussian_process import GaussianProcessRegressor
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from colgan_search.gates import PAPER_GATES, Gate
 from colgan_search.graph import KnowledgeTransferGraph
@@ -16,6 +14,7 @@ from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, Part, data, es
 from colgan_search.surrogate.look import Floats, OnGrid
 from colgan_search.surrogate.looks import look_of
 from colgan_search.surrogate.maximum import expected_maximum
+from colgan_search.surrogate.scale import standardised
 from colgan_search.surrogate.views import Codes, Space, space_of
 
 AT_ONCE = 4096
@@ -43,7 +42,7 @@ class GraphModel:
     rows: Floats
     """[N, E + 2], as `kernel.rows` makes them; trainings of one graph are one."""
     targets: Floats
-    """[N]: scores, standardised."""
+    """[n]: scores, standardised, of the first n rows; those of the others are believed to be what is expected."""
 
     @classmethod
     def fit(
@@ -57,9 +56,9 @@ class GraphModel:
     ) -> "GraphModel":
         """From graphs [N] of one roster, one for each training, and their generators' scores [N, k], larger is better.
 
-        Trainings of one graph, under any labels, may be several. Scores far below the others are raised to a floor (see
-        `floored`). `hyper` = known already. ValueError for no graphs, another shape, or scores that are not finite;
-        GraphError for gates that are not among `gates` or different rosters.
+        Trainings of one graph, under any labels, may be several. Scores far below the others are raised to a floor
+        (`scale.floored`). `hyper` = known already. ValueError for no graphs, another shape, or scores that are not
+        finite; GraphError for gates that are not among `gates` or different rosters.
         """
         table = np.asarray(scores, dtype=np.float64)
         if not len(graphs) or table.shape != (len(graphs), graphs[0].k) or not np.isfinite(table).all():
@@ -93,9 +92,27 @@ class GraphModel:
         return cls(space, hyper, centre, spread, data(space, codes[first[kept]], times[kept]), means[kept].reshape(-1))
 
     @cached_property
-    def _process(self) -> Any:
-        process = GaussianProcessRegressor(self.hyper.kernel(self.space), alpha=JITTER, optimizer=None)
-        return process.fit(self.rows, self.targets)
+    def _root(self) -> Floats:
+        """[N, N]: the lower Cholesky factor of the covariances of the data."""
+        covariances = self.hyper.kernel(self.space)(self.rows)
+        covariances[np.diag_indices_from(covariances)] += JITTER
+        return np.asarray(cholesky(covariances, lower=True, overwrite_a=True, check_finite=False))
+
+    @cached_property
+    def _weights(self) -> Floats:
+        """[N]: what the covariances with the data are times, in a mean. What is believed changes none: weight 0."""
+        n = len(self.targets)
+        weights = np.zeros(len(self.rows))
+        weights[:n] = cho_solve((self._root[:n, :n], True), self.targets, check_finite=False)
+        return weights
+
+    @cached_property
+    def _all_targets(self) -> Floats:
+        """[N]."""
+        believed = self._views[len(self.targets) :]
+        return (
+            np.concatenate([self.targets, self._with_data(believed) @ self._weights]) if len(believed) else self.targets
+        )
 
     @cached_property
     def _views(self) -> Codes:
@@ -112,8 +129,7 @@ class GraphModel:
             return self
         more = data(self.space, self.space.canonical(codes)[0], np.ones(len(codes), dtype=np.int64))
         more[:, -2] += self.rows[:, -2].max() + 1
-        mean = self._mean(more[:, : len(self.space.classes)].astype(np.int8))
-        return replace(self, rows=np.vstack([self.rows, more]), targets=np.concatenate([self.targets, mean]))
+        return replace(self, rows=np.vstack([self.rows, more]))
 
     def predict(self, graphs: Sequence[KnowledgeTransferGraph]) -> Belief:
         """Of each generator's score, without noise: [M, k]."""
@@ -131,8 +147,8 @@ class GraphModel:
         for start in range(0, len(views), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             with_data = self._with_data(views[part])
-            mean[part] = with_data @ self._process.alpha_
-            solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
+            mean[part] = with_data @ self._weights
+            solved = solve_triangular(self._root, with_data.T, lower=True, check_finite=False)
             sd[part] = np.sqrt(np.maximum(self.hyper.variance - np.einsum("nv,nv->v", solved, solved), 1e-12))
         return mean * self.spread + self.centre, sd * self.spread
 
@@ -171,17 +187,16 @@ class GraphModel:
         if len(flat) > MOST_JOINT:
             raise ValueError(f"{len(flat):,} generators cannot be drawn together; the most are {MOST_JOINT:,}")
         with_data = self._with_data(flat)
-        solved = solve_triangular(self._process.L_, with_data.T, lower=True, check_finite=False)
+        solved = solve_triangular(self._root, with_data.T, lower=True, check_finite=False)
         joint = self._covariance(flat, flat) - solved.T @ solved
         root = np.linalg.cholesky(joint + 1e-6 * np.eye(len(flat)))
-        mean = with_data @ self._process.alpha_
+        mean = with_data @ self._weights
         drawn = mean + random.standard_normal((n, len(flat))) @ root.T
         return np.asarray((drawn * self.spread + self.centre).reshape(n, len(graphs), -1))
 
     def everywhere(self) -> Floats:
         """[A]: the mean on every assignment of a listed space, as seen by its first generator."""
-        weights = self._process.alpha_
-        return np.asarray(self._spread(weights) * self.spread + self.centre)
+        return np.asarray(self._spread(self._weights) * self.spread + self.centre)
 
     def drawn(self, random: np.random.Generator) -> Floats:
         """[A]: as `everywhere`, drawn from what is believed: a draw from before the data, put right by the data."""
@@ -192,9 +207,8 @@ class GraphModel:
         noise = np.sqrt(self.hyper.own / times) * random.standard_normal(len(times))
         shared = random.standard_normal(training.max() + 1)[training]
         noise += np.sqrt(self.hyper.shared / times) * shared + np.sqrt(JITTER) * random.standard_normal(len(times))
-        wrong = self.targets - before[self.space.places(self._views)] - noise
-        weights = solve_triangular(self._process.L_, wrong, lower=True)
-        weights = solve_triangular(self._process.L_, weights, lower=True, trans=1)
+        wrong = self._all_targets - before[self.space.places(self._views)] - noise
+        weights = cho_solve((self._root, True), wrong, check_finite=False)
         return np.asarray((before + self._spread(weights)) * self.spread + self.centre)
 
     @property
@@ -205,10 +219,6 @@ class GraphModel:
         """[A]: the covariances of every assignment with the data, times their weights."""
         found = sum(part.scale * grid.spread(self._views, weights) for part, grid in self._grids)
         return np.asarray(LEVEL * weights.sum() + found)
-
-    def _mean(self, views: Codes) -> Floats:
-        with_data = self._with_data(views)
-        return np.asarray(with_data @ self._process.alpha_)
 
     def _with_data(self, views: Codes) -> Floats:
         """[V, N]: the covariances of views [V, E] with all data."""
@@ -246,24 +256,3 @@ def _kept(values: Floats, most: int | None, seed: int) -> NDArray[np.int64]:
     best_first = np.argsort(-values, kind="stable")
     others = np.random.default_rng(seed).permutation(best_first[most // 2 :])[: most - most // 2]
     return np.sort(np.concatenate([best_first[: most // 2], others]))
-
-
-def standardised(scores: Floats) -> tuple[Floats, float, float]:
-    """Scores above a floor with mean 0 and deviation 1, and what these were."""
-    table = floored(scores)
-    centre, spread = float(table.mean()), float(table.std())
-    spread = spread if spread > 1e-9 * max(abs(centre), 1.0) else 1.0
-    return (table - centre) / spread, centre, spread
-
-
-def floored(scores: NDArray[np.float64]) -> Floats:
-    """Scores [N, k] with a floor: as far below the median as twice the distance from it to the 90 % point.
-
-    A training that diverged, or a generator that learns nothing, is bad; how bad tells nothing about good graphs.
-    Where more than half are the very lowest (most trainings diverged), median and 90 % point are those of the others.
-    """
-    middle, high = np.quantile(scores, (0.5, 0.9))
-    healthy = scores[scores > scores.min()]
-    if middle == scores.min() and len(healthy):
-        middle, high = np.quantile(healthy, (0.5, 0.9))
-    return np.maximum(scores, middle - 2.0 * (high - middle)) if high > middle else scores

@@ -19,7 +19,7 @@ from colgan_search.surrogate.fitting import JITTER, LEVEL, Hyper, Part, data, se
 from colgan_search.surrogate.kernel import TrainingNoise, ViewKernel
 from colgan_search.surrogate.likelihood import Likelihood
 from colgan_search.surrogate.looks import LOOKS, look_of, names_of
-from colgan_search.surrogate.model import floored
+from colgan_search.surrogate.scale import floored
 from colgan_search.surrogate.views import Space, space_of
 from colgan_search.symmetry import canonical, count_distinct, distinct_graphs
 
@@ -260,6 +260,36 @@ def test_beliefs_are_the_textbooks_also_with_replicates_under_other_labels(roste
     best = model.best(asked)
     assert_allclose(best.mean, mean.max(axis=1), rtol=1e-3, atol=2e-3)
     assert model.noise == pytest.approx(np.sqrt(0.5) * floored(scores).std())
+
+
+@pytest.mark.parametrize("roster", ROSTERS, ids=str)
+def test_running_trainings_change_no_mean_and_make_their_graphs_better_known(roster: Roster) -> None:
+    """As if they had scored what is expected: the formula with these scores gives the same."""
+    space, known = space_of(roster, PAPER_GATES), hyper(space_of(roster, PAPER_GATES))
+    graphs, running = some_graphs(roster, 7), some_graphs(roster, 3, seed=5)
+    scores = np.random.default_rng(1).normal(5.0, 2.0, size=(7, roster.generators))
+    model = GraphModel.fit(graphs, scores, hyper=known)
+    believing = model.believing(space.encode(running))
+    asked = some_graphs(roster, 4, seed=9) + running
+    before, after = model.predict(asked), believing.predict(asked)
+    assert_allclose(after.mean, before.mean, rtol=1e-6)
+    k = roster.generators
+    rows = space.views(space.encode(graphs + running)).reshape(10 * k, -1)
+
+    def prior(a: Any, b: Any) -> Any:
+        return LEVEL + sum(
+            p.scale * look_of(space, p.look).covariance(np.array(p.decay), a, b).astype(float) for p in known.parts
+        )
+
+    same = np.kron(np.eye(10), np.ones((k, k)))
+    data = prior(rows, rows) + known.own * np.eye(10 * k) + known.shared * same
+    new = space.views(space.encode(asked)).reshape(len(asked) * k, -1)
+    variance = np.diag(prior(new, new) - prior(new, rows) @ np.linalg.inv(data) @ prior(rows, new))
+    assert_allclose(after.sd.reshape(-1), np.sqrt(variance) * floored(scores).std(), rtol=1e-3, atol=2e-3)
+    assert (after.sd[-3:] < before.sd[-3:]).all()
+    draws = believing.score_draws(asked, 2000, 0)
+    assert_allclose(draws.mean(axis=0), after.mean, atol=0.25)
+    assert_allclose(draws.std(axis=0), after.sd, atol=0.25)
 
 
 def test_on_a_listed_space_the_whole_grid_is_what_single_predictions_are() -> None:
