@@ -45,8 +45,7 @@ def discriminator_phase(
     every D took for what they are, before its step: of the first turn's real ones, and of every generator's.
     """
     nodes = state.roster.discriminator_nodes
-    for discriminator in state.discriminators:
-        discriminator.requires_grad_(True)
+    state.discriminators_learn(True)
     losses: dict[str, Tensor] = {}
     transferred: dict[str, list[Tensor]] = {}
     for turn, generator in enumerate(state.generators):
@@ -71,11 +70,11 @@ def discriminator_phase(
                 if gated:
                     loss = loss + torch.stack(gated).sum()
                 if steps != "joint" or turn == 0:
-                    state.discriminator_optimizers[j].zero_grad()
+                    state.discriminator_optimizers[j].forget()
                 loss.backward()  # type: ignore[no-untyped-call]
             if steps != "joint" or turn == state.k - 1:
                 for optimizer in state.discriminator_optimizers:
-                    optimizer.step()
+                    optimizer.advance()
         for node, of_turn in zip(nodes, summed, strict=True):
             losses[f"{node.name} on G{turn + 1}"] = torch.stack(of_turn).sum()
     return losses | {name: torch.stack(each).mean() for name, each in transferred.items()}
@@ -155,8 +154,7 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: Progress, 
     """
     if not lessons.edges:
         return {}
-    for discriminator in state.discriminators:
-        discriminator.requires_grad_(False)  # still in train mode: weights rest, power iterations run on
+    state.discriminators_learn(False)  # still in train mode: weights rest, power iterations run on
     images: dict[Node, Tensor] = {}
     views: dict[Node, Any] = {}
     for node in lessons.runners:
@@ -178,10 +176,10 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: Progress, 
         losses[edge.name] = loss.detach()
 
     for optimizer in state.generator_optimizers:
-        optimizer.zero_grad()
+        optimizer.forget()
     summed.backward()  # type: ignore[no-untyped-call]
     for optimizer in state.generator_optimizers:
-        optimizer.step()  # of students alone: the others have no gradient
+        optimizer.advance()  # of students alone: the others have no gradient
     return losses
 
 

@@ -108,7 +108,7 @@ class Discriminator(DiscriminatorNetwork):
                 x = judge(x, convolution, slope, products=self.fast.matrix_products, sigmas=sigmas)
             else:
                 x = activation(convolution(x))
-        return list(torch.split(x.flatten(1), len(batches[0])))
+        return list(x.flatten(1).chunk(len(batches)))
 
 
 def _convolved(convolution: Any, x: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class _ToFewChannels(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         pair = [_STRIDE, _STRIDE], [_PADDING, _PADDING], [1, 1]
-        of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+        of_x, of_weight, _ = torch.ops.aten.convolution_backward.default(
             gradient,
             x.to(gradient.dtype),
             weight.to(gradient.dtype),
