@@ -32,6 +32,10 @@ class Pretended:
             return max(self.left, 0)
         return 0 if self.killed or (self.draining and not self.stubborn) else 1
 
+    @property
+    def running(self) -> int:
+        return 1 if self.left is None else max(self.left, 0)
+
     def drain(self) -> None:
         self.draining = True
 
