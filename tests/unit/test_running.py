@@ -82,6 +82,20 @@ def test_looks_until_all_have_ended(study: OpenStudy) -> None:
     assert ended == Ended("fake", study.slots.budget(), False, ("words of 1",), False)
 
 
+def test_the_end_of_the_last_worker_is_seen_at_once(study: OpenStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers: Any = Pretended(2)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            workers.left = 0
+
+    monkeypatch.setattr(running, "time", SimpleNamespace(sleep=sleep))
+    run_to_end(study, workers)
+    assert len(slept) == 3 and sum(slept) < running.POLL_SECONDS
+
+
 def test_an_error_of_the_look_drains(study: OpenStudy) -> None:
     workers: Any = Pretended()
     with pytest.raises(ZeroDivisionError):
