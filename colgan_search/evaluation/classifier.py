@@ -38,14 +38,14 @@ class Classifier(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidelity 
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         ]
         while side > 4:
             wider = min(2 * width, 128)
-            layers += [nn.Conv2d(width, wider, 3, 2, 1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
+            layers += [nn.Conv2d(width, wider, 3, 2, 1, bias=False), nn.BatchNorm2d(wider), nn.ReLU(inplace=True)]
             side, width = (side + 1) // 2, wider
         self.convolutions = nn.Sequential(*layers)
-        self.penultimate = nn.Sequential(nn.Flatten(), nn.Linear(width * side**2, self.FEATURES), nn.ReLU())
+        self.penultimate = nn.Sequential(nn.Flatten(), nn.Linear(width * side**2, self.FEATURES), nn.ReLU(inplace=True))
         self.last = nn.Linear(self.FEATURES, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
