@@ -6,6 +6,7 @@ the count of power iterations, u, v and every sigma stay what they were, but for
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -30,19 +31,24 @@ def iterate(convolution: Any, batches: int) -> Sigmas:
 
     In float32 also under autocast.
     """
-    kind = convolution.parametrizations.weight.original.device.type
+    parts = convolution.parametrizations.weight
+    weight, norm = parts.original, parts[0]
+    kind = weight.device.type
     if not torch.is_autocast_enabled(kind):  # entering a context costs as much as a power iteration
-        return _iterate(convolution, batches)
+        return _iterate(weight, norm, batches)
     with torch.autocast(kind, enabled=False):
-        return _iterate(convolution, batches)
+        return _iterate(weight, norm, batches)
 
 
-def _iterate(convolution: Any, batches: int) -> Sigmas:
-    weight, norm = convolution.parametrizations.weight.original, convolution.parametrizations.weight[0]
+_VECTORS = attrgetter("_u", "_v")
+"""The buffers' names in every state_dict of PyTorch's spectral norm; `get_buffer` takes as long as a product."""
+
+
+def _iterate(weight: Tensor, norm: Any, batches: int) -> Sigmas:
     _, inputs, height, width = weight.shape
     matrix = innermost(weight)
     transposed = matrix.t()
-    kept_u, kept_v = norm.get_buffer("_u"), norm.get_buffer("_v")  # as in every state_dict of PyTorch's spectral norm
+    kept_u, kept_v = _VECTORS(norm)
     v = kept_v.view(inputs, height, width).permute(1, 2, 0).flatten()
     us, vs, lengths = [], [], []
     for _ in range(batches):
