@@ -1,6 +1,7 @@
 """The two phases of one iteration: the discriminators (section 3.3.1 of the paper), then the generators (3.3.2)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any, Literal
 
 import torch
@@ -65,7 +66,7 @@ def discriminator_phase(
                 parts = [real_loss(one) if batch == "real" else fake_loss(one, turn + 1) for batch, one in found]
                 if right is not None:
                     _count(right, node, turn, found)
-                loss = torch.stack(parts).sum()
+                loss = reduce(torch.add, parts)  # one or two
                 summed[j].append(loss.detach())
                 if gated:
                     loss = loss + torch.stack(gated).sum()
