@@ -43,3 +43,9 @@ def to_pixels(images: Tensor) -> Tensor:
 def to_bytes(pixels: Tensor) -> Tensor:
     """Float in [-1, 1] -> uint8 0..255, rounded to the nearest; the inverse of `to_pixels`."""
     return ((pixels.float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def all_finite(values: Tensor) -> bool:
+    """True if none of the numbers is NaN or infinite."""
+    # Their sum is not finite then, and is a quarter of the work; one that only overflows needs the other look.
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())

@@ -105,7 +105,7 @@ def output_transfer_loss(student: Tensor, teacher: Tensor, *, alpha: float, temp
 
 def _cross_entropy(logits: Tensor, index: int) -> Tensor:
     """Mean over the batch of -log softmax(logits)[index]."""
-    return -F.log_softmax(logits, dim=1)[:, index].mean()
+    return -F.log_softmax(logits, dim=1).select(1, index).mean()
 
 
 def _squared_difference(a: Tensor, b: Tensor, reduction: Reduction) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from colgan_search.config import StudyConfig, with_overrides
 from colgan_search.errors import DataError
-from colgan_search.evaluation.inception import hub_path
+from colgan_search.evaluation.inception_file import hub_path
 from colgan_search.extensions.datasets import DATASETS
 from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.gan.datasets.loading import default_download_folder

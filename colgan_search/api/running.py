@@ -11,7 +11,7 @@ from colgan_search.search.budget.slot_records import Budget
 from colgan_search.search.database.retry import is_outage
 from colgan_search.search.study.opening import OpenStudy
 
-POLL_SECONDS = 0.5
+POLL_SECONDS, PARTS = 0.5, 10
 
 GOES_ON = "the same command goes on from here"
 
@@ -59,7 +59,7 @@ def run_to_end(study: OpenStudy, workers: Workers, look: Callable[[], None] = la
     try:
         while workers.poll():
             look()
-            time.sleep(POLL_SECONDS)
+            _pause(workers)
     except BaseException:
         workers.drain()
         raise
@@ -68,6 +68,14 @@ def run_to_end(study: OpenStudy, workers: Workers, look: Callable[[], None] = la
     drained = workers.draining or (budget is not None and budget.draining)
     goes_on = workers.stays if workers.draining and workers.stays is not None else GOES_ON
     return Ended(study.name, budget, drained, failures, workers.refused, goes_on)
+
+
+def _pause(workers: Workers) -> None:
+    """POLL_SECONDS, or until the last worker has ended."""
+    for _ in range(PARTS):
+        time.sleep(POLL_SECONDS / PARTS)
+        if not workers.running:
+            return
 
 
 def _budget(study: OpenStudy, drained: bool) -> Budget | None:

@@ -101,7 +101,7 @@ def command(
 
     from colgan_search.api.launching import LaunchRequest, prepare_launch
     from colgan_search.api.launching_unseen import write_unseen
-    from colgan_search.cli import watch  # here: it knows the database
+    from colgan_search.cli import last_moments, watch  # here: they know the database
 
     request = LaunchRequest(
         settings,
@@ -144,7 +144,7 @@ def command(
         f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, "
         f"{len(launched.devices)} workers on {', '.join(sorted(set(launched.devices)))}"
     )
-    ended = watch.until_done(opened, launched.start_workers())
+    ended = watch.until_done(opened, launched.start_workers(), lambda: last_moments.make_best_ready(opened))
     ended.require_finished()
     console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials")
     return _shown(opened, request, then_confirm)

@@ -7,6 +7,7 @@ from rich.live import Live
 
 from colgan_search.api.running import Ended, run_to_end
 from colgan_search.cli import console, show
+from colgan_search.cli.last_moments import LastMoments
 from colgan_search.cli.live_view import LiveView
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.extensions.launchers import Workers
@@ -22,17 +23,30 @@ AWAY_SECONDS = 5.0
 """Between two lines that say that the database is away."""
 
 
-def until_done(study: OpenStudy, workers: Workers) -> Ended:
-    """Shows the study until all local workers have ended. The first signal drains them, the second kills them."""
+def until_done(study: OpenStudy, workers: Workers, prepare: Callable[[], None] = lambda: None) -> Ended:
+    """Shows the study until all local workers have ended. The first signal drains them, the second kills them.
+
+    `prepare` is called where a core is free for it, before the end and again there (see `LastMoments`).
+    """
     terminal = console.console()
     monitor = Monitor(study)
+    last = LastMoments(workers, prepare)
+
+    def run_shown(show_it: Callable[[], None]) -> Ended:
+        def look() -> None:
+            show_it()
+            if monitor.latest is not None:
+                last.look(monitor.latest)
+
+        return run_to_end(study, workers, look)
+
     with restored():
         _stops_as_drain(workers)
         if not terminal.is_terminal:
-            return run_to_end(study, workers, PlainLines(monitor).look)
+            return run_shown(PlainLines(monitor).look)
         with GpuWatch() as gpus, Live(console=terminal, refresh_per_second=4, transient=False) as live:
             view = LiveView(study, monitor, workers.running, terminal, gpus=lambda: gpus.latest)
-            ended = run_to_end(study, workers, lambda: live.update(view.render(workers.draining)))
+            ended = run_shown(lambda: live.update(view.render(workers.draining)))
             live.update(view.render(workers.draining))
         return ended
 

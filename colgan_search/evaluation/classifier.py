@@ -1,8 +1,6 @@
 """The `classifier` extractor: a small CNN, trained once on the study's own labelled images and cached."""
 
-import hashlib
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -12,16 +10,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
-from colgan_search.errors import DataError
 from colgan_search.evaluation.classifier_card import Card, card_path, poor
+from colgan_search.evaluation.classifier_files import ARCHITECTURE, file_name, require_classes
 from colgan_search.evaluation.classifier_training import train_classifier
-from colgan_search.file_names import CLASSIFIER_PREFIX
 from colgan_search.files import atomic_path, file_digest, locked, never, require_space, write_text
 from colgan_search.images import RealImages, to_pixels
 from colgan_search.records import ShouldStop
-
-ARCHITECTURE = 1
-"""Raise it whenever the network or its training changes: cached weights of another number are not used."""
 
 LARGEST_SIDE = 64
 """Larger images are averaged down to this many pixels first: it bounds the cost of training on a CPU."""
@@ -44,14 +38,14 @@ class Classifier(FeatureExtractorBase):  # type: ignore[misc]  # torch-fidelity 
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         ]
         while side > 4:
             wider = min(2 * width, 128)
-            layers += [nn.Conv2d(width, wider, 3, 2, 1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
+            layers += [nn.Conv2d(width, wider, 3, 2, 1, bias=False), nn.BatchNorm2d(wider), nn.ReLU(inplace=True)]
             side, width = (side + 1) // 2, wider
         self.convolutions = nn.Sequential(*layers)
-        self.penultimate = nn.Sequential(nn.Flatten(), nn.Linear(width * side**2, self.FEATURES), nn.ReLU())
+        self.penultimate = nn.Sequential(nn.Flatten(), nn.Linear(width * side**2, self.FEATURES), nn.ReLU(inplace=True))
         self.last = nn.Linear(self.FEATURES, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +83,7 @@ def load_classifier(
     require_classes(real, real.name)
     channels, size = real.images.shape[1], real.images.shape[2]
     module = Classifier(channels, size, len(real.classes)).to(device)
-    weights = cache / _file_name(real, epochs)
+    weights = cache / file_name(real, epochs)
     with locked(weights, should_stop):
         card = _read(module, weights)
         if card is None:
@@ -98,31 +92,6 @@ def load_classifier(
     if (warning := poor(card.held_out_accuracy)) is not None:
         log.warning("%s: %s", real.name, warning)
     return module.eval().requires_grad_(False), card
-
-
-def require_classes(real: RealImages, where: str) -> None:
-    """DataError, which names `where` the images are from, unless they have two classes to be told apart."""
-    if len(real.classes) < 2:
-        raise DataError(
-            f"{where}: the classifier needs at least 2 classes, here are {real.counted}; "
-            "put the images into one folder per class, or use extractor: inception"
-        )
-
-
-def known_card(real: RealImages, epochs: int, caches: Iterable[Path]) -> Card | None:
-    """What is known of the classifier of these images if one of the folders has it already; nothing is trained."""
-    name = _file_name(real, epochs)
-    for path in (card_path(cache / name) for cache in caches):
-        try:
-            return Card.model_validate_json(path.read_bytes())
-        except (OSError, ValueError):
-            continue  # `load_classifier` sees to a broken one
-    return None
-
-
-def _file_name(real: RealImages, epochs: int) -> str:
-    text = f"{ARCHITECTURE}/{real.digest}/{len(real.classes)}/{epochs}"
-    return f"{CLASSIFIER_PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"
 
 
 def _read(module: Classifier, weights: Path) -> Card | None:

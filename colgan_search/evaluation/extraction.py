@@ -10,6 +10,7 @@ from torch import Tensor
 from colgan_search.errors import Diverged, Interrupted, OutOfMemory, first_line
 from colgan_search.evaluation.extractors import Extractor
 from colgan_search.files import never
+from colgan_search.images import all_finite
 from colgan_search.long_work import tell
 from colgan_search.records import ShouldStop
 
@@ -69,7 +70,7 @@ class Extraction:
         all_features = torch.cat(kept_features) if features else None
         logits = torch.cat(kept_logits)
         for name, values in (("features", all_features), ("logits", logits)):
-            if values is not None and not values.isfinite().all():
+            if values is not None and not all_finite(values):
                 raise Diverged(f"{what}: the extractor's {name} of its images are not finite")
         return all_features, logits
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.errors import PluginError
@@ -14,6 +14,9 @@ from colgan_search.extensions.extractors import EXTRACTORS
 from colgan_search.files import never
 from colgan_search.images import RealImages
 from colgan_search.records import ShouldStop
+
+if TYPE_CHECKING:
+    from torch_fidelity.feature_extractor_base import FeatureExtractorBase  # it imports for more than a second
 
 FIRST_WITH_TF32 = (8, 0)
 """Compute capability of the first GPUs that have it (Ampere)."""
@@ -25,7 +28,7 @@ class Extractor:
 
     name: str
     weights_digest: str
-    module: FeatureExtractorBase
+    module: "FeatureExtractorBase"
     colour_only: bool
     """True = the module takes 3 channels, and grey images are repeated."""
     card: Card | None = None

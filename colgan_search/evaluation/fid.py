@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
-from torch_fidelity.metric_fid import fid_features_to_statistics
 
 from colgan_search.evaluation.extraction import Extraction
 from colgan_search.file_names import STATISTICS_PREFIX
@@ -26,6 +25,8 @@ Statistics = dict[str, npt.NDArray[Any]]
 
 def feature_statistics(features: Tensor) -> Statistics:
     """Mean and covariance of features [N, F] on the CPU, N >= 2."""
+    from torch_fidelity.metric_fid import fid_features_to_statistics  # here: more than a second of imports
+
     with _threads_of_torch():
         statistics: Statistics = fid_features_to_statistics(features)
     return statistics

@@ -4,20 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.utils import create_feature_extractor
 
 from colgan_search.downloading import fetch, needed
 from colgan_search.errors import DataError, first_line
-from colgan_search.extensions.datasets import Remote
+from colgan_search.evaluation import inception_file
 from colgan_search.files import file_digest, never
 from colgan_search.records import ShouldStop
 
 REGISTERED_NAME = "inception-v3-compat"
 """torch-fidelity's name for it."""
-
-WEIGHTS = Remote(URL_INCEPTION_V3, "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2", 95_628_359)
-"""torch-fidelity's file; the first digits of its SHA-256 are in its name."""
 
 
 def load_inception(
@@ -30,10 +27,10 @@ def load_inception(
     DataError if the file is missing, cannot be downloaded, holds anything but tensors, or is not InceptionV3.
     """
     if weights is None:
-        weights = hub_path()
+        weights = inception_file.hub_path()
         if not weights.exists():
             with needed("the Inception weights", _remedy()):
-                fetch(WEIGHTS, weights.parent, should_stop=should_stop)
+                fetch(inception_file.WEIGHTS, weights.parent, should_stop=should_stop)
     if not weights.is_file():
         raise DataError(f"{weights}: no such file of Inception weights; {_remedy()}")
     _require_tensors_only(weights)
@@ -46,11 +43,6 @@ def load_inception(
         reason = first_line(error)
         raise DataError(f"{weights}: not the weights of torch-fidelity's InceptionV3: {reason}; {_remedy()}") from error
     return module, file_digest(weights)
-
-
-def hub_path() -> Path:
-    """Where torch keeps the downloaded weights."""
-    return Path(torch.hub.get_dir(), "checkpoints", WEIGHTS.name)
 
 
 def _require_tensors_only(path: Path) -> None:
@@ -69,6 +61,6 @@ def _require_tensors_only(path: Path) -> None:
 
 def _remedy() -> str:
     return (
-        f"download {WEIGHTS.address} on a machine with internet, and put it at {hub_path()} "
-        "or name its path as evaluation.weights (extractor: classifier needs no download)"
+        f"download {inception_file.WEIGHTS.address} on a machine with internet, and put it at "
+        f"{inception_file.hub_path()} or name its path as evaluation.weights (extractor: classifier needs no download)"
     )

@@ -16,7 +16,7 @@ from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.evaluation.fid import Statistics, reference_statistics
 from colgan_search.extensions.metrics import METRICS, MetricSettings, Need, Samples
 from colgan_search.files import never
-from colgan_search.images import RealImages, to_bytes
+from colgan_search.images import RealImages, all_finite, to_bytes
 from colgan_search.records import MAX_IS, GeneratorScore, Objective, Protocol, Scores, ShouldStop
 from colgan_search.seeds import derive_seed
 
@@ -157,7 +157,7 @@ class Evaluator:
 
         def source(start: int, stop: int) -> Tensor:
             pixels = generator(z[start:stop].to(self.device))
-            if not pixels.isfinite().all():
+            if not all_finite(pixels):
                 raise Diverged(f"{what}: an image among {start}..{stop - 1} of {count} is not finite")
             images = to_bytes(pixels)
             self._require_fit(images, what)

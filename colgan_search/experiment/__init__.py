@@ -9,7 +9,7 @@ import torch
 from colgan_search.bundles.weights import save_generators
 from colgan_search.config import StudyConfig, fingerprint
 from colgan_search.errors import Diverged, GraphError, Pruned
-from colgan_search.evaluation.classifier import require_classes
+from colgan_search.evaluation.classifier_files import require_classes
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.experiment.device import choose_device, tf32
 from colgan_search.experiment.run import Run

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -26,11 +27,11 @@ FRAME_MILLISECONDS = 500
 
 def drawing(figure: Figure) -> bytes:
     """A figure of lines and words as a PNG of few colours."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS)
-    content.seek(0)
-    with Image.open(content) as picture:
-        few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    figure.set_dpi(DOTS)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba()))  # type: ignore[no-untyped-call]
+    few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small = io.BytesIO()
     few.save(small, format="PNG", optimize=True)
     return small.getvalue()

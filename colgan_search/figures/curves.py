@@ -81,6 +81,9 @@ def curves_figure(table: Table, title: str | None = None, *, number: str = "is_m
     all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (words, columns) in zip(all_axes, panels, strict=True):
         _draw(axes, table, columns, words)
+    # Also to place titles and labels by itself Matplotlib lays out every tick again: they are where it would put them.
+    for axis in (*(axes.yaxis for axes in all_axes), *(axes.xaxis for axes in all_axes[:-1])):
+        axis.set_label_coords(0.0, 0.0)  # these have no label
     all_axes[-1].set_xlabel("epoch", fontsize=SMALL_SIZE, color=INK)
     heading(figure, title)
     return figure
@@ -106,7 +109,7 @@ def _draw(axes: Axes, table: Table, columns: Sequence[str], words: str) -> None:
             ms=3,
             label=_short(name),
         )
-    axes.set_title(words, fontsize=TEXT_SIZE, color=INK, loc="left").set_parse_math(False)
+    axes.set_title(words, fontsize=TEXT_SIZE, color=INK, loc="left", y=1.0).set_parse_math(False)
     axes.legend(
         loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=SMALL_SIZE - 1, handlelength=2.6, ncols=1
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -12,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from colgan_search.config import FastSettings, NetworkSettings, TrainingSettings
 from colgan_search.extensions.family import DiscriminatorNetwork, GeneratorNetwork
 from colgan_search.extensions.fast import USUAL
+from colgan_search.gan.adam import Adam
 from colgan_search.gan.building import build_discriminator, build_generator
 from colgan_search.gan.precision import computing
 from colgan_search.roster import Node, Roster
@@ -30,8 +32,8 @@ class TrainingState:
     roster: Roster
     generators: list[GeneratorNetwork]  # G_1..G_k at index 0..k-1
     discriminators: list[DiscriminatorNetwork]  # D, or D_1..D_m at index 0..m-1; k + 1 outputs each
-    generator_optimizers: list[torch.optim.Optimizer]  # one per generator, or one for all (`fast.one_adam`)
-    discriminator_optimizers: list[torch.optim.Optimizer]  # one per discriminator
+    generator_optimizers: list[Adam]  # one per generator, or one for all (`fast.one_adam`)
+    discriminator_optimizers: list[Adam]  # one per discriminator
     own_z: list[torch.Generator]  # per discriminator: draws each generator's own z of the discriminator phase
     shared_z: torch.Generator  # draws the one z of the generator phase
     averages: list[AveragedModel]  # exponential moving averages of the generators; empty without training.ema
@@ -58,10 +60,20 @@ class TrainingState:
         """The number of generators."""
         return len(self.generators)
 
-    @property
+    @cached_property
     def device(self) -> torch.device:
         """Where the networks live."""
         return next(self.discriminators[0].parameters()).device
+
+    @cached_property
+    def _discriminator_weights(self) -> list[nn.Parameter]:
+        """Found once: looking through the modules takes as long as a small layer."""
+        return [weight for network in self.discriminators for weight in network.parameters()]
+
+    def discriminators_learn(self, learn: bool) -> None:
+        """Whether the discriminators' weights get gradients."""
+        for weight in self._discriminator_weights:
+            weight.requires_grad_(learn)
 
     def discriminator(self, node: Node) -> DiscriminatorNetwork:
         """The network of D, or of D1..Dm."""
@@ -232,10 +244,10 @@ def _average(network: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=average(decay), use_buffers=True)
 
 
-def _adam(networks: Sequence[nn.Module], training: TrainingSettings, captured: bool) -> torch.optim.Optimizer:
+def _adam(networks: Sequence[nn.Module], training: TrainingSettings, captured: bool) -> Adam:
     """Adam in PyTorch's fused form; what got no gradient is left alone, its moments too.
 
     `captured`: its steps may be recorded in a CUDA graph.
     """
     weights = [weight for network in networks for weight in network.parameters()]
-    return torch.optim.Adam(weights, lr=training.learning_rate, betas=training.betas, fused=True, capturable=captured)
+    return Adam(weights, lr=training.learning_rate, betas=training.betas, fused=True, capturable=captured)

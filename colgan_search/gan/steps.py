@@ -1,6 +1,7 @@
 """The two phases of one iteration: the discriminators (section 3.3.1 of the paper), then the generators (3.3.2)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any, Literal
 
 import torch
@@ -45,8 +46,7 @@ def discriminator_phase(
     every D took for what they are, before its step: of the first turn's real ones, and of every generator's.
     """
     nodes = state.roster.discriminator_nodes
-    for discriminator in state.discriminators:
-        discriminator.requires_grad_(True)
+    state.discriminators_learn(True)
     losses: dict[str, Tensor] = {}
     transferred: dict[str, list[Tensor]] = {}
     for turn, generator in enumerate(state.generators):
@@ -66,16 +66,16 @@ def discriminator_phase(
                 parts = [real_loss(one) if batch == "real" else fake_loss(one, turn + 1) for batch, one in found]
                 if right is not None:
                     _count(right, node, turn, found)
-                loss = torch.stack(parts).sum()
+                loss = reduce(torch.add, parts)  # one or two
                 summed[j].append(loss.detach())
                 if gated:
                     loss = loss + torch.stack(gated).sum()
                 if steps != "joint" or turn == 0:
-                    state.discriminator_optimizers[j].zero_grad()
+                    state.discriminator_optimizers[j].forget()
                 loss.backward()  # type: ignore[no-untyped-call]
             if steps != "joint" or turn == state.k - 1:
                 for optimizer in state.discriminator_optimizers:
-                    optimizer.step()
+                    optimizer.advance()
         for node, of_turn in zip(nodes, summed, strict=True):
             losses[f"{node.name} on G{turn + 1}"] = torch.stack(of_turn).sum()
     return losses | {name: torch.stack(each).mean() for name, each in transferred.items()}
@@ -155,8 +155,7 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: Progress, 
     """
     if not lessons.edges:
         return {}
-    for discriminator in state.discriminators:
-        discriminator.requires_grad_(False)  # still in train mode: weights rest, power iterations run on
+    state.discriminators_learn(False)  # still in train mode: weights rest, power iterations run on
     images: dict[Node, Tensor] = {}
     views: dict[Node, Any] = {}
     for node in lessons.runners:
@@ -178,10 +177,10 @@ def generator_phase(state: TrainingState, lessons: Lessons, progress: Progress, 
         losses[edge.name] = loss.detach()
 
     for optimizer in state.generator_optimizers:
-        optimizer.zero_grad()
+        optimizer.forget()
     summed.backward()  # type: ignore[no-untyped-call]
     for optimizer in state.generator_optimizers:
-        optimizer.step()  # of students alone: the others have no gradient
+        optimizer.advance()  # of students alone: the others have no gradient
     return losses
 
 

@@ -70,3 +70,12 @@ def test_reading_a_study_imports_no_torch(tmp_path: Path) -> None:
 def test_counting_graphs_imports_no_torch_and_no_database(tmp_path: Path) -> None:
     for line in (("graphs",), ("graphs", "buffer", "--k", "3"), ("graphs", "--k", "2", "--list")):
         assert imported(tmp_path, *line) & (HEAVY - {"numpy"}) == set(), line
+
+
+@pytest.mark.slow
+def test_workers_are_started_before_what_only_they_need_is_imported(tmp_path: Path) -> None:
+    """The cores are idle until then. What scores, and scikit-learn for its digits, import for a second each."""
+    line = ("launch", "--config", "digits", "--trials", "2", "--workers", "2", "--device", "cpu", "--dry-run")
+    found = imported(tmp_path, *line, "--work-dir", str(tmp_path / "work"))
+    assert "torch" in found  # it has read the real images
+    assert found & {"torch_fidelity", "torchvision", "sklearn", "matplotlib"} == set()

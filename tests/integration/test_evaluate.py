@@ -11,7 +11,7 @@ from PIL import Image
 from colgan_search.api import evaluating
 from colgan_search.cli.app import run
 from colgan_search.config import DataSettings, load_config, parse_config
-from colgan_search.evaluation.inception import hub_path
+from colgan_search.evaluation.inception_file import hub_path
 from colgan_search.evaluation.scores import Evaluator
 from colgan_search.gan.datasets.loading import default_download_folder, load_images
 from colgan_search.records import GeneratorScore, Protocol, Scores

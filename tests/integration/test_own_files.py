@@ -15,7 +15,7 @@ from colgan_search.bundles.weights import save_generators
 from colgan_search.cli.app import run
 from colgan_search.config import StudyConfig, load_config
 from colgan_search.errors import DataError
-from colgan_search.evaluation.inception import hub_path
+from colgan_search.evaluation.inception_file import hub_path
 from colgan_search.gan.building import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.presets import preset

@@ -38,6 +38,12 @@ def test_digits_are_scikit_learns() -> None:
     assert (real.images.min().item(), real.images.max().item()) == (0, 255)
 
 
+def test_digits_of_a_scikit_learn_that_keeps_them_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = load_images(DataSettings(name="digits", size=8, channels=1)).digest
+    monkeypatch.setattr("colgan_search.gan.datasets.digits.find_spec", lambda name: None)
+    assert load_images(DataSettings(name="digits", size=8, channels=1)).digest == expected
+
+
 def test_digits_resized_and_in_colour() -> None:
     real = load_images(DataSettings(name="digits", size=16, channels=3))
     assert real.images.shape == (1797, 3, 16, 16) and real.images.is_contiguous()

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.errors import DataError, Interrupted
-from colgan_search.evaluation import classifier
+from colgan_search.evaluation import classifier, classifier_files
 from colgan_search.evaluation.classifier import Classifier, card_path, load_classifier
 from colgan_search.evaluation.extractors import load_extractor
 from colgan_search.images import RealImages
@@ -226,7 +226,7 @@ def test_training_stops_when_asked(tmp_path: Path) -> None:
 
 def test_waiting_for_another_worker_stops_when_asked(tmp_path: Path, no_training: None) -> None:
     real = digits(50)
-    weights = tmp_path / classifier._file_name(real, 1)
+    weights = tmp_path / classifier_files.file_name(real, 1)
     held, done = threading.Event(), threading.Event()
 
     def other_worker() -> None:

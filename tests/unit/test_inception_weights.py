@@ -11,7 +11,7 @@ from torch import Tensor
 
 from colgan_search.config import EvaluationSettings
 from colgan_search.errors import DataError
-from colgan_search.evaluation import inception
+from colgan_search.evaluation import inception, inception_file
 from colgan_search.evaluation.extractors import Extractor, load_extractor
 from colgan_search.extensions.datasets import Remote
 from tests.unit.evaluation_helpers import CPU, Evil, digits
@@ -81,6 +81,12 @@ def test_missing_inception_weights_are_named(tmp_path: Path) -> None:
     assert "https://github.com/toshas/torch-fidelity" in str(caught.value)
 
 
+def test_the_address_is_torch_fidelitys() -> None:
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    assert inception_file.WEIGHTS.address == URL_INCEPTION_V3
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty torch hub, and a server folder beside it."""
@@ -91,7 +97,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _serve(monkeypatch: pytest.MonkeyPatch, file: Path, content: bytes = b"") -> None:
     """`file` as the weights on the network, and `content` as what the file should hold."""
-    monkeypatch.setattr(inception, "WEIGHTS", Remote(file.as_uri(), sha256(content).hexdigest(), len(content)))
+    monkeypatch.setattr(inception_file, "WEIGHTS", Remote(file.as_uri(), sha256(content).hexdigest(), len(content)))
 
 
 def test_download_that_fails_says_what_to_do(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +105,8 @@ def test_download_that_fails_says_what_to_do(hub: Path, monkeypatch: pytest.Monk
     with pytest.raises(DataError) as caught:
         inception.load_inception()
     assert "could not be downloaded" in str(caught.value) and "evaluation.weights" in str(caught.value)
-    assert str(inception.hub_path()) in str(caught.value)
-    assert not inception.hub_path().exists()
+    assert str(inception_file.hub_path()) in str(caught.value)
+    assert not inception_file.hub_path().exists()
 
 
 def test_download_is_checked_against_its_digest(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,17 +116,17 @@ def test_download_is_checked_against_its_digest(hub: Path, monkeypatch: pytest.M
     _serve(monkeypatch, file, content)
     with pytest.raises(DataError, match="could not be downloaded"):
         inception.load_inception()
-    assert [path.name for path in inception.hub_path().parent.iterdir() if path.suffix == ".pth"] == []
+    assert [path.name for path in inception_file.hub_path().parent.iterdir() if path.suffix == ".pth"] == []
 
     file.write_bytes(content)
     with pytest.raises(DataError, match="refused as Inception weights"):  # whole, but still no weights
         inception.load_inception()
-    assert inception.hub_path().read_bytes() == content
-    inception_is_here = inception.hub_path().stat().st_mtime_ns
+    assert inception_file.hub_path().read_bytes() == content
+    inception_is_here = inception_file.hub_path().stat().st_mtime_ns
     file.unlink()
     with pytest.raises(DataError, match="refused as Inception weights"):  # there already: nothing is fetched
         inception.load_inception()
-    assert inception.hub_path().stat().st_mtime_ns == inception_is_here
+    assert inception_file.hub_path().stat().st_mtime_ns == inception_is_here
 
 
 def test_grey_images_are_repeated_for_a_colour_module() -> None:

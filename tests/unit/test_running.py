@@ -32,6 +32,10 @@ class Pretended:
             return max(self.left, 0)
         return 0 if self.killed or (self.draining and not self.stubborn) else 1
 
+    @property
+    def running(self) -> int:
+        return 1 if self.left is None else max(self.left, 0)
+
     def drain(self) -> None:
         self.draining = True
 
@@ -76,6 +80,20 @@ def test_looks_until_all_have_ended(study: OpenStudy) -> None:
     assert len(looks) == 3, "poll gives 3, 2, 1, 0"
     assert study.slots.budget().total == 3
     assert ended == Ended("fake", study.slots.budget(), False, ("words of 1",), False)
+
+
+def test_the_end_of_the_last_worker_is_seen_at_once(study: OpenStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers: Any = Pretended(2)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            workers.left = 0
+
+    monkeypatch.setattr(running, "time", SimpleNamespace(sleep=sleep))
+    run_to_end(study, workers)
+    assert len(slept) == 3 and sum(slept) < running.POLL_SECONDS
 
 
 def test_an_error_of_the_look_drains(study: OpenStudy) -> None:

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from PIL import Image
 
 from colgan_search.api.trial_pictures import TrialPictures
 from colgan_search.bundles.weights import save_generators
-from colgan_search.figures.compact import sample_grid
+from colgan_search.figures.compact import COLOURS, DOTS, drawing, sample_grid
+from colgan_search.figures.curves import curves_figure, read_curves
 from colgan_search.file_names import FILM_FILE, FRAMES_FILE, GENERATORS_FILE, STRIP_FILE, TELEMETRY_FILE
 from colgan_search.gan.building import build_generator
 from colgan_search.graph import KnowledgeTransferGraph
@@ -57,6 +61,27 @@ def test_a_trained_trial_has_all_of_them(tmp_path: Path) -> None:
 def test_a_trial_without_generators_has_its_graph_and_scores(cut: Cut | None, tmp_path: Path) -> None:
     pictures = TrialPictures(fake_config())(7, outcome(scores=None, cut=cut), tmp_path)
     assert [one.name for one in pictures] == ["graph.png", "scores.png"]
+
+
+def _curves() -> Figure:
+    table = "epoch,D on G1,D->G1,D knows G1,gate D->G1,G1 is_mean\n1,2.0,0.7,0.5,1,1.5\n2,1.0,12.5,0.75,1,2.5\n"
+    return curves_figure(read_curves(table, "here"), "trial 7")
+
+
+def test_a_drawing_is_what_matplotlib_saves() -> None:
+    saved = io.BytesIO()
+    _curves().savefig(saved, format="png", dpi=DOTS)
+    with Image.open(saved) as theirs, Image.open(io.BytesIO(drawing(_curves()))) as ours:
+        few = theirs.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        assert (np.asarray(few.convert("RGB")) == np.asarray(ours.convert("RGB"))).all()
+
+
+def test_curves_have_their_words_where_matplotlib_would_put_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = drawing(_curves())
+    by_itself = Axes.set_title
+    monkeypatch.setattr(Axes, "set_title", lambda self, label, y=None, **how: by_itself(self, label, **how))
+    monkeypatch.setattr(Axis, "set_label_coords", lambda self, x, y: None)
+    assert drawing(_curves()) == ours
 
 
 def test_a_sample_grid_shows_the_pixels_of_small_images_as_they_are() -> None:

@@ -27,8 +27,8 @@ class Classifier(ExtractorKind):
 
     def ready(self, settings: "EvaluationSettings", real: "RealImages | None", caches: tuple[Path, ...]) -> Readiness:
         """How good it is, if it is trained already. DataError if it is worth nothing."""
-        from colgan_search.evaluation.classifier import known_card
         from colgan_search.evaluation.classifier_card import poor, require_worth
+        from colgan_search.evaluation.classifier_files import known_card
 
         card = None if real is None else known_card(real, settings.classifier_epochs, caches)
         if card is None:

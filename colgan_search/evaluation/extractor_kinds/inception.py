@@ -23,13 +23,14 @@ class Inception(ExtractorKind):
 
     def remote(self) -> Remote:
         """torch-fidelity's file; the first digits of its SHA-256 are in its name."""
-        from colgan_search.evaluation.inception import WEIGHTS
+        from colgan_search.evaluation.inception_file import WEIGHTS
 
         return WEIGHTS
 
     def ready(self, settings: "EvaluationSettings", real: "RealImages | None", caches: tuple[Path, ...]) -> Readiness:
         """Whether the weights are there and whole."""
-        from colgan_search.evaluation.inception import hub_path, load_inception
+        from colgan_search.evaluation.inception import load_inception
+        from colgan_search.evaluation.inception_file import hub_path
 
         named = settings.weights
         path = Path(named).expanduser() if named is not None else hub_path()

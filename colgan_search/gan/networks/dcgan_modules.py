@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import cached, is_parametrized
 
@@ -108,7 +109,7 @@ class Discriminator(DiscriminatorNetwork):
                 x = judge(x, convolution, slope, products=self.fast.matrix_products, sigmas=sigmas)
             else:
                 x = activation(convolution(x))
-        return list(torch.split(x.flatten(1), len(batches[0])))
+        return list(x.flatten(1).chunk(len(batches)))
 
 
 def _convolved(convolution: Any, x: Tensor) -> Tensor:
@@ -155,8 +156,8 @@ class Generator(GeneratorNetwork):
                 convolved = from_point(z, convolution.weight)
             elif number == last and self.fast.matrix_products and convolution.weight.shape[1] <= FEW:
                 convolved = to_few_channels(x, convolution.weight)
-            else:
-                convolved = convolution(x)
+            else:  # not the module: to find out its output padding, 0, it takes as long as a small product
+                convolved = F.conv_transpose2d(x, convolution.weight, None, convolution.stride, convolution.padding)
             x = activation(convolved)
             if number in layers:
                 found[number] = x if maps == "activation" else convolved

@@ -39,7 +39,7 @@ class _ToFewChannels(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         pair = [_STRIDE, _STRIDE], [_PADDING, _PADDING], [1, 1]
-        of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+        of_x, of_weight, _ = torch.ops.aten.convolution_backward.default(
             gradient,
             x.to(gradient.dtype),
             weight.to(gradient.dtype),
@@ -59,8 +59,10 @@ def spread(x: Tensor, weight: Tensor) -> Tensor:
     few = weight.shape[1]
     if few == 1:
         taps = F.conv2d(x, weight.permute(1, 2, 3, 0).reshape(-1, channels, 1, 1))
-        flat = taps.reshape(count, -1, height * width)
-        return F.fold(flat, (2 * height, 2 * width), _KERNEL, padding=_PADDING, stride=_STRIDE)
+        # The images as channels of one: on a CPU it goes through images one by one, and through channels at once.
+        flat = taps.reshape(1, -1, height * width)
+        folded = F.fold(flat, (2 * height, 2 * width), _KERNEL, padding=_PADDING, stride=_STRIDE)
+        return folded.view(count, 1, 2 * height, 2 * width)
     taps = F.conv2d(x, weight.permute(2, 3, 1, 0).reshape(-1, channels, 1, 1))
     taps = taps.permute(0, 2, 3, 1).reshape(count, height, width, 2, 2, 2, 2, few)  # row and column of a tap: 2 * a + r
     image = taps.new_zeros(count, height + 1, 2, width + 1, 2, few)

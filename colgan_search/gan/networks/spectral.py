@@ -6,6 +6,7 @@ the count of power iterations, u, v and every sigma stay what they were, but for
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -30,16 +31,24 @@ def iterate(convolution: Any, batches: int) -> Sigmas:
 
     In float32 also under autocast.
     """
-    with torch.autocast(convolution.parametrizations.weight.original.device.type, enabled=False):
-        return _iterate(convolution, batches)
+    parts = convolution.parametrizations.weight
+    weight, norm = parts.original, parts[0]
+    kind = weight.device.type
+    if not torch.is_autocast_enabled(kind):  # entering a context costs as much as a power iteration
+        return _iterate(weight, norm, batches)
+    with torch.autocast(kind, enabled=False):
+        return _iterate(weight, norm, batches)
 
 
-def _iterate(convolution: Any, batches: int) -> Sigmas:
-    weight, norm = convolution.parametrizations.weight.original, convolution.parametrizations.weight[0]
+_VECTORS = attrgetter("_u", "_v")
+"""The buffers' names in every state_dict of PyTorch's spectral norm; `get_buffer` takes as long as a product."""
+
+
+def _iterate(weight: Tensor, norm: Any, batches: int) -> Sigmas:
     _, inputs, height, width = weight.shape
     matrix = innermost(weight)
     transposed = matrix.t()
-    kept_u, kept_v = norm.get_buffer("_u"), norm.get_buffer("_v")  # as in every state_dict of PyTorch's spectral norm
+    kept_u, kept_v = _VECTORS(norm)
     v = kept_v.view(inputs, height, width).permute(1, 2, 0).flatten()
     us, vs, lengths = [], [], []
     for _ in range(batches):
@@ -79,7 +88,7 @@ class _Judge(torch.autograd.Function):
             y = F.linear(innermost(x), innermost(weight))[:, :, None, None]
         else:
             y = F.conv2d(x, weight, None, stride, padding)
-        batches = y.unflatten(0, (len(sigmas.inverse), -1))  # type: ignore[no-untyped-call]
+        batches = y.view(sigmas.inverse.shape[0], -1, *y.shape[1:])
         torch.addcmul(bias.view(-1, 1, 1), batches, sigmas.inverse.view(-1, 1, 1, 1, 1), out=batches)
         if slope != 1.0:
             F.leaky_relu_(y, slope)
@@ -95,8 +104,8 @@ class _Judge(torch.autograd.Function):
         u, v, inverse = ctx.sigmas.u, ctx.sigmas.v, ctx.sigmas.inverse
         for_x, for_weight = ctx.needs_input_grad[:2]
         x_half, weight_half = x.to(y.dtype), weight.to(y.dtype)  # what the convolution met, under autocast
-        inner = gradient if slope == 1.0 else torch.ops.aten.leaky_relu_backward(gradient, y, slope, True)
-        batches = inner.unflatten(0, (len(inverse), -1))
+        inner = gradient if slope == 1.0 else torch.ops.aten.leaky_relu_backward.default(gradient, y, slope, True)
+        batches = inner.view(inverse.shape[0], -1, *inner.shape[1:])
         of_x: Tensor | None
         direct: Tensor | None = None  # the weight's gradient with sigma held
         of_bias = of_weight = None
@@ -104,7 +113,7 @@ class _Judge(torch.autograd.Function):
             of_biases = batches.sum((1, 3, 4), dtype=bias.dtype)
             of_bias = of_biases.sum(0)
             # The gradient before the activation times its input is the gradient after it times its output.
-            pairs = zip(_rows(gradient, of_biases), _rows(y, of_biases), strict=True)
+            pairs = zip(_rows(gradient, of_biases).unbind(), _rows(y, of_biases).unbind(), strict=True)
             along = torch.stack([torch.dot(g, out) for g, out in pairs]) - of_biases @ bias
         scale = inverse.view(-1, 1, 1, 1, 1)
         scaled = (batches.mul_(scale) if slope != 1.0 else (batches * scale).to(y.dtype)).flatten(0, 1)
@@ -118,7 +127,9 @@ class _Judge(torch.autograd.Function):
             mask = [for_x and of_x is None, for_weight, False]
             if any(mask):
                 pair = stride, padding, [1, 1], False, [0, 0], 1
-                rest, full, _ = torch.ops.aten.convolution_backward(scaled, x_half, weight_half, None, *pair, mask)
+                rest, full, _ = torch.ops.aten.convolution_backward.default(
+                    scaled, x_half, weight_half, None, *pair, mask
+                )
                 of_x = rest if of_x is None else of_x
                 direct = innermost(full) if for_weight else None
         if direct is not None:

@@ -37,6 +37,8 @@ class Snapshot:
     """Worker -> seconds that its trial still takes; without those of which nothing is known."""
     reused: int = 0
     """Trials that were taken over from other studies; none of the budget's."""
+    told: bool = False
+    """True if every result that was accepted is its trial's by now, so that nobody is needed to tell it."""
 
 
 class Monitor:
@@ -44,6 +46,8 @@ class Monitor:
 
     def __init__(self, study: OpenStudy, clock: Callable[[], float] = time.monotonic) -> None:
         self.study = study
+        self.latest: Snapshot | None = None
+        """The last one that could be taken."""
         self._pace = Pace(clock)
         self._done = -1
         self._ended: list[TrialRecord] = []
@@ -67,7 +71,7 @@ class Monitor:
         left = self._left(budget, workers)
         trial_left = self._pace.left(workers, self._usual())
         left = not_before(left, trial_left)
-        return Snapshot(
+        self.latest = Snapshot(
             budget,
             workers,
             best,
@@ -77,7 +81,9 @@ class Monitor:
             cuts([*self._completed, *self._pruned], self.study.config.objective),
             trial_left,
             sum(trial.reused_from is not None for trial in self._completed),
+            self._own >= budget.done,
         )
+        return self.latest
 
     @property
     def completed(self) -> Sequence[TrialRecord]:

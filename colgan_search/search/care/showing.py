@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARE = 50.0
-"""So many times as long as it took, the study's page is left as it is: a worker spends 2 % of its time on it."""
+SHARE = 200.0
+"""So many times as long as it took, the study's page is left as it is: a worker spends 0.5 % of its time on it."""
 DRAIN_POLL_SECONDS = 0.2
 
 Draw = Callable[[int, Outcome, Path], Sequence[Picture]]
