@@ -144,7 +144,9 @@ def command(
         f"study {opened.name}: {opened.slots.budget().total} trials in {opened.storage.name}, "
         f"{len(launched.devices)} workers on {', '.join(sorted(set(launched.devices)))}"
     )
-    ended = watch.until_done(opened, launched.start_workers(), lambda: last_moments.make_best_ready(opened))
+    started = launched.start_workers()
+    last = last_moments.LastMoments(started, last_moments.load_best, lambda: last_moments.compute_best(opened))
+    ended = watch.until_done(opened, started, last.look)
     ended.require_finished()
     console.note(f"study {opened.name} is done: {opened.slots.budget().done} trials")
     return _shown(opened, request, then_confirm)

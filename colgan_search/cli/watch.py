@@ -7,12 +7,11 @@ from rich.live import Live
 
 from colgan_search.api.running import Ended, run_to_end
 from colgan_search.cli import console, show
-from colgan_search.cli.last_moments import LastMoments
 from colgan_search.cli.live_view import LiveView
 from colgan_search.evaluation.classifier_card import poor
 from colgan_search.extensions.launchers import Workers
 from colgan_search.launchers.gpu_use import GpuWatch
-from colgan_search.search.care.monitor import Monitor
+from colgan_search.search.care.monitor import Monitor, Snapshot
 from colgan_search.search.database.retry import is_outage, one_line
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.signals import restored, stop_asked
@@ -23,20 +22,19 @@ AWAY_SECONDS = 5.0
 """Between two lines that say that the database is away."""
 
 
-def until_done(study: OpenStudy, workers: Workers, prepare: Callable[[], None] = lambda: None) -> Ended:
+def until_done(study: OpenStudy, workers: Workers, also: Callable[[Snapshot], None] = lambda snapshot: None) -> Ended:
     """Shows the study until all local workers have ended. The first signal drains them, the second kills them.
 
-    `prepare` is called where a core is free for it, before the end and again there (see `LastMoments`).
+    `also` sees every snapshot that is shown.
     """
     terminal = console.console()
     monitor = Monitor(study)
-    last = LastMoments(workers, prepare)
 
     def run_shown(show_it: Callable[[], None]) -> Ended:
         def look() -> None:
             show_it()
             if monitor.latest is not None:
-                last.look(monitor.latest)
+                also(monitor.latest)
 
         return run_to_end(study, workers, look)
 

@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,6 @@ class _Child:
     process: "subprocess.Popen[bytes]"
     restarts: int = 0
     codes: list[int] = field(default_factory=list)
-    dismissed: bool = False
 
     @property
     def runs(self) -> bool:
@@ -202,16 +200,6 @@ class LocalWorkers:
         """Asks every worker to checkpoint, give its slot back and leave."""
         self.draining = True
         self._signal(signal.SIGTERM)
-
-    def dismiss(self, names: Sequence[str]) -> None:
-        """Asks those of our workers that have these names, and nothing to do any more, to leave now, not when they
-        look for a slot again, which may be seconds later."""
-        known = {f"{socket.gethostname()}:{child.process.pid}": child for child in self._children}
-        for name in names:
-            child = known.get(":".join(name.split(":")[:2]))
-            if child is not None and not child.dismissed and child.runs:
-                child.dismissed = True
-                child.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends every worker at once; what they had since their last checkpoint is done again later."""

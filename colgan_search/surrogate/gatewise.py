@@ -4,7 +4,7 @@ Two views are alike by the product over their edges of rho_c for each edge on wh
 where one of the two is cut off there, c being the edge's class; averaged over the relabellings that do not count.
 """
 
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,14 @@ class Gatewise(Look):
 
     def differences(self, codes: Codes) -> NDArray[np.float32]:
         """[S, C * T, N, N]: on how many edges of each class views [N, E] differ, by each contrast."""
-        return _differences(self, codes.tobytes())
+        contrasts = self.contrasts.astype(np.float32)
+        found = [
+            contrast[codes[:, edges]].reshape(len(codes), -1) @ one_hot(codes[:, move][:, edges], len(contrast)).T
+            for move in self.moves
+            for edges in (self.classes == c for c in range(self.classes.max() + 1))
+            for contrast in contrasts
+        ]
+        return np.array(found, dtype=np.float32).reshape(len(self.moves), -1, len(codes), len(codes))
 
     def covariance(self, decay: Floats, a: Codes, b: Codes) -> Floats:
         """[N, M]."""
@@ -104,20 +111,6 @@ class Whole(Gatewise):
 
     name, rooted = "whole", False
     words = "every gate of the whole graph"
-
-
-@lru_cache(maxsize=8)
-def _differences(look: Gatewise, codes: bytes) -> NDArray[np.float32]:
-    """Remembered: they are the same for every value of `decay`."""
-    a = np.frombuffer(codes, dtype=np.int8).reshape(-1, len(look.classes))
-    contrasts = look.contrasts.astype(np.float32)
-    found = [
-        contrast[a[:, edges]].reshape(len(a), -1) @ one_hot(a[:, move][:, edges], len(look.space.gates)).T
-        for move in look.moves
-        for edges in (look.classes == c for c in range(look.classes.max() + 1))
-        for contrast in contrasts
-    ]
-    return np.array(found, dtype=np.float32).reshape(len(look.moves), -1, len(a), len(a))
 
 
 def one_hot(codes: Codes, gates: int) -> NDArray[np.float32]:

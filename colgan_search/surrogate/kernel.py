@@ -28,7 +28,7 @@ class ViewKernel(Kernel):  # type: ignore[misc]
 
     @property
     def hyperparameter_decay(self) -> Hyperparameter:
-        """What scikit-learn fits, on a logarithmic scale."""
+        """On a logarithmic scale."""
         return Hyperparameter("decay", "numeric", self.decay_bounds, len(self._decays))
 
     @property

@@ -1,6 +1,6 @@
 """What a kernel sees of a view: its gates edge by edge, or only how many there are of each (`looks` has the list).
 
-The covariance of two views by a look is the sum over its relabellings of exp(-decay . differences), scaled so that
+The covariance of two views by a look is a sum of exp(-decay . differences), over relabellings or pairs, scaled so that
 every view has the same variance: the more often two views differ, the less they have in common.
 """
 

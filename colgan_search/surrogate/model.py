@@ -1,6 +1,7 @@
 """What graphs' generators are believed to score, after the trainings that there are."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -95,8 +96,12 @@ class GraphModel:
     def _root(self) -> Floats:
         """[N, N]: the lower Cholesky factor of the covariances of the data."""
         covariances = self.hyper.kernel(self.space)(self.rows)
-        covariances[np.diag_indices_from(covariances)] += JITTER
-        return np.asarray(cholesky(covariances, lower=True, overwrite_a=True, check_finite=False))
+        diagonal = np.diag(covariances).copy()
+        for more in (1.0, 1e2, 1e4):  # the looks compute in float32: with hardly any noise that may be too rough
+            covariances[np.diag_indices_from(covariances)] = diagonal + JITTER * more
+            with suppress(np.linalg.LinAlgError):
+                return np.asarray(cholesky(covariances, lower=True, check_finite=False))
+        raise FloatingPointError("the covariances of the trainings are not positive definite")
 
     @cached_property
     def _weights(self) -> Floats:

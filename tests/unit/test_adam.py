@@ -57,3 +57,16 @@ def test_a_step_that_a_graph_may_record_is_pytorchs_own(monkeypatch: pytest.Monk
 def test_a_pytorch_without_that_kernel_steps_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("colgan_search.gan.adam._KERNELS", (None, None))
     test_steps_are_pytorchs_to_the_bit((False, True, False, True, True, False))
+
+
+def test_the_kernel_alone_is_called_once_there_are_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, steps, usual = _network(), [], torch.optim.Adam.step
+    images = torch.randn(4, 7, 3, 8, 8)
+    network(images[0])
+    optimizer = Adam(network.parameters(), lr=1e-3, fused=True)
+    monkeypatch.setattr(Adam, "step", lambda self: (steps.append(1), usual(self))[1])
+    for batch in images:
+        optimizer.forget()
+        _backward(network, batch, False)
+        optimizer.advance()
+    assert steps == [1]

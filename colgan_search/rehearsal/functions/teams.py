@@ -10,7 +10,7 @@ from colgan_search.roster import Roster
 
 
 class Teams(Family):
-    """Structure that appears only where edges are open both ways: who belongs together decides, not any count."""
+    """Structure that appears only where edges are open both ways: who belongs together decides."""
 
     name = "teams"
     words = "the team of generators that teach each other both ways: its size, its members' match, how many hear D"
