@@ -24,7 +24,7 @@ from tests.unit.gan_helpers import digest, run
 from tests.unit.test_resume import GRAPH
 from tests.unit.test_shared_checkpoint import UID, stopped
 
-pytest.importorskip("s3fs")
+s3fs = pytest.importorskip("s3fs")
 moto = pytest.importorskip("moto.server")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -34,6 +34,8 @@ def server() -> Iterator[tuple[str, int]]:
     """Host and port of an S3 of this process."""
     served = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     served.start()
+    # Else s3fs hands out its client of the server before, where other files' tests ran between two of these.
+    s3fs.S3FileSystem.clear_instance_cache()
     yield served.get_host_and_port()
     served.stop()
 
