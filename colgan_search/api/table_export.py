@@ -11,12 +11,14 @@ from colgan_search.config.fingerprint import fingerprint, result_settings
 from colgan_search.errors import BadInput, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import MAX_IS, EpochScores, Outcome, comparable
-from colgan_search.rehearsal.table import Card, Row, Table, write
+from colgan_search.rehearsal.table import Card, Row, Table, find, read, write
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.symmetry import canonical_order
 from colgan_search.version import __version__
 
+TABLE = ".csv"
+"""How the name of a table ends."""
 NOT_OF_A_TRAINING = ("search.", "seed")
 """Settings that decide which graphs are trained and with which seeds, not how."""
 
@@ -29,25 +31,32 @@ def export_table(
 ) -> Table:
     """Writes all complete trials of the studies as one table, `out` (.csv) with a .json beside it.
 
+    A name that ends in .csv is a table, `out` itself perhaps, whose trainings are taken in: so a table grows by studies
+    of several databases. Of a trial that comes twice the later one counts.
     BadInput, and nothing written, if a study has no complete trial, looks for another objective than the maximum IS,
-    has several discriminators, or if not all trainings of the studies are measured alike at the same moments.
+    has several discriminators, or if not all trainings are measured alike at the same moments; DataError for a table
+    that cannot be read.
     """
-    if out.suffix != ".csv":
-        raise BadInput(f"{out}: a table's file ends in .csv")
+    if out.suffix != TABLE:
+        raise BadInput(f"{out}: a table's file ends in {TABLE}")
     output_file(out)
     card: Card | None = None
-    rows: list[Row] = []
+    rows: dict[tuple[str, int], Row] = {}
     for name in dict.fromkeys(studies):
-        with opened_study(storage, work_folder(work_dir), name, writing=False) as study:
-            theirs, found = _of_study(study)
+        if name.endswith(TABLE):
+            table = read(find(name))
+            theirs, found = table.card, list(table.rows)
+        else:
+            with opened_study(storage, work_folder(work_dir), name, writing=False) as study:
+                theirs, found = _of_study(study)
         card = theirs if card is None else _merged(card, theirs, name)
-        rows += found
+        rows |= {(row.study, row.trial): row for row in found}
     if card is None:
         raise BadInput("no study is named to make a table of")
     # Without the storage: where a database was is of no use to others, and may be secret.
-    named = " ".join(f"--export {name}" for name in dict.fromkeys(studies))
+    named = " ".join(f"--export {Path(name).name if name.endswith(TABLE) else name}" for name in dict.fromkeys(studies))
     card = card.model_copy(update={"name": out.stem, "command": f"colgan-search rehearse {named} --out {out.name}"})
-    table = Table(card, sorted(rows, key=lambda row: (row.graph, row.study, row.trial)), str(out))
+    table = Table(card, sorted(rows.values(), key=lambda row: (row.graph, row.study, row.trial)), str(out))
     write(out, table)
     return table
 
@@ -118,6 +127,10 @@ def _moment(moment: EpochScores | None, order: Sequence[int]) -> tuple[float | N
 
 
 PROTOCOLS = ("protocol", "interim_protocol")
+SEVERAL = ("fingerprints", "versions")
+"""What a table may have several of."""
+BETWEEN = " | "
+"""Several machines."""
 
 
 def _merged(card: Card, other: Card, name: str) -> Card:
@@ -128,7 +141,10 @@ def _merged(card: Card, other: Card, name: str) -> Card:
                 different = sorted(one for one in {*ours, *theirs} if ours.get(one) != theirs.get(one))
                 key, ours, theirs = different[0], ours.get(different[0]), theirs.get(different[0])
             raise StudyError(
-                f"study {name!r} does not fit the studies before it in one table: its {key} is {theirs!r}, "
+                f"{name!r} does not fit what is named before it in one table: its {key} is {theirs!r}, "
                 f"theirs {ours!r}"
             )
-    return card.model_copy(update={"fingerprints": tuple(dict.fromkeys(card.fingerprints + other.fingerprints))})
+    several = {key: tuple(dict.fromkeys(getattr(card, key) + getattr(other, key))) for key in SEVERAL}
+    machines = dict.fromkeys([*card.machine.split(BETWEEN), *other.machine.split(BETWEEN)])
+    latest = max(card.date, other.date)
+    return card.model_copy(update={**several, "machine": BETWEEN.join(machines), "date": latest})

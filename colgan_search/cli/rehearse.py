@@ -60,7 +60,8 @@ def command(
     export: Annotated[
         list[str] | None,
         typer.Option(
-            "--export", help="Rehearse nothing; make a table, --out FILE.csv, of this study; may be given again."
+            "--export",
+            help="Rehearse nothing; make a table, --out FILE.csv, of this study, or table.csv; may be given again.",
         ),
     ] = None,
     out: Annotated[

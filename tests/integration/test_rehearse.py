@@ -152,6 +152,34 @@ def test_a_table_is_made_of_studies(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert by_trial["first", 2].diverged and by_trial["first", 2].scores == ((None, None), (None, None))
 
 
+def test_a_table_grows_by_a_study_of_another_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "grown.csv"
+    urls = [f"sqlite:///{tmp_path / f'{place}.db'}" for place in "ab"]
+    for url, name in zip(urls, ("first", "second"), strict=True):
+        study = make_study(url, 2, fake_config(name, training={"epochs": 4, "batch": 64}))
+        deliver_one(study, tmp_path, 5.0)
+        if name == "second":
+            deliver_one(study, tmp_path, 6.0)
+        study.storage.close()
+    words = ["rehearse", "--out", str(out)]
+    assert run([*words, "--export", "first", "--storage", urls[0]]) == 0
+    (kept,) = table.read(out).rows
+    for _ in range(2):  # what comes twice counts once
+        assert run([*words, "--export", str(out), "--export", "second", "--storage", urls[1]]) == 0
+        grown = table.read(out)
+        assert {(row.study, row.trial) for row in grown.rows if row != kept} == {("second", 0), ("second", 1)}
+        assert len(grown.rows) == 3
+        assert grown.card.command == "colgan-search rehearse --export grown.csv --export second --out grown.csv"
+    capsys.readouterr()
+    before = out.read_bytes()
+    out.with_suffix(".json").write_text(out.with_suffix(".json").read_text().replace('"images": 10', '"images": 20'))
+    assert run([*words, "--export", str(out), "--export", "second", "--storage", urls[1]]) == 2
+    assert "'second' does not fit what is named before it in one table: its protocol is" in capsys.readouterr().err
+    assert out.read_bytes() == before
+    assert run([*words, "--export", "nowhere.csv", "--export", "second", "--storage", urls[1]]) == 2
+    assert "nowhere.csv: is not there" in capsys.readouterr().err
+
+
 def test_studies_that_are_measured_otherwise_are_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path / 'studies.db'}"
     for name, epochs, images in (("first", 4, 10), ("longer", 8, 10), ("finer", 4, 20), ("mixed", 4, 10)):
@@ -163,8 +191,8 @@ def test_studies_that_are_measured_otherwise_are_no_table(tmp_path: Path, capsys
         study.storage.close()
     out = tmp_path / "both.csv"
     for others, said in (
-        (["longer"], "'longer' does not fit the studies before it in one table: its epochs is 8, theirs 4"),
-        (["finer"], "'finer' does not fit the studies before it in one table: its protocol is"),
+        (["longer"], "'longer' does not fit what is named before it in one table: its epochs is 8, theirs 4"),
+        (["finer"], "'finer' does not fit what is named before it in one table: its protocol is"),
         (["mixed"], "'mixed': trial 1 was scored after the epochs [2, 4], others after [4]"),
         (["nothing"], "nothing"),
     ):
