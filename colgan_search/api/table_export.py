@@ -141,8 +141,7 @@ def _merged(card: Card, other: Card, name: str) -> Card:
                 different = sorted(one for one in {*ours, *theirs} if ours.get(one) != theirs.get(one))
                 key, ours, theirs = different[0], ours.get(different[0]), theirs.get(different[0])
             raise StudyError(
-                f"{name!r} does not fit what is named before it in one table: its {key} is {theirs!r}, "
-                f"theirs {ours!r}"
+                f"{name!r} does not fit what is named before it in one table: its {key} is {theirs!r}, theirs {ours!r}"
             )
     several = {key: tuple(dict.fromkeys(getattr(card, key) + getattr(other, key))) for key in SEVERAL}
     machines = dict.fromkeys([*card.machine.split(BETWEEN), *other.machine.split(BETWEEN)])
