@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from colgan_search.gates import CUTOFF
 from colgan_search.sampling.history import Seen
 from colgan_search.surrogate.views import Codes, Space
 
@@ -26,6 +27,21 @@ def new_ones(seen: Seen, codes: Codes) -> Codes:
 def at_random(space: Space, number: int, random: np.random.Generator) -> Codes:
     """[number, E]: each gate of each edge with the same probability."""
     return random.integers(len(space.gates), size=(number, len(space.roster.edges))).astype(np.int8)
+
+
+def with_any_number_open(space: Space, number: int, random: np.random.Generator) -> Codes:
+    """[number, E]: every number of open edges with the same probability, then every graph that has it.
+
+    With each gate alike, graphs with few open edges hardly come: at k = 3 one of 20 has four or fewer.
+    """
+    closed = [code for code, gate in enumerate(space.gates) if gate is CUTOFF]
+    opened = [code for code in range(len(space.gates)) if code not in closed]
+    edges = len(space.roster.edges)
+    codes = random.choice(np.array(opened, dtype=np.int8), size=(number, edges))
+    if closed:
+        order = random.permuted(np.tile(np.arange(edges), (number, 1)), axis=1)
+        codes[order >= random.integers(edges + 1, size=(number, 1))] = closed[0]
+    return np.asarray(codes)
 
 
 def neighbours(space: Space, codes: Codes) -> Codes:

@@ -1,18 +1,23 @@
-"""Which graph to train next: random ones first, then the model's, now and then a leader once more."""
+"""Which graph to train next: first some that are unlike, then the model's, now and then a leader once more."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colgan_search.sampling import candidates
 from colgan_search.sampling.history import Seen
+from colgan_search.sampling.spread import spread
 from colgan_search.search_plan import Plan
 from colgan_search.surrogate.fitting import estimated, settled
 from colgan_search.surrogate.model import GraphModel
 from colgan_search.surrogate.scale import standardised
 from colgan_search.surrogate.views import Codes
 
-OPTIMISM = 1.5
+OPTIMISM = 2.5
 """A graph counts as good as its best generator's mean and so many deviations."""
+UNGUIDED = 0.1
+"""Share of the proposals that are random: what the model does not expect is found by them alone."""
+DRAWN = 64
+"""Random graphs of which a new one is taken."""
 LOOKED_AT = 600
 """Views with the best means whose deviations are computed; half as many by a draw, and as many at random."""
 ALL_AT = 2400
@@ -31,12 +36,14 @@ def propose(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
     fresh = candidates.untried(seen) if space.listed else None
     exhausted = fresh is not None and not len(fresh)
     if not len(seen.codes) or (len(seen.codes) < plan.startup_trials and not exhausted):
-        return _random(seen, fresh, random)
+        return spread(seen, fresh, random) if space.modelled else _unguided(seen, fresh, random)
     if not space.modelled:
         return _mutated(seen, plan, random)
     model = model_of(seen).believing(seen.running)
     if exhausted or _replicate_is_due(seen, plan):
         return _leader(seen, model, random)
+    if random.random() < UNGUIDED:
+        return _unguided(seen, fresh, random)
     if fresh is not None:
         return np.asarray(space.distinct[fresh[_best_of_all(model, fresh, random)]])
     return _best_nearby(seen, model, random)
@@ -52,11 +59,12 @@ def model_of(seen: Seen, most: int | None = MOST_GRAPHS, *, all_tell: bool = Fal
     return GraphModel.of_codes(seen.space, codes, scores, hyper=hyper, most=most)
 
 
-def _random(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Generator) -> Codes:
-    if fresh is not None and len(fresh):
-        return np.asarray(seen.space.distinct[random.choice(fresh)])
-    drawn = candidates.at_random(seen.space, 64, random)
+def _unguided(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Generator) -> Codes:
+    """Whatever the model believes: every number of open edges is as likely as another."""
+    drawn = candidates.with_any_number_open(seen.space, DRAWN, random)
     new = candidates.new_ones(seen, drawn)
+    if not len(new) and fresh is not None and len(fresh):
+        return np.asarray(seen.space.distinct[random.choice(fresh)])
     return np.asarray(random.permutation(new if len(new) else drawn)[0])
 
 
@@ -69,7 +77,9 @@ def _mutated(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
         return np.asarray(seen.codes[first[means.argmax()]])
     near = random.permutation(candidates.neighbours(seen.space, leaders))[:64]
     new = candidates.new_ones(seen, near)
-    return np.asarray(random.permutation(new)[0]) if len(new) and random.random() < 0.5 else _random(seen, None, random)
+    return (
+        np.asarray(random.permutation(new)[0]) if len(new) and random.random() < 0.5 else _unguided(seen, None, random)
+    )
 
 
 def mean_values(seen: Seen) -> NDArray[np.float64]:
@@ -121,7 +131,7 @@ def _best_nearby(seen: Seen, model: GraphModel, random: np.random.Generator) -> 
         near = candidates.new_ones(seen, candidates.neighbours(space, leaders))
         pool, promise = np.vstack([pool, near]), np.concatenate([promise, _promise(model, near)])
     if not len(pool):
-        return _random(seen, None, random)
+        return _unguided(seen, None, random)
     return np.asarray(pool[_first(promise, random)])
 
 

@@ -16,12 +16,17 @@ from optuna.trial import TrialState
 
 from colgan_search import GraphSampler, KnowledgeTransferGraph, Roster, name_winner
 from colgan_search.errors import GraphError
-from colgan_search.gates import get_gate
+from colgan_search.gates import PAPER_GATES, get_gate
+from colgan_search.sampling.candidates import with_any_number_open
+from colgan_search.sampling.history import Seen
+from colgan_search.sampling.proposing import propose
 from colgan_search.search_plan import Plan
+from colgan_search.surrogate.views import space_of
 from colgan_search.symmetry import canonical, count_distinct
 
 GATES = ["through", "cutoff", "positive", "negative"]
 TWO = GATES[:2]
+parse = KnowledgeTransferGraph.from_text
 
 
 class TestOptunasSuites(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
@@ -75,6 +80,42 @@ def test_no_graph_is_tried_twice_by_accident(roster: Roster, gates: list[str]) -
     trials = min(40, count_distinct(roster, len(gates)))
     graphs, _ = search(roster, gates, trials, workers=16, replicates=0.0)
     assert len(set(graphs)) == trials
+
+
+def test_the_first_graphs_are_unlike_those_before_them() -> None:
+    space = space_of(Roster(2), tuple(get_gate(name) for name in TWO))
+    through, nothing = space.encode([parse("G1=D:t,G2:t/G2=D:t,G1:t")]), np.empty((0, 4), dtype=np.int8)
+    for trained, running in ((through, nothing), (nothing, through)):
+        seen = Seen(space, trained, np.zeros((len(trained), 2)), running, nothing)
+        proposed = propose(seen, Plan(), np.random.default_rng(0))
+        assert space.decode(proposed) == parse("G1=-/G2=-")  # the only graph that differs on every edge
+
+
+def test_random_graphs_have_any_number_of_open_edges() -> None:
+    drawn = with_any_number_open(space_of(Roster(3), PAPER_GATES), 5000, np.random.default_rng(0))
+    numbers = Counter((drawn != PAPER_GATES.index(get_gate("cutoff"))).sum(axis=1).tolist())
+    # 10 numbers, each with 500 +- 21: what is expected; four of these deviations.
+    assert set(numbers) == set(range(10)) and all(abs(times - 500) < 85 for times in numbers.values())
+    on_edges = (drawn != PAPER_GATES.index(get_gate("cutoff"))).mean(axis=0)
+    assert np.abs(on_edges - 0.5).max() < 4 * 0.5 / 5000**0.5
+    uncut = with_any_number_open(
+        space_of(Roster(2), (get_gate("through"), get_gate("positive"))), 100, np.random.default_rng(0)
+    )
+    assert set(np.unique(uncut)) == {0, 1}
+
+
+def test_a_share_of_the_proposals_does_not_heed_the_model() -> None:
+    # Whatever is open is bad, so that the model alone proposes graphs with few open edges.
+    space, rng = space_of(Roster(3), PAPER_GATES), np.random.default_rng(0)
+    codes = space.distinct[rng.choice(len(space.distinct), 40, replace=False)]
+    cutoff = space.gates.index(get_gate("cutoff"))
+    opened = (codes != cutoff).sum(axis=1)
+    seen = Seen(space, codes, np.repeat(9.0 - opened[:, None], 3, axis=1), codes[:0], codes[:0])
+    plan = Plan(replicates=0.0)
+    proposed = np.array([propose(seen, plan, np.random.default_rng(seed)) for seed in range(200)])
+    many = int(((proposed != cutoff).sum(axis=1) >= 5).sum())
+    # Of 200 proposals a tenth is unguided, and half of these have five open edges and more: 10 +- 3.1.
+    assert 1 <= many <= 22
 
 
 @pytest.mark.slow
