@@ -14,6 +14,7 @@ FAMILIES: Registry[Family] = Registry(
         "reachability": "colgan_search.rehearsal.functions.paths:REACHABILITY",
         "profiles": "colgan_search.rehearsal.functions.profiles:PROFILES",
         "teams": "colgan_search.rehearsal.functions.teams:TEAMS",
+        "feedback": "colgan_search.rehearsal.functions.feedback:FEEDBACK",
     },
 )
 
