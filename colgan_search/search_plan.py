@@ -8,7 +8,7 @@ class Plan:
     """Of one search."""
 
     startup_trials: int = 10
-    """Random graphs before the model begins."""
+    """Graphs, unlike each other, before the model begins."""
     replicates: float = 0.15
     """Share of the trials after these, 0..1, that train a leading graph once more."""
     trials: int | None = None

@@ -26,7 +26,11 @@ class SearchSettings(Section):
     sampler_settings: Annotated[SerializeAsAny[Section], BeforeValidator(settings_of(SAMPLERS, "sampler"))] = Field(
         Section(), validate_default=True, description="settings of the sampler's own, if it has any"
     )
-    startup_trials: int = Field(10, ge=1, description="random trials before graph, tpe and gp begin to model")
+    startup_trials: int = Field(
+        10,
+        ge=1,
+        description="trials before graph, tpe and gp begin to model; of graph they are unlike each other, of the others random",
+    )
     first: tuple[str, ...] = Field((), description="presets or graphs in text form that are tried first")
 
     @model_validator(mode="after")

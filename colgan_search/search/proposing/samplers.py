@@ -24,7 +24,7 @@ class GraphSettings(Section):
         USUAL.replicates,
         ge=0.0,
         le=1.0,
-        description="share of the trials after the random ones that train a leading graph again, in the second half",
+        description="share of the trials after the first ones that train a leading graph again, in the second half",
     )
 
 
