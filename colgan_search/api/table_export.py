@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,7 +12,7 @@ from colgan_search.config.fingerprint import fingerprint, result_settings
 from colgan_search.errors import BadInput, StudyError
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import MAX_IS, EpochScores, Outcome, comparable
-from colgan_search.rehearsal.table import Card, Row, Table, find, read, write
+from colgan_search.rehearsal.table import TABLE_NAME, Card, Row, Table, find, read, write
 from colgan_search.search.study import results
 from colgan_search.search.study.opening import OpenStudy
 from colgan_search.symmetry import canonical_order
@@ -32,13 +33,16 @@ def export_table(
     """Writes all complete trials of the studies as one table, `out` (.csv) with a .json beside it.
 
     A name that ends in .csv is a table, `out` itself perhaps, whose trainings are taken in: so a table grows by studies
-    of several databases. Of a trial that comes twice the later one counts.
-    BadInput, and nothing written, if a study has no complete trial, looks for another objective than the maximum IS,
-    has several discriminators, or if not all trainings are measured alike at the same moments; DataError for a table
-    that cannot be read.
+    of several databases. A training that comes twice counts once; of two that are called the same trial of the same
+    study neither is left out: that is an error.
+    BadInput, and nothing written, for a file's name that no table can have, if a study has no complete trial, looks for
+    another objective than the maximum IS, has several discriminators, or if not all trainings are measured alike at the
+    same moments; DataError for a table that cannot be read.
     """
     if out.suffix != TABLE:
         raise BadInput(f"{out}: a table's file ends in {TABLE}")
+    if not re.fullmatch(TABLE_NAME, out.stem):
+        raise BadInput(f"{out}: {out.stem!r} is no table's name; letters, digits, '.', '_' and '-' make one, up to 100")
     output_file(out)
     card: Card | None = None
     rows: dict[tuple[str, int], Row] = {}
@@ -50,7 +54,13 @@ def export_table(
             with opened_study(storage, work_folder(work_dir), name, writing=False) as study:
                 theirs, found = _of_study(study)
         card = theirs if card is None else _merged(card, theirs, name)
-        rows |= {(row.study, row.trial): row for row in found}
+        for row in found:
+            before = rows.setdefault((row.study, row.trial), row)
+            if (before.graph, before.seed) != (row.graph, row.seed):
+                raise StudyError(
+                    f"{name!r}: trial {row.trial} of {row.study} is another training than the one of that name before "
+                    "it; rename a study (`colgan-search rename`)"
+                )
     if card is None:
         raise BadInput("no study is named to make a table of")
     # Without the storage: where a database was is of no use to others, and may be secret.

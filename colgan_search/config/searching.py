@@ -29,7 +29,7 @@ class SearchSettings(Section):
     startup_trials: int = Field(
         10,
         ge=1,
-        description="trials before graph, tpe and gp begin to model; of graph they are unlike each other, of the others random",
+        description="trials before graph, tpe and gp begin to model; with graph unlike each other",
     )
     first: tuple[str, ...] = Field((), description="presets or graphs in text form that are tried first")
 

@@ -25,6 +25,7 @@ from colgan_search.symmetry import canonical
 
 SHIPPED = Path(__file__).with_name("tables")
 LARGEST_SCORE = 1e9
+TABLE_NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 
 
 class _Closed(BaseModel):
@@ -35,7 +36,7 @@ class Card(_Closed):
     """NAME.json: what all trainings of a table have in common."""
 
     format: Annotated[int, Field(ge=1, le=1)] = 1
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$")]
+    name: Annotated[str, Field(pattern=TABLE_NAME)]
     k: Annotated[int, Field(ge=1, le=8)]
     gates: tuple[str, ...]
     epochs: Annotated[int, Field(ge=1)]

@@ -26,6 +26,8 @@ MOST_GRAPHS = 400
 """Of more distinct graphs the model learns from some (see `GraphModel.of_codes`)."""
 SMALL = 150
 """Where a study's total is not known, spaces of so few graphs are visited whole before any graph is repeated."""
+BELIEVED = 300
+"""Of more running graphs the last ones: a proposal's time grows with the third power of all."""
 ROUNDS = 2
 """Of local search, where a space cannot be listed."""
 
@@ -39,7 +41,7 @@ def propose(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
         return spread(seen, fresh, random) if space.modelled else _unguided(seen, fresh, random)
     if not space.modelled:
         return _mutated(seen, plan, random)
-    model = model_of(seen).believing(seen.running)
+    model = model_of(seen).believing(seen.running[-BELIEVED:])
     if exhausted or _replicate_is_due(seen, plan):
         return _leader(seen, model, random)
     if random.random() < UNGUIDED:

@@ -31,7 +31,7 @@ class GraphSampler(BaseSampler):
     `k` is 1..64, None = as the study's parameters say, with their gates; `gates` are gates or names, at least two;
     `discriminators` is 1..16. Proposals are a function of `seed` (None = another one each time) and of the history.
     `trials` is how many there will be, if known: where they buy every distinct graph, each is trained once before any
-    is trained again. Until `startup_trials` have ended, graphs unlike each other are proposed; after these a share of
+    is trained again. Until `startup_trials` have scores, graphs unlike each other are proposed; after these a share of
     `replicates`, 0..1, trains a leading graph again, in the second half where `trials` is known, and a tenth of the
     others is random. Spaces of up to 300,000 assignments are looked at
     whole; of larger ones the neighbours of the leaders, and random graphs; with k above 5 there is no model, only

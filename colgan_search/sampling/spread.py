@@ -11,6 +11,8 @@ from colgan_search.surrogate.views import Codes
 
 UNIFORM, BY_NUMBER = 150, 50
 """Graphs to choose among: each gate with the same probability, and with any number of open edges."""
+LATEST = 150
+"""Of more graphs the last ones: where a thousand workers begin at once, each waits for those before it."""
 
 
 def spread(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Generator) -> Codes:
@@ -20,7 +22,7 @@ def spread(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Genera
     after the graphs that were tried or are being trained.
     """
     pool = _pool(seen, fresh, random)
-    tried = np.vstack([seen.codes, seen.running])
+    tried = np.vstack([seen.codes, seen.running])[-LATEST:]
     if not len(tried):
         return np.asarray(pool[random.integers(len(pool))])
     k = seen.space.roster.generators

@@ -62,6 +62,7 @@ def test_table_files_and_going_on(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--functions", "cliffs", "--workers", "0"], "--workers"),
         (["--export", "study"], "--out FILE.csv"),
         (["--export", "study", "--out", "table.txt"], "ends in .csv"),
+        (["--export", "study", "--out", "my table.csv"], "'my table' is no table's name"),
         (["--export", "study", "--out", "table.csv"], "studies.db"),
     ],
 )
@@ -175,6 +176,17 @@ def test_a_table_grows_by_a_study_of_another_database(tmp_path: Path, capsys: py
     out.with_suffix(".json").write_text(out.with_suffix(".json").read_text().replace('"images": 10', '"images": 20'))
     assert run([*words, "--export", str(out), "--export", "second", "--storage", urls[1]]) == 2
     assert "'second' does not fit what is named before it in one table: its protocol is" in capsys.readouterr().err
+    assert out.read_bytes() == before
+    study = make_study(
+        f"sqlite:///{tmp_path / 'c.db'}", 2, fake_config("second", seed=9, training={"epochs": 4, "batch": 64})
+    )
+    deliver_one(study, tmp_path, 5.0)
+    study.storage.close()
+    out.with_suffix(".json").write_text(out.with_suffix(".json").read_text().replace('"images": 20', '"images": 10'))
+    assert run([*words, "--export", str(out), "--export", "second", "--storage", f"sqlite:///{tmp_path / 'c.db'}"]) == 2
+    assert (
+        "trial 0 of second is another training than the one of that name before it; rename" in capsys.readouterr().err
+    )
     assert out.read_bytes() == before
     assert run([*words, "--export", "nowhere.csv", "--export", "second", "--storage", urls[1]]) == 2
     assert "nowhere.csv: is not there" in capsys.readouterr().err

@@ -131,7 +131,7 @@ def test_sixteen_workers_repeat_no_graph_but_by_plan(prepared_postgres_url: str,
     study.storage.close()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 300
     forms = [canonical(KnowledgeTransferGraph.from_text(trial.user_attrs["graph"])) for trial in trials]
-    # The plan: a tenth of all trials but for the ten random ones.
+    # The plan: a tenth of all trials but for the ten first ones.
     assert 300 - len(set(forms)) == pytest.approx(29, abs=1)
 
 

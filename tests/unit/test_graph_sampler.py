@@ -139,7 +139,7 @@ def test_a_budget_that_buys_every_graph_trains_each_once_first() -> None:
 @pytest.mark.parametrize(
     ("share", "total", "due"),
     [
-        # After the 10 random ones, 100 trials with a tenth of them replicates: all in the last 50.
+        # After the 10 first ones, 100 trials with a tenth of them replicates: all in the last 50.
         (0.1, 110, {10: -10, 60: 0, 61: 0.2, 85: 5, 110: 10, 120: 11}),
         # Four fifths do not fit into a half: they take every trial after the first fifth.
         (0.8, 110, {30: 0, 31: 1, 70: 40, 110: 80}),

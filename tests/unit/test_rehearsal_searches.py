@@ -1,5 +1,7 @@
 """One rehearsed search, on tables small enough to count by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import optuna
 import pytest
@@ -161,3 +163,9 @@ def test_the_models_strategies_name_a_graph_and_can_be_repeated(name: str) -> No
         for _ in range(2)
     ]
     assert found[0] == found[1] and found[0].by_trials[0].regret < 1.0
+
+
+def test_every_family_of_functions_is_in_the_docs_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text(encoding="utf-8")
+    for name in FAMILIES.names():
+        assert f"| `{name}` | " in page

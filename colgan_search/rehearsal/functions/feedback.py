@@ -1,4 +1,4 @@
-"""Feedback: every generator's quality follows its teachers', which follow theirs, until they come to rest."""
+"""Feedback: every generator's quality follows its teachers', which follow theirs, for some steps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,10 @@ RATE = 0.5
 
 
 class Feedback(Family):
-    """Where a system of coupled generators ends: no edge has an effect of its own."""
+    """Where coupled generators are after some steps, at rest or in a cycle: no edge has an effect of its own."""
 
     name = "feedback"
-    words = "where generators' qualities come to rest that are drawn to, or driven from, their teachers' qualities"
+    words = "generators' qualities after 12 steps in which each is drawn to, or driven from, its teachers' qualities"
     shared = 0.1
 
     def draw(self, roster: Roster, gates: tuple[Gate, ...], rng: np.random.Generator) -> Means:
