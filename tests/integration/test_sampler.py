@@ -48,7 +48,9 @@ def test_slots_and_studies_have_different_seeds_and_one_slot_always_the_same(nam
         assert propose.assign(again, claim).graph.to_text() == proposals[seed][0]
         study.storage.close()
         again.storage.close()
-    assert len({*proposals[7], *proposals[8]}) == 12
+    assert [len(set(graphs)) for graphs in proposals.values()] == [6, 6]
+    # One graph, as unlike as can be, may be the next of both studies.
+    assert len({*proposals[7], *proposals[8]}) >= 11 and proposals[7][0] != proposals[8][0]
 
 
 @pytest.fixture

@@ -112,10 +112,10 @@ def test_a_share_of_the_proposals_does_not_heed_the_model() -> None:
     opened = (codes != cutoff).sum(axis=1)
     seen = Seen(space, codes, np.repeat(9.0 - opened[:, None], 3, axis=1), codes[:0], codes[:0])
     plan = Plan(replicates=0.0)
-    proposed = np.array([propose(seen, plan, np.random.default_rng(seed)) for seed in range(200)])
+    proposed = np.array([propose(seen, plan, np.random.default_rng(seed)) for seed in range(80)])
     many = int(((proposed != cutoff).sum(axis=1) >= 5).sum())
-    # Of 200 proposals a tenth is unguided, and half of these have five open edges and more: 10 +- 3.1.
-    assert 1 <= many <= 22
+    # Of 80 proposals a tenth is unguided, and half of these have five open edges and more: 4 +- 2.
+    assert 1 <= many <= 12
 
 
 @pytest.mark.slow
