@@ -167,5 +167,6 @@ def test_the_models_strategies_name_a_graph_and_can_be_repeated(name: str) -> No
 
 def test_every_family_of_functions_is_in_the_docs_table() -> None:
     page = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text(encoding="utf-8")
+    page = page[page.index("## Functions") : page.index("## Strategies")]  # other tables name them as well
     for name in FAMILIES.names():
         assert f"| `{name}` | " in page
