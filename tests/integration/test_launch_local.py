@@ -106,6 +106,13 @@ def test_launched_typed_again_and_extended(
     assert require_complete(storage_of(tmp_path), 3)[:2] == trials
 
 
+def awaits(pid: int, number: int) -> bool:
+    """True if a stopped process was sent this signal and has not seen it yet."""
+    pending = re.search(r"^ShdPnd:\s+([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert pending is not None
+    return bool(int(pending[1], 16) >> (number - 1) & 1)
+
+
 class Terminal:
     """A program under a pseudo-terminal of 150 x 50 characters."""
 
@@ -151,7 +158,8 @@ class Terminal:
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet_process")
 def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_config(tmp_path, training__epochs=15, evaluation__every_epochs=3)
+    # So long a trial that the second one is far from its end, however late its first score is seen.
+    path = write_config(tmp_path, training__epochs=60, evaluation__every_epochs=3)
     terminal = Terminal(command("launch", "--config", path, "--trials", 2, "--workers", 1), tmp_path)
     stopped: list[int] = []
     try:
@@ -159,11 +167,12 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (scored,) = wait_for(lambda: scored_of(tmp_path, 1), "the second trial's first evaluation")
         os.kill(scored.process.pid, signal.SIGSTOP)
         stopped.append(scored.process.pid)
-        row = r":\d+ +cpu +training +1 +\d+/15 +\d\.\d\d"
+        row = r":\d+ +cpu +training +1 +\d+/60 +\d\.\d\d"
         wait_for(lambda: re.search(row, terminal.text), "the second trial's row")
         shown = terminal.text
         terminal.press(b"\x03")
         wait_for(lambda: "draining: workers" in terminal.text, "the answer to Ctrl-C")
+        wait_for(lambda: awaits(stopped[0], signal.SIGTERM), "the worker's word to leave")
         os.kill(stopped.pop(), signal.SIGCONT)
         assert terminal.process.wait(timeout=DRAIN_SECONDS) == 0, terminal.text
     finally:
