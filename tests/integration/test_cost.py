@@ -30,8 +30,8 @@ LOCKED_ROUND_TRIPS, STATEMENTS, ROUND_TRIPS = 27, 40, 90
 """`graph` reads every generator's score and the study's total too: 26 under the lock, `tpe` 24."""
 
 
-def _costs(study: OpenStudy, work: Path) -> list[tuple[int, ...]]:
-    """Of every trial that a real worker does, after its first one."""
+def _cost(study: OpenStudy, work: Path) -> tuple[int, ...]:
+    """Of a trial that a real worker does, after its first one: of three the one with fewest, for a busy machine only adds."""
     moments: list[Counts] = []
     folder = WorkFolder(work)
     with metering() as counts:
@@ -42,7 +42,8 @@ def _costs(study: OpenStudy, work: Path) -> list[tuple[int, ...]]:
 
         Worker(study, FakeExperiment(0.0), folder, "cpu", threading.Event(), accepted).run()
     counted = map(astuple, moments)
-    return [tuple(b - a for a, b in zip(x, y, strict=True)) for x, y in pairwise(counted)]
+    trials = [tuple(b - a for a, b in zip(x, y, strict=True)) for x, y in pairwise(counted)]
+    return min(trials)
 
 
 @pytest.mark.parametrize("sampler", ["graph", "tpe", "random"])
@@ -55,10 +56,10 @@ def test_a_trials_statements_and_round_trips_do_not_grow_with_the_study(
         config = fake_config(f"s{filled}", k=3, search={"sampler": sampler}, service={"lease_seconds": 600.0})
         study = make_study(prepared_postgres_url, filled + 4, config)
         fill(study, filled)
-        costs[filled] = _costs(study, tmp_path)
+        costs[filled] = _cost(study, tmp_path)
         study.storage.close()
-    statements, round_trips, locked_statements, locked_round_trips = costs[400][-1]
-    assert costs[20][-1] == costs[400][-1], costs
+    statements, round_trips, locked_statements, locked_round_trips = costs[400]
+    assert costs[20] == costs[400], costs
     assert 0 < locked_statements <= locked_round_trips < LOCKED_ROUND_TRIPS
     assert statements <= STATEMENTS and round_trips <= ROUND_TRIPS
 
