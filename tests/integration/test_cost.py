@@ -31,7 +31,7 @@ LOCKED_ROUND_TRIPS, STATEMENTS, ROUND_TRIPS = 27, 40, 90
 
 
 def _cost(study: OpenStudy, work: Path) -> tuple[int, ...]:
-    """Of a trial that a real worker does, after its first one: of three the one with fewest, for a busy machine only adds."""
+    """Of a trial that a real worker does, after its first one: the one with fewest; a busy machine only adds."""
     moments: list[Counts] = []
     folder = WorkFolder(work)
     with metering() as counts:
