@@ -55,3 +55,14 @@ def tiny_table(*rows: Row) -> Table:
         for repeat in (0, 1)
     )
     return Table(Card.model_validate(CARD), rows, "tiny")
+
+
+def noisy_table() -> Table:
+    """The same graphs, three trainings each that are not alike."""
+    return tiny_table(
+        *(
+            row(graph, 3 * number + repeat, g1 + repeat / 4, g2 + repeat**2 / 5)
+            for number, (graph, g1, g2) in enumerate([(GOOD, 3.0, 5.0), (FAIR, 4.0, 4.0), (POOR, 1.5, 1.2)])
+            for repeat in range(3)
+        )
+    )

@@ -11,7 +11,7 @@ from colgan_search.figures.regret import Curve, Panels, draw_regret
 from colgan_search.file_names import REHEARSAL_RUNS, REHEARSAL_TABLE
 from colgan_search.files import write_text
 from colgan_search.rehearsal.functions import FAMILIES
-from colgan_search.rehearsal.report import ORACLE, Estimate, Line, as_csv, as_json, lines
+from colgan_search.rehearsal.report import Estimate, Line, as_csv, as_json, lines
 from colgan_search.rehearsal.runs import Run, RunsFile, Settings, Task, plan, run_all
 from colgan_search.rehearsal.strategies import USUAL
 from colgan_search.rehearsal.synthetic import Noise
@@ -101,14 +101,11 @@ def _panels(found: list[Line]) -> dict[str, Panels]:
     panels = {}
     for problem in dict.fromkeys(line.problem for line in found):
         of = [line for line in found if line.problem == problem]
-        floors = [line.regret.mean for line in of if line.strategy == ORACLE]
         own = {line.strategy: [other for other in of if other.strategy == line.strategy] for line in of}
-        own.pop(ORACLE, None)
         panels[problem] = Panels(
             unit=of[0].unit,
             by_trials={name: _curve([(line.budget, line.regret) for line in on]) for name, on in own.items()},
             by_hours={name: _curve([(line.time_hours, line.in_time) for line in on]) for name, on in own.items()},
-            floor=floors[0] if floors else None,
         )
     return panels
 

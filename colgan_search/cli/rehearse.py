@@ -166,7 +166,7 @@ def _bar() -> Iterator[Any]:
 
 def _table(lines: "list[Line]") -> Table:
     """A row per problem and strategy."""
-    budgets = sorted({line.budget for line in lines if line.budget})
+    budgets = sorted({line.budget for line in lines})
     last = budgets[-1]
     table = Table(
         *("problem", "strategy", "seeds"),
@@ -179,13 +179,12 @@ def _table(lines: "list[Line]") -> Table:
     for line in lines:
         rows.setdefault((line.problem, line.strategy), {})[line.budget] = line
     for (problem, strategy), by_budget in rows.items():
-        end = by_budget[max(by_budget)]
-        floor = end.budget == 0
+        end = by_budget[last]
         table.add_row(
             *(f"{problem} ({end.unit})", strategy, str(end.seeds)),
-            *(_text(by_budget[budget].regret if budget in by_budget else end.regret) for budget in budgets),
+            *(_text(by_budget[budget].regret) for budget in budgets),
             "" if end.against_tpe is None else _text(end.against_tpe),
-            *("" if floor else f"{end.visited:.2f}", "" if floor else _text(end.in_time)),
+            *(f"{end.visited:.2f}", _text(end.in_time)),
         )
     return table
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from colgan_search.errors import BadInput
 from colgan_search.figures.saving import picture_paths, save_figure
-from colgan_search.figures.styles import FAINT, INK, SMALL_SIZE, TEXT_SIZE, heading, look, tidy_axes
+from colgan_search.figures.styles import INK, SMALL_SIZE, TEXT_SIZE, heading, look, tidy_axes
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,6 @@ class Panels:
     by_trials: Mapping[str, Curve]
     """Strategy -> its curve."""
     by_hours: Mapping[str, Curve]
-    floor: float | None = None
-    """Regret that no strategy can be expected to go below; None where that is 0."""
 
 
 def draw_regret(
@@ -46,7 +44,7 @@ def draw_regret(
 
 def regret_figure(problems: Mapping[str, Panels], title: str | None = None) -> Figure:
     """A row per problem: left against trials, right against training time; one line per strategy, the same in all rows,
-    with a band for its interval. A dotted line is the problem's floor. BadInput without problems."""
+    with a band for its interval. BadInput without problems."""
     if not problems:
         raise BadInput("no rehearsed searches to draw")
     names = list(dict.fromkeys(name for panels in problems.values() for name in panels.by_trials))
@@ -55,7 +53,7 @@ def regret_figure(problems: Mapping[str, Panels], title: str | None = None) -> F
     rows = figure.subplots(len(problems), 2, sharey="row", squeeze=False)
     for (left, right), (problem, panels) in zip(rows, problems.items(), strict=True):
         for axes, curves, label in ((left, panels.by_trials, "trials"), (right, panels.by_hours, "hours of training")):
-            _draw(axes, curves, number, panels.floor)
+            _draw(axes, curves, number)
             axes.set_xlabel(label, fontsize=SMALL_SIZE, color=INK)
         left.set_ylabel(f"regret, {panels.unit}", fontsize=SMALL_SIZE, color=INK)
         left.set_title(problem, fontsize=TEXT_SIZE, color=INK, loc="left").set_parse_math(False)
@@ -63,14 +61,12 @@ def regret_figure(problems: Mapping[str, Panels], title: str | None = None) -> F
         Line2D([], [], color=look(place).colour, marker=look(place).marker, ms=5, lw=1.5, ls=_dashes(place), label=name)
         for name, place in number.items()
     ]
-    if any(panels.floor is not None for panels in problems.values()):
-        handles.append(Line2D([], [], color=FAINT, lw=1.2, ls=":", label="oracle"))
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=SMALL_SIZE, handlelength=3.4)
     heading(figure, title)
     return figure
 
 
-def _draw(axes: Axes, curves: Mapping[str, Curve], number: Mapping[str, int], floor: float | None) -> None:
+def _draw(axes: Axes, curves: Mapping[str, Curve], number: Mapping[str, int]) -> None:
     tidy_axes(axes)
     for name, curve in curves.items():
         style = look(number[name])
@@ -86,10 +82,8 @@ def _draw(axes: Axes, curves: Mapping[str, Curve], number: Mapping[str, int], fl
             lw=1.5,
             ls=_dashes(number[name]),
         )
-    if floor is not None:
-        axes.axhline(floor, color=FAINT, lw=1.2, ls=":", zorder=1)
     lowest = min((low for curve in curves.values() for low in curve.low), default=0.0)
-    axes.set_ylim(bottom=min(0.0, lowest, floor or 0.0))
+    axes.set_ylim(bottom=min(0.0, lowest))
     axes.set_xlim(left=0.0)
 
 

@@ -1,15 +1,13 @@
-"""Problems made of tables of measured graphs: a draw is one of the graph's trainings, and its truth an estimate.
+"""Problems made of tables of measured graphs: trainings as they might have gone, drawn anew for every trial.
 
-Every graph's trainings are split at random, anew for each rehearsed search: one half is drawn from (the larger one, in
-random order, and again from the start when it is used up), the other half judges. So the mean over many searches of
-what a named graph is judged by is unbiased: whoever named it never saw the trainings that judge it. Of a graph with a
-single training that one does both.
+A training of a graph scores the mean of the graph's trainings in the table and Gaussian noise with their covariance,
+among generators and moments alike: no two trainings are the same, and a generator that hears nothing has hardly any
+noise. It diverges as often as they did. What a graph is truly worth is the mean value of such trainings, so what is
+named is judged by no training that the search has seen, and regret is never below 0.
 
-What this cannot do: a graph drawn more often than its half holds gives the same trainings again. So repeating a graph
-tells less here than in truth, and the luckiest of many repeats, by which the best single trial is named, flatters less.
-And the best value, from which regret is counted, is itself an estimate: the highest of the graphs' means over all
-trainings, shrunk by their noise (`shrunken`); regret may fall below 0. Even whoever knows every training that can be
-drawn has regret: `oracle`, the floor that the noise sets.
+What this cannot do: the table's means are estimates, so its graphs differ by more than the true ones do, the more so
+the fewer trainings they have; all searches search this one function, and their intervals say nothing of other tables.
+Of a graph with a single training the noise is not known: all its trainings are alike.
 
 The value of a training is the maximum IS over its generators, so a graph's value is the expected maximum.
 """
@@ -18,21 +16,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.rehearsal.problem import FLOOR, Problem, Training
 from colgan_search.rehearsal.table import Row, Table
 from colgan_search.symmetry import canonical, canonical_order, count_distinct
 
-FAR = 5.0
-"""Standard deviations below the median, at which a graph counts as one that learns nothing."""
+DRAWS = 4096
+"""Trainings whose mean value is a graph's: their noise of 0.1 IS leaves 0.002."""
 
 
 class Measured(Problem):
-    """A table, split by `seed`."""
+    """A table."""
 
-    def __init__(self, table: Table, seed: int) -> None:
+    def __init__(self, table: Table) -> None:
         card = table.card
         self.roster, self.gates = table.roster, table.gates
         self.moments = tuple(moment / card.epochs for moment in card.moments)
@@ -40,74 +37,48 @@ class Measured(Problem):
         complete = len(graphs) == count_distinct(self.roster, len(self.gates))
         self.candidates = None if complete else graphs
         self.mean_hours = float(np.mean([row.seconds for row in table.rows])) / 3600
-        self._shrunk = shrunken({graph: _values(rows) for graph, rows in table.trainings.items()})
+        self._trainings = {graph: _Trainings(rows) for graph, rows in table.trainings.items()}
+        self._values = {graph: of.value() for graph, of in self._trainings.items()}
         self.unit, self.sd = "IS", 1.0
-        self.best = max(self._shrunk.values())
-        self._drawn: dict[KnowledgeTransferGraph, list[Row]] = {}
-        self._judging: dict[KnowledgeTransferGraph, list[Row]] = {}
-        rng = np.random.default_rng([seed, 3])
-        for graph, rows in table.trainings.items():
-            order = rng.permutation(len(rows))
-            half = (len(rows) + 1) // 2
-            self._drawn[graph] = [rows[at] for at in order[:half]]
-            self._judging[graph] = [rows[at] for at in order[half:]] or self._drawn[graph]
-        self._used = dict.fromkeys(graphs, 0)
+        self.best = max(self._values.values())
 
     def train(self, graph: KnowledgeTransferGraph, rng: np.random.Generator) -> Training:
-        """The graph's next training. KeyError for one that was not measured."""
-        ours = canonical(graph)
-        rows = self._drawn[ours]
-        row = rows[self._used[ours] % len(rows)]
-        self._used[ours] += 1
+        """One more training. KeyError for a graph that was not measured."""
         order, _ = canonical_order(graph)  # the table's G(i+1) is the graph's G(order[i])
-        scores = np.empty((len(self.moments), graph.k))
-        scores[:, np.array(order) - 1] = np.nan_to_num(row.array(), nan=FLOOR)
-        return Training(scores, row.seconds / 3600, row.diverged)
+        found = self._trainings[canonical(graph)].draw(rng)
+        scores = np.empty_like(found.scores)
+        scores[:, np.array(order) - 1] = found.scores
+        return Training(scores, found.hours, found.diverged)
 
     def judged(self, graph: KnowledgeTransferGraph) -> float:
-        """The mean value of the judging half."""
-        return float(np.mean([value(row) for row in self._judging[canonical(graph)]]))
-
-    def known(self, graph: KnowledgeTransferGraph) -> float:
-        """The shrunken mean over all its trainings."""
-        return self._shrunk[canonical(graph)]
-
-    def oracle(self) -> float:
-        """The judged value of the graph with the highest shrunken mean of the half that is drawn from."""
-        means = shrunken({graph: _values(rows) for graph, rows in self._drawn.items()})
-        return self.judged(max(means, key=lambda graph: means[graph]))
+        """The mean value of its trainings. KeyError for a graph that was not measured."""
+        return self._values[canonical(graph)]
 
 
-def value(row: Row) -> float:
-    """The maximum IS over the generators at the end; the floor if the training diverged."""
-    return FLOOR if row.diverged else float(row.array()[-1].max())
+class _Trainings:
+    """Those of one graph, and others that might have been."""
 
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        whole = [row.array() for row in rows if not row.diverged]
+        self._mean = np.mean(whole, axis=0) if whole else np.full(rows[0].array().shape, FLOOR)
+        away = np.array(whole).reshape(len(whole), *self._mean.shape) - self._mean
+        self._away = away / np.sqrt(max(len(whole) - 1, 1))
+        """[n, M, k]: times n independent standard normal numbers, added up, noise with the covariance of the n."""
 
-def _values(rows: Sequence[Row]) -> NDArray[np.float64]:
-    return np.array([value(row) for row in rows])
+    def scores(self, number: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """[number, M, k]: of trainings that do not diverge."""
+        noise = np.tensordot(rng.standard_normal((number, len(self._away))), self._away, 1)
+        return np.asarray(np.maximum(self._mean + noise, FLOOR))
 
+    def draw(self, rng: np.random.Generator) -> Training:
+        """One more: as long as one of the table's, and diverged if that one did, with what it scored before."""
+        row = self.rows[rng.integers(len(self.rows))]
+        scores = np.nan_to_num(row.array(), nan=FLOOR) if row.diverged else self.scores(1, rng)[0]
+        return Training(scores, row.seconds / 3600, row.diverged)
 
-def shrunken(values: dict[KnowledgeTransferGraph, NDArray[np.float64]]) -> dict[KnowledgeTransferGraph, float]:
-    """Each graph's mean, shrunk by its noise towards the mean of all graphs that learn something.
-
-    Noise and spread by one-way random effects (analysis of variance). Graphs whose means lie far below the median (by 5
-    standard deviations, from the median absolute deviation) learn nothing: they have neither the noise nor the mean of
-    those that a search chooses among, and are left out and as they are. Where no graph has two trainings nothing is
-    known of the noise, and nothing is shrunk.
-    """
-    means = {graph: float(np.mean(of)) for graph, of in values.items()}
-    spread = FAR * float(stats.median_abs_deviation(list(means.values()), scale="normal"))
-    learning = [graph for graph in means if means[graph] >= np.median(list(means.values())) - spread]
-    freedom = sum(len(values[graph]) - 1 for graph in learning)
-    if freedom == 0 or len(learning) < 2:
-        return means
-    noise = sum(float(((values[graph] - means[graph]) ** 2).sum()) for graph in learning) / freedom
-    centre = float(np.mean([means[graph] for graph in learning]))
-    of_means = float(np.var([means[graph] for graph in learning], ddof=1))
-    between = max(of_means - noise * float(np.mean([1 / len(values[graph]) for graph in learning])), 0.0)
-
-    def towards(graph: KnowledgeTransferGraph) -> float:
-        whole = between + noise / len(values[graph])
-        return centre + (between / whole if whole > 0 else 1.0) * (means[graph] - centre)
-
-    return means | {graph: towards(graph) for graph in learning}
+    def value(self) -> float:
+        """The mean value of a training; the same at every call."""
+        lost = float(np.mean([row.diverged for row in self.rows]))
+        whole = self.scores(DRAWS, np.random.default_rng(0))[:, -1].max(axis=1)
+        return lost * FLOOR + (1.0 - lost) * float(whole.mean())

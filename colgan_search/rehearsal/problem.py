@@ -59,15 +59,7 @@ class Problem(ABC):
 
     @abstractmethod
     def judged(self, graph: KnowledgeTransferGraph) -> float:
-        """The value by which a named graph is judged."""
-
-    def known(self, graph: KnowledgeTransferGraph) -> float:
-        """The value by which the best of all visited graphs is chosen, and judged: all that is known of it."""
-        return self.judged(graph)
-
-    def oracle(self) -> float:
-        """The value that the graph named by whoever knows every training that can be drawn is judged by."""
-        return self.best
+        """The value by which a graph that is named, or was trained, is judged."""
 
 
 def digits(graphs: Sequence[KnowledgeTransferGraph], gates: Sequence[Gate]) -> NDArray[np.int8]:

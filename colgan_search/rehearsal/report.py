@@ -14,8 +14,6 @@ from colgan_search.rehearsal.runs import Run
 
 AVERAGE = "functions' mean"
 """The mean over the synthetic functions, which have one unit."""
-ORACLE = "oracle"
-"""Who knows every training that can be drawn: on tables the floor that the noise sets."""
 BASELINE = "tpe"
 """Whose regret others are divided by."""
 CONFIDENCE, RESAMPLES = 0.95, 4000
@@ -39,7 +37,7 @@ class Line:
     problem: str
     strategy: str
     budget: int
-    """Trials, or whole trainings' worth of time; 0 for the oracle."""
+    """Trials, or whole trainings' worth of time."""
     seeds: int
     unit: str
     regret: Estimate
@@ -73,8 +71,6 @@ def lines(runs: Sequence[Run]) -> list[Line]:
         found += _of_problem(AVERAGE, list(functions.values()))
     for name, of in by_problem.items():
         found += _of_problem(name, [of])
-        if name not in functions:
-            found.append(_oracle(name, of))
     return found
 
 
@@ -127,14 +123,6 @@ class _Column:
         values: NDArray[np.float64] = np.array([[getattr(point, number) for point in row] for row in points], float)
         mean: NDArray[np.float64] = values.mean(axis=0)
         return mean
-
-
-def _oracle(name: str, of: dict[str, dict[int, Run]]) -> Line:
-    """Of a table: the same for all strategies, as it does not search."""
-    seeds = {seed: run.searched for runs in of.values() for seed, run in runs.items()}
-    floor = estimate(np.array([searched.oracle for searched in seeds.values()]))
-    unit = next(iter(seeds.values())).unit
-    return Line(name, ORACLE, 0, len(seeds), unit, floor, floor.mean, 0.0, floor, 0.0, 0.0, None)
 
 
 def estimate(values: NDArray[np.float64]) -> Estimate:

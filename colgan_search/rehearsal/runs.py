@@ -200,7 +200,7 @@ def do(settings: Settings, task: Task) -> Run:
 def make_problem(settings: Settings, task: Task) -> Problem:
     """The world of one search: of the function or table and the seed, whatever the strategy."""
     if task.table is not None:
-        return Measured(_table(task.table), task.seed)
+        return Measured(_table(task.table))
     gates = tuple(get_gate(name) for name in settings.gates)
     return Synthetic(FAMILIES.get(task.problem), Roster(settings.k), gates, settings.noise, task.seed)
 

@@ -48,8 +48,6 @@ class Searched(BaseModel):
     """After so many ended trials."""
     by_time: tuple[Point, ...]
     """After so many mean trainings' worth of training time."""
-    oracle: float
-    """The regret of whoever knows all that can be measured: 0 where the truth is known."""
     unit: str
     """Of regret."""
     mean_hours: float
@@ -116,7 +114,7 @@ class _Search:
             if not training.diverged:
                 trial.set_user_attr(IS_MEAN, training.scores[-1].tolist())
             self.study.tell(trial, training.value)
-            self.best_visited = max(self.best_visited, self.problem.known(graph))
+            self.best_visited = max(self.best_visited, self.problem.judged(graph))
         else:
             self.pruned += 1
             self.study.tell(trial, state=TrialState.PRUNED)
@@ -165,7 +163,6 @@ def search(problem: Problem, strategy: Strategy, budgets: Sequence[int], workers
     return Searched(
         by_trials=tuple(by_trials),
         by_time=tuple(by_time),
-        oracle=now_in.regret(problem.oracle()),
         unit=problem.unit,
         mean_hours=problem.mean_hours,
         pruned=now_in.pruned,

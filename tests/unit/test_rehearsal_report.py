@@ -9,7 +9,7 @@ from scipy import stats
 
 from colgan_search.errors import BadInput, DataError
 from colgan_search.figures.regret import Curve, Panels, draw_regret, regret_figure
-from colgan_search.rehearsal.report import AVERAGE, ORACLE, as_csv, as_json, estimate, lines, ratio
+from colgan_search.rehearsal.report import AVERAGE, as_csv, as_json, estimate, lines, ratio
 from colgan_search.rehearsal.runs import Run, RunsFile, Settings, Task, run_all
 from colgan_search.rehearsal.workers import Point, Searched
 
@@ -20,9 +20,7 @@ def run(problem: str, strategy: str, seed: int, regret: float, table: str | None
         for at, budget in enumerate((10, 20), start=1)
     )
     task = Task(problem=problem, table=table, digest=table, strategy=strategy, seed=seed)
-    searched = Searched(
-        by_trials=points, by_time=points, oracle=0.25, unit="sd", mean_hours=2.0, pruned=0, most_running=4
-    )
+    searched = Searched(by_trials=points, by_time=points, unit="sd", mean_hours=2.0, pruned=0, most_running=4)
     return Run(task=task, searched=searched)
 
 
@@ -48,11 +46,10 @@ def test_means_ratios_and_the_average_over_functions() -> None:
     json.dumps(as_objects, allow_nan=False)
 
 
-def test_a_table_has_an_oracle_and_no_part_in_the_average() -> None:
+def test_a_table_has_no_part_in_the_average() -> None:
     found = lines([*RUNS, run("measured", "tpe", 0, 1.0, table="x.csv")])
-    (oracle,) = [line for line in found if line.strategy == ORACLE]
-    assert oracle.problem == "measured" and oracle.regret.mean == 0.25
     assert found[: len(lines(RUNS))] == lines(RUNS)
+    assert [(line.problem, line.budget) for line in found[len(lines(RUNS)) :]] == [("measured", 10), ("measured", 20)]
 
 
 def test_intervals_are_scipys() -> None:
@@ -70,15 +67,12 @@ def test_intervals_are_scipys() -> None:
 
 def test_the_figure_has_a_row_per_problem_and_a_line_per_strategy(tmp_path: Path) -> None:
     curve = Curve((10, 20), (2.0, 1.0), (1.5, 0.5), (2.5, 1.5))
-    panels = {
-        name: Panels("sd", {"tpe": curve, "random": curve}, {"tpe": curve}, floor)
-        for name, floor in (("one", None), ("two", 0.1))
-    }
+    panels = {name: Panels("sd", {"tpe": curve, "random": curve}, {"tpe": curve}) for name in ("one", "two")}
     figure = regret_figure(panels)
     assert len(figure.axes) == 4
-    assert [len(axes.lines) for axes in figure.axes] == [2, 1, 3, 2]
+    assert [len(axes.lines) for axes in figure.axes] == [2, 1, 2, 1]
     assert list(figure.axes[0].lines[0].get_ydata()) == [2.0, 1.0]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["tpe", "random", "oracle"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["tpe", "random"]
     assert all(
         path.stat().st_size > 1000 for path in draw_regret(panels, [tmp_path / f"x.{end}" for end in ("png", "svg")])
     )
