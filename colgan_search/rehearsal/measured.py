@@ -73,7 +73,7 @@ class _Trainings:
 
     def draw(self, rng: np.random.Generator) -> Training:
         """One more: as long as one of the table's, and diverged if that one did, with what it scored before."""
-        row = self.rows[rng.integers(len(self.rows))]
+        row = self.rows[int(rng.integers(len(self.rows)))]
         scores = np.nan_to_num(row.array(), nan=FLOOR) if row.diverged else self.scores(1, rng)[0]
         return Training(scores, row.seconds / 3600, row.diverged)
 
