@@ -17,6 +17,9 @@ from colgan_search.symmetry import distinct_graphs
 FLOOR = 1.0
 """The value of a training that diverged: the floor of the inception score."""
 
+HOURS_SPREAD = 0.25
+"""Standard deviation of the logarithm of a training's hours."""
+
 
 @dataclass(frozen=True)
 class Training:

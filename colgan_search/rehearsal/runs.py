@@ -198,9 +198,9 @@ def do(settings: Settings, task: Task) -> Run:
 
 
 def make_problem(settings: Settings, task: Task) -> Problem:
-    """The world of one search: of the function or table and the seed, whatever the strategy."""
+    """The world of one search, whatever the strategy: a function of its seed, or a table, which is the same for all."""
     if task.table is not None:
-        return Measured(_table(task.table))
+        return _measured(task.table)
     gates = tuple(get_gate(name) for name in settings.gates)
     return Synthetic(FAMILIES.get(task.problem), Roster(settings.k), gates, settings.noise, task.seed)
 
@@ -208,6 +208,11 @@ def make_problem(settings: Settings, task: Task) -> Problem:
 @lru_cache(maxsize=16)
 def _table(path: str) -> tables.Table:
     return tables.read(Path(path))
+
+
+@lru_cache(maxsize=16)
+def _measured(path: str) -> Measured:
+    return Measured(_table(path))
 
 
 @contextmanager

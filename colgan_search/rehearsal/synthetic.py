@@ -13,7 +13,7 @@ from scipy.special import stdtr
 from colgan_search.gates import Gate
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.rehearsal.functions import FAMILIES, Family
-from colgan_search.rehearsal.problem import FLOOR, Problem, Training, all_digits, digits
+from colgan_search.rehearsal.problem import FLOOR, HOURS_SPREAD, Problem, Training, all_digits, digits
 from colgan_search.roster import Roster
 from colgan_search.surrogate.maximum import expected_maximum
 
@@ -22,8 +22,6 @@ MEAN, SD = 6.0, 0.125
 UNIT = "sd"
 """Standard deviations of the function, over all distinct graphs."""
 MOMENTS = (0.25, 0.5, 0.75, 1.0)
-HOURS_SPREAD = 0.25
-"""Standard deviation of the logarithm of a training's hours."""
 DEGREES = 3
 """Of freedom of Student's t, where tails are heavy."""
 

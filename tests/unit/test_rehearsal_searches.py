@@ -11,7 +11,7 @@ from colgan_search.errors import UnknownMember
 from colgan_search.gates import PAPER_GATES
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.rehearsal.functions import FAMILIES
-from colgan_search.rehearsal.measured import DRAWS, Measured
+from colgan_search.rehearsal.measured import Measured
 from colgan_search.rehearsal.problem import FLOOR, Problem
 from colgan_search.rehearsal.strategies import STRATEGIES, Strategy
 from colgan_search.rehearsal.synthetic import MEAN, SD, Noise, synthetic
@@ -49,33 +49,48 @@ def test_regret_is_the_best_value_minus_that_of_the_named_graph() -> None:
     searched = search(Measured(tiny_table()), InTurn(POOR, FAIR, GOOD), [1, 2, 3], workers=1, seed=0)
     assert [point.regret for point in searched.by_trials] == pytest.approx([3.5, 1.0, 0.0])
     assert [point.visited for point in searched.by_trials] == pytest.approx([3.5, 1.0, 0.0])
-    assert [point.hours for point in searched.by_trials] == pytest.approx([1.0, 2.0, 3.0])
-    assert searched.by_time == searched.by_trials
+    assert [point.trials for point in searched.by_trials] == [1, 2, 3]
     assert searched.unit == "IS"
 
 
-def test_trainings_of_a_table_have_its_mean_and_its_covariance_and_are_all_new() -> None:
-    """Generators and moments vary together as they did; what a graph is worth is the mean of the better generator."""
-    rows = [row(GOOD, 0, 13.0, 15.0), row(GOOD, 1, 14.0, 15.4), row(GOOD, 2, 15.0, 14.0)]  # far above the floor
-    problem, good = Measured(tiny_table(*rows)), KnowledgeTransferGraph.from_text(GOOD)
-    rng = np.random.default_rng(0)
-    drawn = np.array([problem.train(good, rng).scores for _ in range(20_000)]).reshape(-1, 4)
-    measured = np.array([one.array() for one in rows]).reshape(-1, 4)
-    assert len(np.unique(drawn[:, 3])) == len(drawn)
-    # Means of 20,000 within 4 standard errors, covariances (of at most 1) within 4 of sqrt(2 / 20,000).
-    assert drawn.mean(axis=0) == pytest.approx(measured.mean(axis=0), abs=4 / np.sqrt(20_000))
-    assert np.cov(drawn.T) == pytest.approx(np.cov(measured.T), abs=0.04)
-    assert problem.judged(good) == pytest.approx(drawn[:, 2:].max(axis=1).mean(), abs=4 / np.sqrt(DRAWS))
-    assert problem.judged(good) == Measured(tiny_table(*rows)).judged(good) == problem.best
+def drawn(problem: Problem, text: str, number: int) -> np.ndarray:  # type: ignore[type-arg]
+    """[number, M, k]: scores of so many trainings of one graph."""
+    rng, graph = np.random.default_rng(0), KnowledgeTransferGraph.from_text(text)
+    return np.array([problem.train(graph, rng).scores for _ in range(number)])
 
 
-def test_a_single_training_has_no_noise_and_no_score_is_below_the_floor() -> None:
+def test_trainings_of_a_table_have_its_mean_value_and_its_noise() -> None:
+    """By hand: G1 is away from its mean 14 by -1, 0, 1, G2 from 15 by 0, 1, -1; moments alike. Values 15, 16, 15."""
+    rows = [row(GOOD, 0, 13.0, 15.0), row(GOOD, 1, 14.0, 16.0), row(GOOD, 2, 15.0, 14.0)]
+    problem = Measured(tiny_table(*rows))
+    scores = drawn(problem, GOOD, 20_000)
+    four_errors = 4 / np.sqrt(20_000)  # of a mean; a variance of 1 has less noise than sqrt(2) times that
+    assert problem.judged(KnowledgeTransferGraph.from_text(GOOD)) == pytest.approx(46 / 3) == problem.best
+    assert scores[:, -1].max(axis=1).mean() == pytest.approx(46 / 3, abs=four_errors)
+    # Either generator may have either's noise: variances (1 + 1) / 2, covariance -1 / 2 (n - 1 = 2 in both).
+    assert np.cov(scores[:, -1].T) == pytest.approx(np.array([[1.0, -0.5], [-0.5, 1.0]]), abs=1.5 * four_errors)
+    assert scores[:, 0] == pytest.approx(scores[:, 1] - 1.0)
+    assert (scores[:, -1, 1] - scores[:, -1, 0]).mean() == pytest.approx(1.0, abs=2 * four_errors)
+
+
+def test_noise_is_shared_by_graphs_in_which_as_many_generators_learn() -> None:
+    """FAIR was twice the same, but two generators learn there, as in GOOD; POOR has one that learns, twice the same."""
+    rows = [row(GOOD, 0, 14.0, 14.0), row(GOOD, 1, 16.0, 16.0), row(FAIR, 2, 12.0, 12.0), row(FAIR, 3, 12.0, 12.0)]
+    problem = Measured(tiny_table(*rows, row(POOR, 4, 13.0, 1.0), row(POOR, 5, 13.0, 1.0)))
+    # Variances 2 and 0: 1 in both.
+    for text in (GOOD, FAIR):
+        assert drawn(problem, text, 4000)[:, -1, 0].var() == pytest.approx(1.0, abs=4 * np.sqrt(2 / 4000))
+    assert np.unique(drawn(problem, POOR, 50)[:, -1], axis=0).tolist() == [[13.0, 1.0]]
+    once = drawn(Measured(tiny_table(*rows[:3])), FAIR, 4000)  # a single training has the noise of others, too
+    assert once[:, -1, 0].var() == pytest.approx(2.0, abs=8 * np.sqrt(2 / 4000))
+
+
+def test_what_was_trained_once_has_no_noise_and_no_score_is_below_the_floor() -> None:
     rows = [row(GOOD, 0, 3.0, 5.0), row(POOR, 1, 1.0, 1.0), row(POOR, 2, 1.4, 1.0)]
-    problem, rng = Measured(tiny_table(*rows)), np.random.default_rng(0)
-    good, poor = map(KnowledgeTransferGraph.from_text, (GOOD, POOR))
-    assert {problem.train(good, rng).value for _ in range(5)} == {5.0} == {problem.judged(good)}
-    values = [problem.train(poor, rng).value for _ in range(50)]
-    assert min(values) == FLOOR < max(values)
+    problem = Measured(tiny_table(*rows))
+    assert np.unique(drawn(problem, GOOD, 5)[:, -1], axis=0).tolist() == [[3.0, 5.0]]
+    values = drawn(problem, POOR, 50)[:, -1].max(axis=1)
+    assert values.min() == FLOOR < values.max()
 
 
 def test_a_table_diverges_as_often_as_its_trainings_did() -> None:
@@ -86,6 +101,18 @@ def test_a_table_diverges_as_often_as_its_trainings_did() -> None:
     diverged = [problem.train(good, rng).diverged for _ in range(1000)]
     assert abs(np.mean(diverged) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 1000)
     assert problem.judged(good) == pytest.approx(0.25 * FLOOR + 0.75 * 5.0)
+    once = Measured(tiny_table(*rows[:2]))  # one whole training, and one that diverged
+    assert {once.train(good, rng).value for _ in range(50)} == {FLOOR, 5.0}
+
+
+def test_trainings_take_the_tables_median_more_or_less() -> None:
+    rows = [row(GOOD, trial, 1.0, 5.0, seconds=seconds) for trial, seconds in enumerate((3600.0, 7200.0, 360000.0))]
+    problem, good = Measured(tiny_table(*rows)), KnowledgeTransferGraph.from_text(GOOD)
+    rng = np.random.default_rng(0)
+    hours = np.array([problem.train(good, rng).hours for _ in range(2000)])
+    assert np.log(hours).mean() == pytest.approx(np.log(2.0), abs=4 * 0.25 / np.sqrt(2000))
+    assert np.log(hours).std() == pytest.approx(0.25, abs=4 * 0.25 / np.sqrt(2 * 2000))
+    assert problem.mean_hours == pytest.approx(hours.mean(), abs=4 * 0.6 / np.sqrt(2000))
 
 
 def test_a_diverged_training_is_worth_the_floor_and_shows_no_scores() -> None:
