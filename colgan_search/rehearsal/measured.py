@@ -7,9 +7,8 @@ generator has which noise is drawn among those that learn, and among the others;
 diverges as often as its trainings did. Its time varies as on functions, around the table's median: what trainings took
 says more of what else their machines did than of their graphs.
 
-What a graph is truly worth is the mean value of its trainings in the table, and drawn ones have that mean, but for
-those that would fall below the floor. So a search
-is judged by nothing that it has seen, and regret is never below 0.
+What a graph is truly worth is the mean value of its trainings in the table, and drawn ones have that mean (but for
+those that would fall below the floor). So a search is judged by nothing that it has seen, and regret is never below 0.
 
 What this cannot do: the table's means are estimates, so its graphs differ by more than the true ones do, the more so
 the fewer trainings they have; all searches search this one function, and their intervals say nothing of other tables.
