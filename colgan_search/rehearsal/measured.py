@@ -2,10 +2,10 @@
 
 A training of a graph scores the mean of the graph's trainings in the table and the noise of another training: how far
 one of the table's, of any graph with as many generators that learn, was from its graph's mean. Few trainings of a graph
-say nothing of its own noise, and on the shipped tables graphs' variances differ no more than by chance. Which
-generator has which noise is drawn among those that learn, and among the others; moments stay together. A graph
-diverges as often as its trainings did. Its time varies as on functions, around the table's median: what trainings took
-says more of what else their machines did than of their graphs.
+say nothing of its own noise, and on the shipped tables graphs' variances differ no more than by chance (`Noises` has
+the exception). Which generator has which noise is drawn among those that learn, and among the others; moments stay
+together. A graph diverges as often as its trainings did. Its time varies as on functions, around the table's median:
+what trainings took says more of what else their machines did than of their graphs.
 
 What a graph is truly worth is the mean value of its trainings in the table, and drawn ones have that mean (but for
 those that would fall below the floor). So a search is judged by nothing that it has seen, and regret is never below 0.

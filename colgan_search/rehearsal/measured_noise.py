@@ -1,4 +1,7 @@
-"""The noise of a table's trainings, shared by graphs in which as many generators learn."""
+"""The noise of a table's trainings, shared by graphs in which as many generators learn.
+
+A graph in which a generator learnt in one training and not in another lends none, and gives its own trainings again.
+"""
 
 import math
 from collections import defaultdict
@@ -27,16 +30,20 @@ class _Mean:
 
 
 class Noises:
-    """Of graphs with their trainings, none of which diverged; a generator learns whose mean at the end is a level."""
+    """Of graphs with their trainings, none of which diverged; a generator learns that ends at a level or above."""
 
     def __init__(self, trainings: Mapping[KnowledgeTransferGraph, Sequence[Scores]], level: float) -> None:
         self._means: dict[KnowledgeTransferGraph, _Mean] = {}
+        self._own: dict[KnowledgeTransferGraph, Sequence[Scores]] = {}
         of: dict[int, list[Scores]] = defaultdict(list)
         for graph, whole in trainings.items():
             if not whole:
                 continue
             mean = np.mean(whole, axis=0)
             learns = mean[-1] >= level
+            if not all(((one[-1] >= level) == learns).all() for one in whole):
+                self._own[graph] = whole
+                continue
             found = _Mean(mean, np.argsort(~learns, kind="stable"), int(learns.sum()))
             self._means[graph] = found
             if len(whole) > 1:  # away from their own mean they are too near
@@ -44,12 +51,13 @@ class Noises:
                 of[found.learning] += [(one - mean)[:, found.order] * scale for one in whole]
         self._noise = {number: np.array(noises) for number, noises in of.items()}
         """Number of generators that learn -> [n, M, k], these first."""
-        for graph, whole in trainings.items():
-            if whole:
-                self._lift(graph, float(np.mean([one[-1].max() for one in whole])))
+        for graph in self._means:
+            self._lift(graph, float(np.mean([one[-1].max() for one in trainings[graph]])))
 
     def scores(self, graph: KnowledgeTransferGraph, rng: np.random.Generator) -> Scores:
         """Of one more training; the graph's mean where no graph like it was trained twice. KeyError for others."""
+        if graph in self._own:
+            return self._own[graph][int(rng.integers(len(self._own[graph])))]
         mean = self._means[graph]
         noises = self._noise.get(mean.learning)
         if noises is None:

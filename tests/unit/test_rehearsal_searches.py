@@ -85,6 +85,14 @@ def test_noise_is_shared_by_graphs_in_which_as_many_generators_learn() -> None:
     assert once[:, -1, 0].var() == pytest.approx(2.0, abs=8 * np.sqrt(2 / 4000))
 
 
+def test_a_graph_that_learns_now_and_then_keeps_its_noise_to_itself() -> None:
+    rows = [row(GOOD, 0, 1.0, 14.0), row(GOOD, 1, 1.0, 14.0), row(GOOD, 2, 1.0, 1.0)]
+    problem = Measured(tiny_table(*rows, row(POOR, 3, 1.0, 12.0), row(POOR, 4, 1.0, 12.0)))
+    assert np.unique(drawn(problem, POOR, 50)[:, -1], axis=0).tolist() == [[1.0, 12.0]]
+    assert np.unique(drawn(problem, GOOD, 50)[:, -1], axis=0).tolist() == [[1.0, 1.0], [1.0, 14.0]]
+    assert problem.judged(KnowledgeTransferGraph.from_text(GOOD)) == pytest.approx(29 / 3)
+
+
 def test_what_was_trained_once_has_no_noise_and_no_score_is_below_the_floor() -> None:
     rows = [row(GOOD, 0, 3.0, 5.0), row(POOR, 1, 1.0, 1.0), row(POOR, 2, 1.4, 1.0)]
     problem = Measured(tiny_table(*rows))
