@@ -73,6 +73,12 @@ def test_trainings_of_a_table_have_its_mean_value_and_its_noise() -> None:
     assert (scores[:, -1, 1] - scores[:, -1, 0]).mean() == pytest.approx(1.0, abs=2 * four_errors)
 
 
+def test_the_best_of_noisy_generators_is_worth_what_it_was_in_the_table() -> None:
+    """Both means are 15, and a value of 16 each time: means and noise alone would give 15 + sqrt(2)."""
+    problem = Measured(tiny_table(row(GOOD, 0, 14.0, 16.0), row(GOOD, 1, 16.0, 14.0)))
+    assert drawn(problem, GOOD, 50)[:, -1].max(axis=1) == pytest.approx(np.full(50, 16.0))
+
+
 def test_noise_is_shared_by_graphs_in_which_as_many_generators_learn() -> None:
     """FAIR was twice the same, but two generators learn there, as in GOOD; POOR has one that learns, twice the same."""
     rows = [row(GOOD, 0, 14.0, 14.0), row(GOOD, 1, 16.0, 16.0), row(FAIR, 2, 12.0, 12.0), row(FAIR, 3, 12.0, 12.0)]
