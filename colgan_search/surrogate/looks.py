@@ -4,11 +4,12 @@ from functools import lru_cache
 
 from colgan_search.surrogate.counts import Heard, Total
 from colgan_search.surrogate.gatewise import View, Whole
+from colgan_search.surrogate.itself import Itself
 from colgan_search.surrogate.look import Look
 from colgan_search.surrogate.teachers import Teachers
 from colgan_search.surrogate.views import Space
 
-LOOKS: dict[str, type[Look]] = {look.name: look for look in (View, Whole, Teachers, Heard, Total)}
+LOOKS: dict[str, type[Look]] = {look.name: look for look in (View, Whole, Teachers, Heard, Total, Itself)}
 
 
 @lru_cache(maxsize=32)

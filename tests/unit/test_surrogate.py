@@ -37,7 +37,7 @@ def some_graphs(roster: Roster, n: int, seed: int = 0, gates: Any = PAPER_GATES)
 
 def hyper(space: Space) -> Hyper:
     """Other numbers than the usual ones, each class of edges its own."""
-    scales = {"view": 0.7, "whole": 0.4, "teachers": 0.6, "heard": 0.5, "total": 0.3}
+    scales = {"view": 0.7, "whole": 0.4, "teachers": 0.6, "heard": 0.5, "total": 0.3, "itself": 0.25}
     parts = tuple(
         Part(name, scales[name], tuple(0.2 + 0.15 * (c % 5) for c in range(look_of(space, name).decays)))
         for name in names_of(space)
@@ -353,6 +353,35 @@ def test_keys_are_equal_exactly_for_relabelled_graphs(roster: Roster) -> None:
         assert len(np.unique(everything)) == count_distinct(roster, 3)
 
 
+def test_a_view_is_itself_whatever_the_others_are_called_and_nothing_else() -> None:
+    roster = Roster(3)
+    space, rng = space_of(roster, PAPER_GATES), np.random.default_rng(0)
+    graph = some_graphs(roster, 1)[0]
+    one_edge_off = graph.relabel([1, 2, 3])
+    edge = roster.edges[int(rng.integers(len(roster.edges)))]
+    gates = {**dict(graph.items()), edge: CUTOFF if graph[edge] is not CUTOFF else THROUGH}
+    one_edge_off = KnowledgeTransferGraph.from_edges(roster, gates)
+    views = space.views(space.encode([graph, graph.relabel([1, 3, 2]), graph.relabel([2, 1, 3]), one_edge_off]))
+    seen = look_of(space, "itself").covariance(np.ones(1), views[0], views[1:].reshape(9, -1))
+    by_hand = np.zeros((3, 9))  # G1 is G1, then G2; G2 is G3, then G1; G3 is G2, then G3
+    by_hand[0, [0, 4]] = by_hand[1, [2, 3]] = by_hand[2, [1, 5]] = 1.0
+    assert_allclose(seen, by_hand)
+
+
+def test_replicates_tell_what_a_graph_has_of_its_own() -> None:
+    """One graph scores higher than all its neighbours, ten times: it is believed, and they are not."""
+    roster = Roster(2)
+    others = some_graphs(roster, 60, seed=3)
+    graph = others.pop()
+    rng = np.random.default_rng(1)
+    scores = np.vstack([rng.normal(5.0, 0.2, (59, 2)), rng.normal([6.0, 5.0], 0.2, (10, 2))])
+    model = GraphModel.fit([*others, *[graph] * 10], scores)
+    at = int(scores[59:].mean(axis=0).argmax())
+    assert model.predict([graph]).mean[0, at] > 5.8
+    changed = [other for other in others if sum(a is not b for a, b in zip(other.gates, graph.gates, strict=True)) == 1]
+    assert changed and model.predict(changed).mean[:, at].max() < 5.5
+
+
 def test_a_planted_effect_is_found_and_the_noise_is_estimated() -> None:
     """G(i)'s score is 2 if its own adversarial edge is through, and else 0, with noise of 0.5."""
     roster, rng = Roster(3), np.random.default_rng(0)
@@ -367,11 +396,22 @@ def test_a_planted_effect_is_found_and_the_noise_is_estimated() -> None:
 
 
 def test_bad_runs_are_as_bad_as_the_worst_of_the_usual_ones() -> None:
-    scores = np.array([[5.0, 5.2, 5.4, 5.6, 5.8, 6.0, 6.2, 6.4, 6.6, 1.0]])
-    expected = 5.7 - 2.0 * (np.quantile(scores, 0.9) - 5.7)
+    """The best scores of ten trainings have the median 5.7 and the 90 % point 6.42 (between 6.4 and 6.6)."""
+    best = np.array([5.0, 5.2, 5.4, 5.6, 5.8, 6.0, 6.2, 6.4, 6.6, 1.0])
+    expected = 5.7 - 4.0 * 0.72
+    scores = np.column_stack([np.full(10, 0.5), best])
     assert floored(scores).min() == pytest.approx(expected)
-    assert_allclose(floored(scores)[scores > 5], scores[scores > 5])
+    assert_allclose(floored(scores)[:9, 1], best[:9])
     assert_allclose(floored(np.full((2, 2), 1.0)), 1.0)
+
+
+def test_the_floor_holds_where_most_generators_learn_nothing() -> None:
+    """As on the digits at k = 3: the best graphs are one generator that learns beside two that hear nothing."""
+    rng = np.random.default_rng(0)
+    scores = np.column_stack([rng.normal(6.9, 0.15, 40), rng.uniform(1.0, 1.02, (40, 2))])
+    table = floored(scores)
+    assert_allclose(table[:, 0], scores[:, 0])
+    assert table.min() > 5.5 and (table[:, 1:] == table.min()).all()
 
 
 def test_scores_that_are_all_the_same_are_no_fault() -> None:
@@ -410,9 +450,9 @@ def test_what_is_usual_has_a_number_for_every_class() -> None:
     def decays(roster: Roster, gates: Any) -> list[int]:
         return [len(part.decay) for part in usual(space_of(roster, gates)).parts]
 
-    assert decays(Roster(3), PAPER_GATES) == [10, 4, 8, 2, 2]
-    assert decays(Roster(3), TWO) == decays(Roster(3), (THROUGH, POSITIVE, NEGATIVE)) == [5, 2, 4, 1, 1]
-    assert decays(Roster(2, 2), TWO) == [5, 3, 1, 1]
+    assert decays(Roster(3), PAPER_GATES) == [10, 4, 8, 2, 2, 1]
+    assert decays(Roster(3), TWO) == decays(Roster(3), (THROUGH, POSITIVE, NEGATIVE)) == [5, 2, 4, 1, 1, 1]
+    assert decays(Roster(2, 2), TWO) == [5, 3, 1, 1, 1]
 
 
 def test_where_most_trainings_diverged_the_others_are_still_told_apart() -> None:
