@@ -15,6 +15,7 @@ FAMILIES: Registry[Family] = Registry(
         "profiles": "colgan_search.rehearsal.functions.profiles:PROFILES",
         "teams": "colgan_search.rehearsal.functions.teams:TEAMS",
         "feedback": "colgan_search.rehearsal.functions.feedback:FEEDBACK",
+        "modes": "colgan_search.rehearsal.functions.modes:MODES_FAMILY",
     },
 )
 
