@@ -369,10 +369,10 @@ def test_a_view_is_itself_whatever_the_others_are_called_and_nothing_else() -> N
 
 
 def test_replicates_tell_what_a_graph_has_of_its_own() -> None:
-    """Two graphs with nothing in common but the level, four trainings each, all at +1 or all at -1 on the model's scale.
+    """Two graphs with nothing in common but the level, four trainings each: all at +1 or at -1 on the model's scale.
 
-    The targets y are an eigenvector of the covariances, with the value s + own / 4 + 2 * shared / 4; so a view's mean is
-    s / that of its own score, and a third graph's is 0.
+    The targets are an eigenvector of the covariances, with the value s + own / 4 + 2 * shared / 4; so a view's mean
+    is s / that of its own score, and a third graph's is 0.
     """
     high, low, other = (
         KnowledgeTransferGraph.from_text(text) for text in ("G1=D:t/G2=G1:p", "G1=D:n/G2=G1:n", "G1=D:t/G2=G1:n")
