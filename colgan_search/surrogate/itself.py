@@ -41,7 +41,7 @@ class Itself(Look):
 
     def covariance(self, decay: Floats, a: Codes, b: Codes) -> Floats:
         """[N, M] of 0 and 1."""
-        return (self.keys(a)[:, None] == self.keys(b)[None]).astype(np.float64)
+        return np.asarray(self.keys(a)[:, None] == self.keys(b)[None], dtype=np.float64)
 
     @cached_property
     def listed(self) -> tuple[int, NDArray[np.int64]]:
