@@ -102,5 +102,9 @@ def test_shipped_tables_are_whole(name: str) -> None:
     shipped = table.read(table.find(name))
     assert shipped.card.name == name and shipped.card.gates == tuple(gate.name for gate in PAPER_GATES)
     assert "/" not in shipped.card.machine + shipped.card.command
+    all_graphs, times = set(distinct_graphs(shipped.roster)), [len(rows) for rows in shipped.trainings.values()]
     if name == "digits-k2":
-        assert set(shipped.trainings) == set(distinct_graphs(shipped.roster))
+        assert set(shipped.trainings) == all_graphs and min(times) == 3
+    if name == "digits-k3":
+        assert set(shipped.trainings) < all_graphs and len(times) >= 300 and min(times) == 2
+    assert sum(number >= 10 for number in times) == 20
