@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial, TrialState, create_trial
 from pydantic import BaseModel, ConfigDict
 
 from colgan_search.graph import KnowledgeTransferGraph
@@ -80,9 +80,12 @@ class _Search:
         graph = suggest_graph(trial, self.problem.roster, self.problem.gates)
         if self.nearest is not None and not self.nearest.has(graph):
             # The search shall know what was trained, not what it wished for: that trial is taken back.
+            # What its sampler noted of it (NSGA-II: the generation) holds for the trial in its place.
+            noted = self.study.get_trials(deepcopy=False)[trial.number].system_attrs
             self.study.tell(trial, state=TrialState.FAIL)
             graph = self.nearest.to(graph)
-            self.study.enqueue_trial(params_of(graph, self.problem.gates))
+            wanted = {**noted, "fixed_params": params_of(graph, self.problem.gates)}
+            self.study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=wanted))
             trial = self.study.ask()
             graph = suggest_graph(trial, self.problem.roster, self.problem.gates)
         # A training's luck belongs to its place in the search, whichever strategy asks.

@@ -6,6 +6,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import TrialState
 
 from colgan_search.errors import UnknownMember
 from colgan_search.gates import PAPER_GATES
@@ -13,7 +14,7 @@ from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.rehearsal.functions import FAMILIES
 from colgan_search.rehearsal.measured import Measured
 from colgan_search.rehearsal.problem import FLOOR, Problem
-from colgan_search.rehearsal.strategies import STRATEGIES, Strategy
+from colgan_search.rehearsal.strategies import STRATEGIES, NsgaIi, Strategy
 from colgan_search.rehearsal.synthetic import MEAN, SD, Noise, synthetic
 from colgan_search.rehearsal.workers import search
 from colgan_search.roster import Roster
@@ -177,6 +178,25 @@ def test_a_proposal_that_was_not_measured_becomes_the_nearest_that_was() -> None
     # G1=D:t/G2=- is one edge from each of the two; G1=D:t,G2:t/G2=G1:t is one from GOOD, three from POOR.
     searched = search(Measured(tiny_table(*rows)), InTurn("G1=D:t,G2:t/G2=G1:t"), [1], workers=1, seed=0)
     assert searched.by_trials[0].regret == 0.0
+
+
+def test_evolution_goes_on_where_proposals_become_the_nearest_measured_graph() -> None:
+    """Optuna's NSGA-II counts a generation by what it noted of each trial; without it, it stays random for good."""
+    studies: list[optuna.Study] = []
+
+    class Small(NsgaIi):
+        def sampler(self, problem: Problem, trials: int, seed: int) -> BaseSampler:
+            return optuna.samplers.NSGAIISampler(population_size=4, seed=seed)
+
+        def winner(self, study: optuna.Study, problem: Problem, seed: int) -> int | None:
+            studies.append(study)
+            return super().winner(study, problem, seed)
+
+    search(Measured(tiny_table(row(GOOD, 0, 1.0, 5.0), row(POOR, 1, 1.5, 1.2))), Small(), [13], workers=1, seed=0)
+    trials = studies[-1].get_trials(states=(TrialState.COMPLETE, TrialState.FAIL))
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE, TrialState.FAIL}
+    generations = [trial.system_attrs["NSGAIISampler:generation"] for trial in trials]
+    assert generations == sorted(generations) and set(generations) == {0, 1, 2, 3}
 
 
 @pytest.mark.slow
