@@ -357,7 +357,6 @@ def test_a_view_is_itself_whatever_the_others_are_called_and_nothing_else() -> N
     roster = Roster(3)
     space, rng = space_of(roster, PAPER_GATES), np.random.default_rng(0)
     graph = some_graphs(roster, 1)[0]
-    one_edge_off = graph.relabel([1, 2, 3])
     edge = roster.edges[int(rng.integers(len(roster.edges)))]
     gates = {**dict(graph.items()), edge: CUTOFF if graph[edge] is not CUTOFF else THROUGH}
     one_edge_off = KnowledgeTransferGraph.from_edges(roster, gates)
