@@ -16,7 +16,7 @@ ALWAYS = 0.05
 
 
 class Modes(Family):
-    """What teachers cover is united or taken away, mode by mode: a second teacher of the same modes brings nothing."""
+    """What teachers cover is united or taken away, mode by mode: a second teacher of the same modes brings less."""
 
     name = "modes"
     words = "which modes a generator covers: what D and its teachers cover is united, or taken away; evenness counts"
