@@ -47,6 +47,12 @@ def test_a_space_that_is_too_large_to_count_has_more_than_a_lower_bound() -> Non
 def test_a_study_of_named_graphs_has_replicates_only() -> None:
     config = load_config("digits", {"search.sampler": "repeat", "search.first": ["mad-gan"]})
     assert space_lines(config, 5)[1] == "5 trials: 1 graph of search.first, 5 replicates of it"
+    twice = load_config("digits", {"search.sampler": "repeat", "search.first": ["mad-gan", "all-through", "mad-gan"]})
+    assert space_lines(twice, 3)[1] == (
+        "3 trials: 3 graphs of search.first, 2 of them distinct, 1 replicate for each time that one is named"
+    )
+    two = load_config("digits", {"search.sampler": "repeat", "search.first": ["mad-gan", "all-through"]})
+    assert space_lines(two, 5)[1] == "5 trials: 2 graphs of search.first, 2.5 replicates of each"
 
 
 def test_a_sampler_that_repeats_unawares_is_promised_nothing() -> None:

@@ -115,9 +115,13 @@ class Repeat(Random):
 
     def buys(self, settings: "SearchSettings", space: "Extent", trials: int) -> str:
         """Replicates alone."""
-        graphs = len(settings.first)
-        each = f"{trials / graphs:.3g} replicates of each" if graphs > 1 else f"{trials:,} replicates of it"
-        return f"{trials:,} trials: {graphs} {'graph' if graphs == 1 else 'graphs'} of search.first, {each}"
+        entries, graphs = len(settings.first), len(set(settings.first))
+        times = f"{trials / entries:,.1f}".removesuffix(".0")
+        replicates = f"{times} {'replicate' if times == '1' else 'replicates'}"
+        named = f"{trials:,} trials: {entries:,} {'graph' if entries == 1 else 'graphs'} of search.first"
+        if graphs < entries:
+            return f"{named}, {graphs:,} of them distinct, {replicates} for each time that one is named"
+        return f"{named}, {replicates} of {'it' if entries == 1 else 'each'}"
 
 
 def _quietly(make: "Callable[[], BaseSampler]") -> "BaseSampler":
