@@ -71,7 +71,7 @@ def _unguided(seen: Seen, fresh: NDArray[np.int64] | None, random: np.random.Gen
 
 
 def _mutated(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
-    """Without a model: a leader by its mean score with one edge changed, or every other time a random graph."""
+    """Without a model: a leader by its mean value with one edge changed, or every other time a random graph."""
     means = mean_values(seen)
     first = np.unique(seen.keys, return_index=True)[1]
     leaders = seen.codes[first[_top(means, candidates.LEADERS)]]
@@ -85,11 +85,9 @@ def _mutated(seen: Seen, plan: Plan, random: np.random.Generator) -> Codes:
 
 
 def mean_values(seen: Seen) -> NDArray[np.float64]:
-    """Of each graph that has scores, in the order of its keys: its best generator's mean."""
+    """Of each graph that has scores, in the order of its keys: its trainings' mean value, whatever their labels."""
     keys, which, times = np.unique(seen.keys, return_inverse=True, return_counts=True)
-    means = np.zeros((len(keys), seen.scores.shape[1]))
-    np.add.at(means, which, seen.scores)
-    return np.asarray((means / times[:, None]).max(axis=1))
+    return np.bincount(which, seen.scores.max(axis=1), minlength=len(keys)) / times
 
 
 def _replicate_is_due(seen: Seen, plan: Plan) -> bool:

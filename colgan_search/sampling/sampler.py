@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ class GraphSampler(BaseSampler):
     are not these edges with these gates is sampled at random, and so is the first trial.
 
     `k` is 1..64, None = as the study's parameters say, with their gates; `gates` are gates or names, at least two;
-    `discriminators` is 1..16. Proposals are a function of `seed` (None = another one each time) and of the history.
+    `discriminators` is 1..16. Proposals are a function of `seed` (None = another one each time), the trial's number and
+    the history; what is sampled at random, as a study's first trial is, comes again in one thread alone, as with
+    Optuna's samplers. A sampler can be pickled and copied; the copy goes on as it would.
     `trials` is how many there will be, if known: where they buy every distinct graph, each is trained once before any
     is trained again. Until `startup_trials` have scores, graphs unlike each other are proposed; after these a share of
     `replicates`, 0..1, trains a leading graph again, in the second half where `trials` is known, and a tenth of the
@@ -37,7 +40,8 @@ class GraphSampler(BaseSampler):
     whole; of larger ones the neighbours of the leaders, and random graphs; with k above 5 there is no model, only
     these.
 
-    ValueError for what is out of range; GraphError for unknown gates, k or discriminators.
+    TypeError for what is no number or no name; ValueError for what is out of range; GraphError for unknown gates, k or
+    discriminators.
     """
 
     def __init__(
@@ -52,6 +56,11 @@ class GraphSampler(BaseSampler):
         replicates: float = USUAL.replicates,
         scores: str = "is_mean",
     ) -> None:
+        whole = {"k": k, "seed": seed, "trials": trials}
+        _require_whole({name: value for name, value in whole.items() if value is not None})
+        _require_whole({"discriminators": discriminators, "startup_trials": startup_trials})
+        if not isinstance(replicates, Real) or not isinstance(scores, str):
+            raise TypeError(f"replicates is {replicates!r} and scores {scores!r}; they are a number and a name")
         if seed is not None and seed < 0:
             raise ValueError(f"seed is {seed}; it is at least 0, or None for another one each time")
         if not 0.0 <= replicates <= 1.0 or startup_trials < 1 or (trials is not None and trials < 1):
@@ -68,16 +77,26 @@ class GraphSampler(BaseSampler):
         self._seed = self._entropy() if seed is None else seed
         self._independent = RandomSampler(seed=self._seed % 2**32)
         self._lock = threading.Lock()
-        self._given: dict[int, dict[str, Any]] = {}
-        """What was proposed for trials whose parameters the study may not have yet when another thread asks."""
+        self._given: dict[tuple[str, int], dict[str, Any]] = {}
+        """What was proposed for trials, by study and number, whose parameters the study may not have yet when another
+        thread asks."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
 
     @staticmethod
     def _entropy() -> int:
         return int(np.random.SeedSequence().generate_state(1)[0])
 
     def reseed_rng(self) -> None:
-        """Another seed: Optuna asks for it in each of several processes."""
-        self._seed = self._entropy()
+        """Another seed for what is sampled at random: Optuna asks for it in each of several threads.
+
+        Graphs need none: trials have different numbers, and so different luck.
+        """
         self._independent.reseed_rng()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -104,20 +123,21 @@ class GraphSampler(BaseSampler):
         with self._lock:
             others = study.get_trials(deepcopy=False)
             unfinished = {other.number for other in others if other.state == TrialState.RUNNING}
-            self._given = {number: given for number, given in self._given.items() if number in unfinished}
+            name = study.study_name
+            self._given = {key: given for key, given in self._given.items() if key[0] != name or key[1] in unfinished}
             seen = graph_trials.seen(
                 (other for other in others if other.number != trial.number),
                 space,
                 search_space,
                 study.direction,
                 self._attribute,
-                self._given,
+                {number: given for (other, number), given in self._given.items() if other == name},
             )
             random = np.random.default_rng([self._seed, trial.number % 2**32])
             codes = propose(seen, self._plan, random)
-            names = [gate.name for gate in space.gates]
-            chosen = {edge.name: names[code] for edge, code in zip(space.roster.edges, codes, strict=True)}
-            self._given[trial.number] = chosen
+            gates = [gate.name for gate in space.gates]
+            chosen = {edge.name: gates[code] for edge, code in zip(space.roster.edges, codes, strict=True)}
+            self._given[name, trial.number] = chosen
         return chosen
 
     def sample_independent(
@@ -126,3 +146,9 @@ class GraphSampler(BaseSampler):
         """A random value."""
         graph_trials.single_objective(study)
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _require_whole(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r}; it is a whole number")

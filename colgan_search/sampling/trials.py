@@ -1,8 +1,9 @@
 """Optuna's trials as graphs with scores."""
 
-import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,8 @@ from colgan_search.sampling.history import Seen
 from colgan_search.surrogate.views import Space, space_of
 
 Distributions = dict[str, BaseDistribution]
+LARGEST = 1e100
+"""What is larger stands for infinity (-1e308 for a failure): with such numbers there is no reckoning."""
 
 
 def seen(
@@ -30,8 +33,8 @@ def seen(
 ) -> Seen:
     """What the trials of these distributions tell. `given` = parameters of running trials that may not have them yet.
 
-    A trial's scores are its user attribute `attribute`; where that is no list of k finite numbers, its value stands for
-    each of its generators.
+    A trial's scores are its user attribute `attribute`; where that is not k finite numbers, its value stands for each
+    of its generators, and a warning says so.
     """
     edges = space.roster.edges
     number = {gate.name: at for at, gate in enumerate(space.gates)}
@@ -56,10 +59,17 @@ def seen(
 
 
 def scores_of(trial: FrozenTrial, k: int, attribute: str) -> Sequence[float] | None:
-    """Each generator's score [k]; None if not even its value is a finite number."""
+    """Each generator's score [k]; None if not even its value is a finite number, of up to 1e100."""
     given = trial.user_attrs.get(attribute)
-    if isinstance(given, Sequence) and len(given) == k and all(_is_score(score) for score in given):
-        return [float(score) for score in given]
+    listed = given.tolist() if isinstance(given, np.ndarray) else given
+    if isinstance(listed, Sequence) and len(listed) == k and all(_is_score(score) for score in listed):
+        return [float(score) for score in listed]
+    if given is not None:
+        warnings.warn(
+            f"trial {trial.number}: {attribute} is {str(given)[:80]!r}, not {k} finite numbers; its value is taken for "
+            "each generator's",
+            stacklevel=2,
+        )
     values = trial.values
     return [values[0]] * k if values is not None and len(values) == 1 and _is_score(values[0]) else None
 
@@ -71,7 +81,7 @@ def single_objective(study: Study) -> None:
 
 
 def _is_score(score: Any) -> bool:
-    return isinstance(score, (int, float)) and not isinstance(score, bool) and math.isfinite(score)
+    return isinstance(score, Real) and not isinstance(score, bool) and abs(float(score)) <= LARGEST
 
 
 def found_space(distributions: Mapping[str, BaseDistribution]) -> Space | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,9 @@ class Space:
 
     roster: Roster
     gates: tuple[Gate, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return space_of, (self.roster, self.gates)  # what it lists is listed anew, once in a process
 
     @property
     def modelled(self) -> bool:

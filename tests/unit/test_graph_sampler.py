@@ -1,7 +1,11 @@
 """GraphSampler and name_winner with Optuna alone: Optuna's own suites, and what they do not ask."""
 
+import copy
+import pickle
+import re
 import subprocess
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -238,15 +242,125 @@ def test_smaller_is_better_where_the_study_minimises() -> None:
     assert study.trials[name_winner(study, scores="fid")].value == study.best_value == 3.0
 
 
-@pytest.mark.parametrize("given", [None, [1.0], "many", [1.0, float("nan")], [1.0, True]])
+@pytest.mark.parametrize("given", [None, [1.0], "many", [1.0, float("nan")], [1.0, True], [1.0, -1e308]])
 def test_without_scores_of_each_generator_the_value_is_theirs(given: Any) -> None:
     study = optuna.create_study(direction="maximize", sampler=GraphSampler(2, TWO, startup_trials=3))
-    for _ in range(12):
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for _ in range(12):
+            trial, graph = ask(study, Roster(2), TWO)
+            if given is not None:
+                trial.set_user_attr("is_mean", given)
+            study.tell(trial, max(scores(graph)))
+        assert study.best_value == 7.0 == study.trials[name_winner(study)].value
+    said = [str(one.message) for one in warned if "2 finite numbers" in str(one.message)]
+    assert bool(said) == (given is not None), "that it does not do what was wanted is said"
+
+
+@pytest.mark.parametrize("of", [np.array, lambda values: [np.float32(one) for one in values], tuple])
+def test_scores_may_be_an_array_or_numpys_numbers(of: Callable[[list[float]], Any]) -> None:
+    """The values would name the other one: they are the wrong way round."""
+    study = optuna.create_study(direction="maximize", sampler=GraphSampler(2, TWO))
+    space = {edge.name: optuna.distributions.CategoricalDistribution(TWO) for edge in Roster(2).edges}
+    for opened, found in ((set(space), [9.0, 9.0]), (set(), [1.0, 1.0])):
+        _add(study, space, opened, of(found), value=-found[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert name_winner(study) == 0
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize("size", [sys.float_info.max, 1e300, 1e160, 1e101, 1e99])
+@pytest.mark.parametrize("every", [2, 3])
+def test_a_failure_that_is_told_as_a_huge_number_ends_no_search(direction: str, size: float, every: int) -> None:
+    study = optuna.create_study(direction=direction, sampler=GraphSampler(2, TWO, startup_trials=2))
+    sign = 1.0 if direction == "maximize" else -1.0
+    for number in range(14):
         trial, graph = ask(study, Roster(2), TWO)
-        if given is not None:
-            trial.set_user_attr("is_mean", given)
-        study.tell(trial, max(scores(graph)))
-    assert study.best_value == 7.0 == study.trials[name_winner(study)].value
+        study.tell(trial, sign * (-size if number % every == 1 else max(scores(graph))))
+    assert sign * (study.trials[name_winner(study)].value or 0.0) > 0.0
+
+
+def test_a_sampler_can_be_pickled_and_copied_in_the_middle_of_a_search() -> None:
+    sampler = GraphSampler(2, GATES, startup_trials=3, seed=5)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for _ in range(6):
+        trial, graph = ask(study, Roster(2), GATES)
+        tell(study, trial, scores(graph))
+    ask(study, Roster(2), GATES)  # one is running
+    small = pickle.dumps(sampler)
+    assert b"assignments" not in small, "the graphs of its space are listed anew"
+    copies = [pickle.loads(small), copy.deepcopy(sampler)]
+    proposed = []
+    for one in [*copies, sampler]:
+        other = copy.deepcopy(study)
+        other.sampler = one
+        proposed.append(ask(other, Roster(2), GATES)[1])
+    assert proposed[0] == proposed[1] == proposed[2]
+
+
+def test_several_threads_change_no_seed_of_the_graphs() -> None:
+    proposed = []
+    for reseeded in (False, True):
+        sampler = GraphSampler(2, GATES, startup_trials=3, seed=5)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.enqueue_trial({edge.name: "through" for edge in Roster(2).edges})
+        for _ in range(6):
+            trial, graph = ask(study, Roster(2), GATES)
+            tell(study, trial, scores(graph))
+            if reseeded:
+                sampler.reseed_rng()
+        proposed.append([trial.params for trial in study.trials])
+    assert proposed[0] == proposed[1]
+
+
+def test_one_sampler_may_serve_two_studies_at_once() -> None:
+    """What it has proposed in one is no running graph of the other, whose trials have the same numbers."""
+    sampler = GraphSampler(None, startup_trials=2)
+    studies = {k: optuna.create_study(direction="maximize", sampler=sampler) for k in (2, 3)}
+    for k, study in studies.items():
+        for _ in range(3):
+            trial, graph = ask(study, Roster(k), TWO)
+            tell(study, trial, scores(graph))
+    for k in (3, 2, 3):
+        assert len(studies[k].ask().relative_params) == k * k
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"k": 2.0}, "k is 2.0"),
+        ({"k": True}, "k is True"),
+        ({"k": "3"}, "k is '3'"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"trials": 2.5}, "trials is 2.5"),
+        ({"startup_trials": 1.5}, "startup_trials is 1.5"),
+        ({"startup_trials": None}, "startup_trials is None"),
+        ({"discriminators": "1"}, "discriminators is '1'"),
+        ({"replicates": "0.1"}, "replicates is '0.1'"),
+        ({"scores": 3}, "scores 3"),
+    ],
+)
+def test_what_is_no_number_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(said)):
+        GraphSampler(**options)
+    assert GraphSampler(k=np.int64(2), seed=np.int64(1), replicates=np.float32(0.5))
+
+
+def test_replicates_under_other_labels_are_one_graph_where_there_is_no_model() -> None:
+    """k = 6: a graph that scored 10 twice, and one that scored 6."""
+    study = optuna.create_study(direction="maximize")
+    space = {edge.name: optuna.distributions.CategoricalDistribution(TWO) for edge in Roster(6).edges}
+    for opened, found in (({"D->G1"}, [10.0, *[0.0] * 5]), ({"D->G2"}, [0.0, 10.0, *[0.0] * 4])):
+        _add(study, space, opened, found)
+    _add(study, space, {"D->G1", "D->G2"}, [6.0, 6.0, *[0.0] * 4])
+    assert name_winner(study) in (0, 1)
+
+
+def _add(study: optuna.Study, space: dict[str, Any], opened: set[str], found: Any, value: float | None = None) -> None:
+    params = {name: "through" if name in opened else "cutoff" for name in space}
+    value, attributes = max(found) if value is None else value, {"is_mean": found}
+    study.add_trial(optuna.create_trial(params=params, distributions=space, value=value, user_attrs=attributes))
 
 
 def test_a_failed_graph_is_not_proposed_again() -> None:
