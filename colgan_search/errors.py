@@ -125,6 +125,10 @@ class DiskFull(TrialFault):
     """Too little free space for the next write; the files that were there are whole."""
 
 
+class ProcessKilled(ColganError):
+    """A process that worked for this one was ended from outside, perhaps for want of memory."""
+
+
 class CheckpointRefused(ColganError):
     """A checkpoint is cut short, unreadable, or belongs to another run."""
 

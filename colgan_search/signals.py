@@ -33,6 +33,16 @@ def stop_asked(first: Callable[[], None] = _nothing, again: Callable[[], None] =
 
 
 @contextmanager
+def held_back(number: signal.Signals) -> Iterator[None]:
+    """In the block such a signal waits: it comes at the end. Processes that are started in it never get it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def restored() -> Iterator[None]:
     """After the block, the signals are handled as they were before it."""
     before = {number: signal.getsignal(number) for number in STOPS}

@@ -12,7 +12,7 @@ from colgan_search.file_names import REHEARSAL_RUNS, REHEARSAL_TABLE
 from colgan_search.files import write_text
 from colgan_search.rehearsal.functions import FAMILIES
 from colgan_search.rehearsal.report import Estimate, Line, as_csv, as_json, lines
-from colgan_search.rehearsal.runs import Run, RunsFile, Settings, Task, plan, run_all
+from colgan_search.rehearsal.runs import Run, RunsFile, Settings, plan, run_all
 from colgan_search.rehearsal.strategies import USUAL
 from colgan_search.rehearsal.synthetic import Noise
 from colgan_search.rehearsal.table import shipped
@@ -53,7 +53,7 @@ def rehearse(request: RehearseRequest, on_run: Callable[[int, int], None] = lamb
     """Does the searches that are missing in the folder, and writes table and figure of all that are asked for.
 
     `on_run` hears how many searches are done, of how many. BadInput, and nothing written, for bad input; Interrupted
-    after Ctrl-C: the same request goes on.
+    after Ctrl-C, ProcessKilled where one of several processes was: the same request goes on.
     """
     if list(request.budgets) != sorted(set(request.budgets)):
         raise BadInput(f"the numbers of trials {list(request.budgets)} must increase")
@@ -65,7 +65,7 @@ def rehearse(request: RehearseRequest, on_run: Callable[[int, int], None] = lamb
     folder = request.out or work_folder(request.work_dir).rehearsal
     work_folder(folder, "--out" if request.out else "--work-dir")
     file = RunsFile(folder / REHEARSAL_RUNS, settings)
-    wanted = {_key(task) for task in tasks}
+    wanted = {task.key for task in tasks}
     done = len(tasks) - len(file.missing(tasks))
     on_run(done, len(tasks))
 
@@ -78,8 +78,8 @@ def rehearse(request: RehearseRequest, on_run: Callable[[int, int], None] = lamb
         run_all(file, settings, tasks, request.processes, ran)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; {done} of {len(tasks)} searches are done, and the same command goes on") from None
-    order = {_key(task): place for place, task in enumerate(tasks)}
-    runs = sorted((run for run in file.runs if _key(run.task) in wanted), key=lambda run: order[_key(run.task)])
+    order = {task.key: place for place, task in enumerate(tasks)}
+    runs = sorted((run for run in file.runs if run.task.key in wanted), key=lambda run: order[run.task.key])
     return _written(request, settings, folder, lines(runs))
 
 
@@ -91,10 +91,6 @@ def _written(request: RehearseRequest, settings: Settings, folder: Path, found: 
     write_text(whole, json.dumps(record, indent=1) + "\n")
     pictures = draw_regret(_panels(found), [folder / f"{FIGURE}.{form}" for form in request.formats])
     return Rehearsed(found, [table, whole, *pictures])
-
-
-def _key(task: Task) -> tuple[str, str, int]:
-    return task.problem, task.strategy, task.seed
 
 
 def _panels(found: list[Line]) -> dict[str, Panels]:

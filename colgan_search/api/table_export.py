@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from colgan_search.api.work_and_storage import DEFAULT_WORK_DIR, opened_study, output_file, work_folder
 from colgan_search.config.fingerprint import fingerprint, result_settings
@@ -33,8 +34,9 @@ def export_table(
     """Writes all complete trials of the studies as one table, `out` (.csv) with a .json beside it.
 
     A name that ends in .csv is a table, `out` itself perhaps, whose trainings are taken in: so a table grows by studies
-    of several databases. A training that comes twice counts once; of two that are called the same trial of the same
-    study neither is left out: that is an error.
+    of several databases. A training that comes twice counts once, under its first name: also one that a study took over
+    (`reuse`), and one that two studies of one seed did alike. Two that differ and are called the same trial of the same
+    study are an error.
     BadInput, and nothing written, for a file's name that no table can have, if a study has no complete trial, looks for
     another objective than the maximum IS, has several discriminators, or if not all trainings are measured alike at the
     same moments; DataError for a table that cannot be read.
@@ -46,6 +48,7 @@ def export_table(
     output_file(out)
     card: Card | None = None
     rows: dict[tuple[str, int], Row] = {}
+    trained: dict[Any, Row] = {}
     for name in dict.fromkeys(studies):
         if name.endswith(TABLE):
             table = read(find(name))
@@ -55,6 +58,8 @@ def export_table(
                 theirs, found = _of_study(study)
         card = theirs if card is None else _merged(card, theirs, name)
         for row in found:
+            if trained.setdefault(row.training, row) is not row:
+                continue
             before = rows.setdefault((row.study, row.trial), row)
             if (before.graph, before.seed) != (row.graph, row.seed):
                 raise StudyError(

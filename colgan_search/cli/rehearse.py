@@ -90,9 +90,9 @@ def command(
     from colgan_search.rehearsal.table import shipped
 
     request = RehearseRequest(
-        functions=_names(functions, FAMILIES.names()),
-        tables=_names(tables, shipped()),
-        strategies=_names(strategies, STRATEGIES.names()) or USUAL,
+        functions=None if functions is None else _names(functions, FAMILIES.names()),
+        tables=None if tables is None else _names(tables, shipped()),
+        strategies=USUAL if strategies is None else _names(strategies, STRATEGIES.names()),
         budgets=_numbers(trials),
         seeds=seeds,
         workers=workers,
@@ -133,9 +133,7 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def _names(text: str | None, all_of_them: tuple[str, ...]) -> tuple[str, ...] | None:
-    if text is None:
-        return None
+def _names(text: str, all_of_them: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     return all_of_them if names == ("all",) else names
 

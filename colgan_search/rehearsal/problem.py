@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from colgan_search.symmetry import distinct_graphs
 
 FLOOR = 1.0
 """The value of a training that diverged: the floor of the inception score."""
+
+Unit = Literal["sd", "IS"]
+"""Of regret: standard deviations of a function over all distinct graphs; inception scores."""
 
 HOURS_SPREAD = 0.25
 """Standard deviation of the logarithm of a training's hours."""
@@ -49,7 +53,7 @@ class Problem(ABC):
     """The only graphs that can be trained; None = all."""
     best: float
     """The value that regret is counted from: the best graph's."""
-    unit: str
+    unit: Unit
     """Of regret, in words: `sd` (of the function, over all distinct graphs), `IS`."""
     sd: float
     """The unit, in scores."""

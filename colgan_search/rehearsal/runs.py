@@ -1,9 +1,11 @@
 """Many rehearsed searches: planned, run in one or several processes, kept line by line in a file that goes on."""
 
 import multiprocessing
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Annotated, Literal
 import optuna
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from colgan_search.errors import BadInput, DataError
+from colgan_search.errors import BadInput, DataError, ProcessKilled
 from colgan_search.files import file_digest, write_text
 from colgan_search.gates import get_gate
 from colgan_search.rehearsal import table as tables
@@ -23,6 +25,7 @@ from colgan_search.rehearsal.strategies import STRATEGIES
 from colgan_search.rehearsal.synthetic import Noise, Synthetic
 from colgan_search.rehearsal.workers import Searched, search
 from colgan_search.roster import Roster
+from colgan_search.signals import held_back
 from colgan_search.version import __version__
 
 
@@ -56,6 +59,11 @@ class Task(_Closed):
     """Of the table's file."""
     strategy: str
     seed: Annotated[int, Field(ge=0)]
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Which search it is, among those of one file."""
+        return self.problem, self.strategy, self.seed
 
 
 class Run(_Closed):
@@ -119,13 +127,13 @@ class RunsFile:
 
     def missing(self, tasks: list[Task]) -> list[Task]:
         """Those that are not done yet. DataError if one was done with another content of its table."""
-        done = {(run.task.problem, run.task.strategy, run.task.seed): run.task.digest for run in self.runs}
+        done = {run.task.key: run.task.digest for run in self.runs}
         for task in tasks:
-            if done.get(key := (task.problem, task.strategy, task.seed), task.digest) != task.digest:
+            if done.get(task.key, task.digest) != task.digest:
                 raise DataError(
-                    f"{self.path}: {key[0]} was searched with another content of that table; name another folder"
+                    f"{self.path}: {task.problem} was searched with another content of that table; name another folder"
                 )
-        return [task for task in tasks if (task.problem, task.strategy, task.seed) not in done]
+        return [task for task in tasks if task.key not in done]
 
     def _read(self, settings: Settings) -> list[Run]:
         try:
@@ -140,20 +148,24 @@ class RunsFile:
             raise DataError(f"{self.path}: is not a file of a rehearsal; name another folder") from None
         for key, value in settings:
             if getattr(ours, key) != value:
-                raise DataError(
-                    f"{self.path}: was begun with {key} {getattr(ours, key)}, not {value}; name another folder"
+                was, now = (
+                    ", ".join(map(str, one)) if isinstance(one, tuple) else one for one in (getattr(ours, key), value)
                 )
-        runs = []
+                name = "trials" if key == "budgets" else key
+                raise DataError(f"{self.path}: was begun with {name} {was}, not {now}; name another folder")
+        runs: dict[tuple[str, str, int], Run] = {}
         for number, line in enumerate(lines, start=2):
             try:
-                runs.append(_checked(RUN.validate_json(line), settings))
+                run = _checked(RUN.validate_json(line), settings)
             except ValueError:
                 raise DataError(
                     f"{self.path}, line {number}: is not a search; delete the line to do it again"
                 ) from None
+            if runs.setdefault(run.task.key, run) != run:
+                raise DataError(f"{self.path}, line {number}: is another outcome of a search that stands there already")
         if torn:  # the process was killed in the middle of a line
             write_text(self.path, whole + "\n")
-        return runs
+        return list(runs.values())
 
 
 def _checked(run: Run, settings: Settings) -> Run:
@@ -167,7 +179,10 @@ def _checked(run: Run, settings: Settings) -> Run:
 def run_all(
     file: RunsFile, settings: Settings, tasks: list[Task], processes: int, on_run: Callable[[Run], None]
 ) -> None:
-    """Does what is missing, and keeps each search as it comes. Stopped at any time, nothing that is done is lost."""
+    """Does what is missing, and keeps each search as it comes. Stopped at any time, nothing that is done is lost.
+
+    Its processes end with it. ProcessKilled if one of them is ended from outside.
+    """
     missing = file.missing(tasks)
 
     def keep(run: Run) -> None:
@@ -179,12 +194,23 @@ def run_all(
             for task in missing:
                 keep(do(settings, task))
         return
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _in_process)
     try:
-        for done in as_completed([pool.submit(do, settings, task) for task in missing]):
+        with held_back(signal.SIGINT):  # Ctrl-C is this process's alone
+            begun = [pool.submit(do, settings, task) for task in missing]
+        for done in as_completed(begun):
             keep(done.result())
+    except BrokenProcessPool:
+        raise ProcessKilled(
+            "a process of the rehearsal was killed (too little memory?); the searches that were done are kept, and the "
+            "same command goes on"
+        ) from None
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Whoever stops in the middle shall not wait for searches of minutes.
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()
+        pool.shutdown(cancel_futures=True)
 
 
 def do(settings: Settings, task: Task) -> Run:
@@ -229,9 +255,5 @@ def _quiet() -> Iterator[None]:
 
 
 def _in_process() -> None:
-    """Ctrl-C is the parent's."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

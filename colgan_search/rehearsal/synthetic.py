@@ -19,8 +19,6 @@ from colgan_search.surrogate.maximum import expected_maximum
 
 MEAN, SD = 6.0, 0.125
 """As measured on the digits at k = 3."""
-UNIT = "sd"
-"""Standard deviations of the function, over all distinct graphs."""
 MOMENTS = (0.25, 0.5, 0.75, 1.0)
 DEGREES = 3
 """Of freedom of Student's t, where tails are heavy."""
@@ -49,7 +47,7 @@ class Synthetic(Problem):
         self._function = family.draw(roster, gates, np.random.default_rng([seed, 1, *name]))
         values = self._function(everything).max(axis=1)
         self._shift, self._scale = float(values.mean()), float(values.std()) or 1.0
-        self.unit, self.sd = UNIT, SD
+        self.unit, self.sd = "sd", SD
         self.best = float(self._values(self._on_scale(self._function(everything))).max())
         # Another function of the family says how much better a graph looks early than it will be.
         self._early = family.draw(roster, gates, np.random.default_rng([seed, 2, *name]))

@@ -81,6 +81,11 @@ class Row(_Closed):
     """[M][k]; None only where the training diverged before."""
     fid: tuple[Annotated[float, Field(ge=0.0, le=LARGEST_SCORE)] | None, ...] | None
 
+    @property
+    def training(self) -> Any:
+        """Equal for the same training under two names: one that was taken over, or done twice by two like studies."""
+        return self.graph, self.seed, self.scores
+
     def array(self) -> NDArray[np.float64]:
         """[M, k], with NaN for None."""
         return np.array([[np.nan if one is None else one for one in moment] for moment in self.scores], dtype=float)
@@ -101,8 +106,15 @@ class Table:
         self.trainings: dict[KnowledgeTransferGraph, list[Row]] = {}
         """Canonical graph -> its trainings."""
         seen: set[tuple[str, int]] = set()
+        trained: set[Any] = set()
         for line, row in enumerate(rows, start=2):
             self._check(row, f"{where}, line {line}", seen)
+            if row.training in trained:
+                raise DataError(
+                    f"{where}, line {line}: trial {row.trial} of {row.study} is a training that stands there already, "
+                    "with the same graph, seed and scores; delete the line"
+                )
+            trained.add(row.training)
 
     def _check(self, row: Row, where: str, seen: set[tuple[str, int]]) -> None:
         try:
@@ -147,8 +159,8 @@ def read(path: Path) -> Table:
         if not file.is_file():
             raise DataError(f"{file}: is not there; a table is a .csv file with a .json file of its name")
     try:
-        card = Card.model_validate_json(beside.read_text(encoding="utf-8"))
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")), strict=True))
+        card = Card.model_validate_json(beside.read_text(encoding="utf-8-sig"))
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True))
     except ValidationError as error:
         raise DataError(f"{beside}: {_problem(error)}") from None
     except (ValueError, csv.Error) as error:
@@ -156,7 +168,8 @@ def read(path: Path) -> Table:
     heads = (columns(card, fid=True), columns(card, fid=False))
     if not lines or lines[0] not in heads:
         raise DataError(f"{path}: its first line must be {','.join(heads[0])} (fid_... may be left out)")
-    rows = [_row(card, lines[0], cells, f"{path}, line {at}") for at, cells in enumerate(lines[1:], start=2)]
+    # As spreadsheets write them: with a mark of the encoding, and perhaps an empty last line.
+    rows = [_row(card, lines[0], cells, f"{path}, line {at}") for at, cells in enumerate(lines[1:], start=2) if cells]
     return Table(card, rows, str(path))
 
 

@@ -6,20 +6,26 @@ real one in memory, so a sampler sees the trials that other workers are running,
 
 import heapq
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import optuna
 from optuna.trial import Trial, TrialState, create_trial
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.rehearsal.nearest import Nearest
-from colgan_search.rehearsal.problem import Problem, Training
+from colgan_search.rehearsal.problem import Problem, Training, Unit
 from colgan_search.rehearsal.strategies import Strategy
 from colgan_search.search.proposing.space import params_of, suggest_graph
 
 IS_MEAN = "is_mean"
 """The user attribute with each generator's score, as a study's trials have it."""
+
+
+Regret = Annotated[float, Field(ge=-1e-6, allow_inf_nan=False)]
+"""Nothing is better than the best, but for rounding."""
+Hours = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class Point(BaseModel):
@@ -31,11 +37,11 @@ class Point(BaseModel):
     """Trials, or trainings' worth of time, after which this is; later if nothing was complete by then."""
     trials: int
     """Ended, whole or pruned."""
-    hours: float
+    hours: Hours
     """Of training, spent on the ended trials by all workers together."""
-    regret: float
+    regret: Regret
     """Of the graph that the strategy names."""
-    visited: float
+    visited: Regret
     """Of the best graph that was trained to its end, whatever was measured of it."""
 
 
@@ -48,9 +54,9 @@ class Searched(BaseModel):
     """After so many ended trials."""
     by_time: tuple[Point, ...]
     """After so many mean trainings' worth of training time."""
-    unit: str
+    unit: Unit
     """Of regret."""
-    mean_hours: float
+    mean_hours: Hours
     """Of one whole training of the problem."""
     pruned: int
     most_running: int

@@ -56,11 +56,12 @@ class GraphSampler(BaseSampler):
         replicates: float = USUAL.replicates,
         scores: str = "is_mean",
     ) -> None:
-        whole = {"k": k, "seed": seed, "trials": trials}
-        _require_whole({name: value for name, value in whole.items() if value is not None})
-        _require_whole({"discriminators": discriminators, "startup_trials": startup_trials})
-        if not isinstance(replicates, Real) or not isinstance(scores, str):
-            raise TypeError(f"replicates is {replicates!r} and scores {scores!r}; they are a number and a name")
+        numbers = {"discriminators": discriminators, "startup_trials": startup_trials}
+        optional = {"k": k, "seed": seed, "trials": trials}
+        for name, value in {**numbers, **{name: one for name, one in optional.items() if one is not None}}.items():
+            _require_kind(name, value, Integral, "a whole number")
+        _require_kind("replicates", replicates, Real, "a number")
+        _require_kind("scores", scores, str, "an attribute's name")
         if seed is not None and seed < 0:
             raise ValueError(f"seed is {seed}; it is at least 0, or None for another one each time")
         if not 0.0 <= replicates <= 1.0 or startup_trials < 1 or (trials is not None and trials < 1):
@@ -148,7 +149,6 @@ class GraphSampler(BaseSampler):
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
 
-def _require_whole(values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise TypeError(f"{name} is {value!r}; it is a whole number")
+def _require_kind(name: str, value: Any, kind: type, words: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it is {words}")

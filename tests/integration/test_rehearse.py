@@ -1,6 +1,7 @@
 """`rehearse` at the command line: table, files, going on, tables made of studies, bad input."""
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from colgan_search.cli.app import run
 from colgan_search.graph import KnowledgeTransferGraph
 from colgan_search.records import EpochScores, GeneratorScore, Outcome, Protocol, Scores
 from colgan_search.rehearsal import table
+from colgan_search.search.care.reusing import reuse
 from colgan_search.search.delivering import deliver
 from colgan_search.search.delivering.deliver import Spool, Spooled
 from colgan_search.search.proposing import propose
-from colgan_search.search.study.opening import OpenStudy
+from colgan_search.search.study.opening import OpenStudy, open_study
 from colgan_search.symmetry import canonical
 from tests.fleet import fake_config, make_study
-from tests.integration.cli_helpers import end, run_cli, start_cli, wait_for
+from tests.integration.cli_helpers import WAIT_SECONDS, end, run_cli, start_cli, wait_for
 from tests.rehearsal import tiny_table
 
 SMALL = ["--functions", "cliffs", "--k", "2", "--workers", "2", "--trials", "3,5", "--strategies", "tpe,random"]
@@ -55,6 +57,7 @@ def test_table_files_and_going_on(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--tables", "no.csv"], "no.csv: is not there"),
         (["--functions", "cliffs", "--strategies", "nothing"], "unknown strategy 'nothing'; known are: random"),
         (["--functions", ","], "a function or a table"),
+        (["--functions", "cliffs", "--strategies", ""], "a strategy"),
         (["--functions", "cliffs", "--trials", "60,30"], "--trials 60,30"),
         (["--functions", "cliffs", "--trials", "many"], "--trials many"),
         (["--functions", "cliffs", "--noise", "-1"], "--noise"),
@@ -156,8 +159,8 @@ def test_a_table_is_made_of_studies(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_table_grows_by_a_study_of_another_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "grown.csv"
     urls = [f"sqlite:///{tmp_path / f'{place}.db'}" for place in "ab"]
-    for url, name in zip(urls, ("first", "second"), strict=True):
-        study = make_study(url, 2, fake_config(name, training={"epochs": 4, "batch": 64}))
+    for url, name, seed in zip(urls, ("first", "second"), (0, 3), strict=True):
+        study = make_study(url, 2, fake_config(name, seed=seed, training={"epochs": 4, "batch": 64}))
         deliver_one(study, tmp_path, 5.0)
         if name == "second":
             deliver_one(study, tmp_path, 6.0)
@@ -190,6 +193,26 @@ def test_a_table_grows_by_a_study_of_another_database(tmp_path: Path, capsys: py
     assert out.read_bytes() == before
     assert run([*words, "--export", "nowhere.csv", "--export", "second", "--storage", urls[1]]) == 2
     assert "nowhere.csv: is not there" in capsys.readouterr().err
+
+
+def test_a_training_counts_once_whatever_its_names(tmp_path: Path) -> None:
+    """One that was taken over, and one that a study of the same seed did alike; another outcome is another training."""
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    search = {"sampler": "repeat", "first": ["G1=G2:t/G2=D:t"]}
+    for name, value in (("first", 5.0), ("alike", 5.0), ("other", 6.0)):
+        study = make_study(url, 2, fake_config(name, search=search, training={"epochs": 4, "batch": 64}))
+        deliver_one(study, tmp_path, value)
+        study.storage.close()
+    taker = make_study(url, 2, fake_config("taker", seed=7, search=search, training={"epochs": 4, "batch": 64}))
+    assert reuse(taker, open_study(taker.storage, "first")).taken == 1
+    taker.storage.close()
+    out = tmp_path / "all.csv"
+    words = [word for name in ("first", "alike", "taker", "other") for word in ("--export", name)]
+    assert run(["rehearse", *words, "--storage", url, "--out", str(out)]) == 0
+    assert [(row.study, row.scores[-1]) for row in table.read(out).rows] == [
+        ("first", (4.0, 5.0)),
+        ("other", (5.0, 6.0)),
+    ]
 
 
 def test_studies_that_are_measured_otherwise_are_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,3 +251,38 @@ def test_stopped_in_the_middle_it_says_how_far_it_is_and_goes_on(number: int, tm
     before = kept.read_text().rpartition("\n")[0]
     assert run_cli(*words, "1", cwd=tmp_path).returncode == 0
     assert kept.read_text().startswith(before)
+
+
+@pytest.mark.slow
+def test_several_processes_end_with_it(tmp_path: Path) -> None:
+    """They are in searches of minutes; Ctrl-C comes to all of them, as from a terminal."""
+    words = ["rehearse", "--functions", "maximum", "--strategies", "graph", "--trials", "3000", "--processes", "2"]
+    running = start_cli(*words, "--out", "out", cwd=tmp_path)
+    children = wait_for(lambda: len(found := _at_work(running.pid)) == 2 and found, "two processes")
+    for pid in (*children, running.pid):
+        os.kill(pid, signal.SIGINT)
+    assert running.wait(WAIT_SECONDS) == 0
+    (output,) = tmp_path.glob("output-*")
+    said = output.read_text()
+    assert "stopped; 0 of 10 searches are done, and the same command goes on" in said and "Traceback" not in said
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_is_said_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    words = ["rehearse", *SMALL, "--out", "out", "--processes", "2", "--seeds"]
+    running = start_cli(*words, "100000", cwd=tmp_path)
+    kept = tmp_path / "out" / "rehearsal-runs.jsonl"
+    wait_for(lambda: kept.is_file() and kept.read_text().count("\n") > 3, "three searches")
+    os.kill(_at_work(running.pid)[0], signal.SIGKILL)
+    assert running.wait(WAIT_SECONDS) == 1
+    (output,) = tmp_path.glob("output-*")
+    said = output.read_text()
+    assert "error: a process of the rehearsal was killed" in said and "Traceback" not in said
+    assert run_cli(*words, "1", cwd=tmp_path).returncode == 0
+
+
+def _at_work(pid: int) -> list[int]:
+    """Its processes that search: they have loaded NumPy, which multiprocessing's own helper has not."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if "numpy" in Path(f"/proc/{child}/maps").read_text()]

@@ -338,7 +338,7 @@ def test_one_sampler_may_serve_two_studies_at_once() -> None:
         ({"startup_trials": None}, "startup_trials is None"),
         ({"discriminators": "1"}, "discriminators is '1'"),
         ({"replicates": "0.1"}, "replicates is '0.1'"),
-        ({"scores": 3}, "scores 3"),
+        ({"scores": 3}, "scores is 3"),
     ],
 )
 def test_what_is_no_number_is_refused(options: dict[str, Any], said: str) -> None:

@@ -126,6 +126,21 @@ def test_a_file_of_other_settings_or_damaged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="another content of that table"):
         RunsFile(path, SETTINGS).missing([TASKS[0].model_copy(update={"digest": "0" * 16})])
     text = path.read_text()
+    run_all(RunsFile(path, SETTINGS), SETTINGS, TASKS[:1], 1, lambda run: None)
+    assert path.read_text() == text, "what is done is not done again"
+    line = text.splitlines()[1]
+    path.write_text(text + line + "\n")
+    assert len(RunsFile(path, SETTINGS).runs) == 1, "two processes in one folder did the same"
+    hours = json.loads(line)["searched"]["mean_hours"]
+    path.write_text(text + line.replace(f'"mean_hours":{hours}', '"mean_hours":7.5') + "\n")
+    with pytest.raises(DataError, match="line 3: is another outcome of a search that stands there"):
+        RunsFile(path, SETTINGS)
+    regret = json.loads(line)["searched"]["by_trials"][0]["regret"]
+    for wrong in ("NaN", "Infinity", "-0.5", '"none"'):
+        path.write_text(text.replace(f'"regret":{regret}', f'"regret":{wrong}', 1))
+        assert path.read_text() != text
+        with pytest.raises(DataError, match="line 2: is not a search"):
+            RunsFile(path, SETTINGS)
     path.write_text(text + "nothing\n")
     with pytest.raises(DataError, match="line 3: is not a search"):
         RunsFile(path, SETTINGS)

@@ -33,6 +33,14 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     ]
 
 
+def test_a_table_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    whole = table.read(path)
+    for file in (path, path.with_suffix(".json")):
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n") + b"\r\n")
+    assert table.read(path).rows == whole.rows
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "said"),
     [
@@ -46,6 +54,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
         (",2.0,4.0,3.0,5.0", ",2.0,4.0,3.0,nan", ["line 2", "nan"]),
         (",2.0,4.0,3.0,5.0", ",2.0,4.0,3.0,0.5", ["line 2", "0.5", "greater than or equal to 1"]),
         ("tiny,1,", "tiny,0,", ["line 3", "trial 0 of tiny stands twice"]),
+        ("tiny,1,1,", "tiny,1,0,", ["line 3", "trial 1 of tiny is a training that stands there already", "delete"]),
         (",3600.0,", ",-1,", ["line 2", "seconds", "-1"]),
         ("is_4_g2", "is_4_g3", ["first line must be", "is_4_g2"]),
     ],
