@@ -206,10 +206,11 @@ def run_all(
             "a process of the rehearsal was killed (too little memory?); the searches that were done are kept, and the "
             "same command goes on"
         ) from None
-    finally:
-        # Whoever stops in the middle shall not wait for searches of minutes.
+    except BaseException:
         for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
+            child.terminate()  # nobody shall wait for searches of minutes
+        raise
+    finally:
         pool.shutdown(cancel_futures=True)
 
 
