@@ -201,7 +201,7 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet_process")
 def test_killed_launch_leaves_no_worker_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_config(tmp_path, training__epochs=15)
+    path = write_config(tmp_path, training__epochs=60)  # no worker is done before the other begins
     launch = start_cli("launch", "--config", path, "--trials", 3, "--workers", 2, cwd=tmp_path)
     try:
         wait_for(lambda: len(training(tmp_path)) == 2, "two workers that train")
