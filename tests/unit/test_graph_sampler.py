@@ -270,14 +270,13 @@ def test_scores_may_be_an_array_or_numpys_numbers(of: Callable[[list[float]], An
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
-@pytest.mark.parametrize("size", [sys.float_info.max, 1e300, 1e160, 1e101, 1e99])
-@pytest.mark.parametrize("every", [2, 3])
-def test_a_failure_that_is_told_as_a_huge_number_ends_no_search(direction: str, size: float, every: int) -> None:
+@pytest.mark.parametrize("size", [sys.float_info.max, 1e160, 1e99])
+def test_a_failure_that_is_told_as_a_huge_number_ends_no_search(direction: str, size: float) -> None:
     study = optuna.create_study(direction=direction, sampler=GraphSampler(2, TWO, startup_trials=2))
     sign = 1.0 if direction == "maximize" else -1.0
     for number in range(14):
         trial, graph = ask(study, Roster(2), TWO)
-        study.tell(trial, sign * (-size if number % every == 1 else max(scores(graph))))
+        study.tell(trial, sign * (-size if number % 2 else max(scores(graph))))
     assert sign * (study.trials[name_winner(study)].value or 0.0) > 0.0
 
 
