@@ -108,6 +108,7 @@ def test_random_graphs_have_any_number_of_open_edges() -> None:
     assert set(np.unique(uncut)) == {0, 1}
 
 
+@pytest.mark.slow
 def test_a_share_of_the_proposals_does_not_heed_the_model() -> None:
     # Whatever is open is bad, so that the model alone proposes graphs with few open edges.
     space, rng = space_of(Roster(3), PAPER_GATES), np.random.default_rng(0)
