@@ -1,16 +1,19 @@
 """`launch` on one machine with SQLite: begun, typed again, extended, watched on a terminal, drained, killed."""
 
+import contextlib
 import fcntl
 import os
 import pty
 import re
 import signal
+import sqlite3
 import struct
 import subprocess
 import termios
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -64,6 +67,19 @@ def rows_of(folder: Path) -> list[WorkerRow]:
 def training(folder: Path) -> list[WorkerRow]:
     """The workers that are in the middle of a trial."""
     return [row for row in rows_of(folder) if row.state == "training" and row.epoch]
+
+
+def stopped_between_writes(pid: int, folder: Path) -> bool:
+    """Stops the process; lets it go on, and says False, if it holds the lock of the database: all would wait for it."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, "the process to stop")
+    with contextlib.closing(sqlite3.connect(folder / "colgan_work" / "studies.db", timeout=5.0)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            os.kill(pid, signal.SIGCONT)
+            return False
+    return True
 
 
 def scored_of(folder: Path, number: int) -> list[WorkerRow]:
@@ -165,8 +181,8 @@ def test_live_view_and_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     try:
         # One result is there, and the second trial is under way; stopped, it cannot end before all is seen.
         (scored,) = wait_for(lambda: scored_of(tmp_path, 1), "the second trial's first evaluation")
-        os.kill(scored.process.pid, signal.SIGSTOP)
         stopped.append(scored.process.pid)
+        wait_for(lambda: stopped_between_writes(stopped[0], tmp_path), "the worker to stop without the file's lock")
         row = r":\d+ +cpu +training +1 +\d+/60 +\d\.\d\d"
         wait_for(lambda: re.search(row, terminal.text), "the second trial's row")
         shown = terminal.text
