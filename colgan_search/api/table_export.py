@@ -60,8 +60,7 @@ def export_table(
         for row in found:
             if trained.setdefault(row.training, row) is not row:
                 continue
-            before = rows.setdefault((row.study, row.trial), row)
-            if (before.graph, before.seed) != (row.graph, row.seed):
+            if rows.setdefault((row.study, row.trial), row) is not row:
                 raise StudyError(
                     f"{name!r}: trial {row.trial} of {row.study} is another training than the one of that name before "
                     "it; rename a study (`colgan-search rename`)"

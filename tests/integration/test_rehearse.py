@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from colgan_search.cli.app import run
@@ -191,6 +192,12 @@ def test_a_table_grows_by_a_study_of_another_database(tmp_path: Path, capsys: py
         "trial 0 of second is another training than the one of that name before it; rename" in capsys.readouterr().err
     )
     assert out.read_bytes() == before
+    out.write_text(out.read_text().replace("5.0\n", "4.9\n", 1).replace("5.0,", "4.9,", 1))  # same graph and seed
+    changed = out.read_bytes()
+    assert changed != before
+    assert run([*words, "--export", str(out), "--export", "second", "--storage", urls[1]]) == 2
+    assert "of second is another training than the one of that name" in capsys.readouterr().err
+    assert out.read_bytes() == changed
     assert run([*words, "--export", "nowhere.csv", "--export", "second", "--storage", urls[1]]) == 2
     assert "nowhere.csv: is not there" in capsys.readouterr().err
 
@@ -261,7 +268,12 @@ def test_several_processes_end_with_it(tmp_path: Path) -> None:
     children = wait_for(lambda: len(found := _at_work(running.pid)) == 2 and found, "two processes")
     for pid in (*children, running.pid):
         os.kill(pid, signal.SIGINT)
-    assert running.wait(WAIT_SECONDS) == 0
+    try:
+        assert running.wait(WAIT_SECONDS) == 0
+    finally:
+        for child in filter(psutil.pid_exists, children if running.poll() is None else ()):
+            os.kill(child, signal.SIGKILL)
+        end(running)
     (output,) = tmp_path.glob("output-*")
     said = output.read_text()
     assert "stopped; 0 of 10 searches are done, and the same command goes on" in said and "Traceback" not in said
